@@ -1,0 +1,3 @@
+"""Compute once, diagnose for ever."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""What ran: code, data, environment, outputs."""

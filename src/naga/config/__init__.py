@@ -1,0 +1,1 @@
+"""From what was declared and typed to one resolved configuration."""

@@ -1,0 +1,156 @@
+"""Everything Naga can refuse to do, and why.
+
+::
+
+    NagaError                     one line, one hint, exit code 2
+    ├── UsageError                a command line that cannot be read
+    ├── ConfigError               a key, value or file of the configuration
+    ├── SaveDirError              the folder of a run: missing, read-only, not ours to move
+    │   └── ClaimError            ... or owned by another run
+    ├── DataError                 an input that is missing or cannot be read
+    ├── SnapshotError             code that a strict snapshot could not capture
+    ├── LockError                 a run.lock that is missing, torn, foreign or hostile
+    ├── RunNotFoundError          no run, or several, for what was typed
+    └── DiagError                 a publication that cannot start
+        ├── UnfinishedRunError    ... because its run has not finished
+        ├── MlflowMissingError    ... because MLflow is not installed
+        └── TrackerError          ... because the tracking server does not answer
+
+Each carries a ``hint``: what to type or change next. A script that lets one escape ends with that line and
+exit code 2, not with a traceback (see `report_uncaught`); code that calls Naga can catch it as usual.
+"""
+
+import sys
+from types import TracebackType
+
+__all__ = [
+    "ClaimError",
+    "ConfigError",
+    "DataError",
+    "DiagError",
+    "LockError",
+    "MlflowMissingError",
+    "NagaError",
+    "RunNotFoundError",
+    "SaveDirError",
+    "SnapshotError",
+    "TrackerError",
+    "UnfinishedRunError",
+    "UsageError",
+]
+
+
+class NagaError(Exception):
+    """Something a user can mend.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where, with the offending value.
+    hint : str, optional
+        What to type or change next.
+
+    Examples
+    --------
+    >>> print(NagaError("no run at 'results/a'", hint="naga ls results"))
+    no run at 'results/a' (hint: naga ls results)
+    """
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} (hint: {self.hint})" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _rebuild, (type(self), self.message, self.hint)
+
+
+def _rebuild(kind: type[NagaError], message: str, hint: str) -> NagaError:
+    return kind(message, hint=hint)
+
+
+class UsageError(NagaError):
+    """A command line that cannot be read."""
+
+
+class ConfigError(NagaError):
+    """A key, value or file of the configuration is wrong."""
+
+
+class SaveDirError(NagaError):
+    """The folder of a run is missing, read-only, or not Naga's to move."""
+
+
+class ClaimError(SaveDirError):
+    """The folder of a run belongs to another run."""
+
+
+class DataError(NagaError):
+    """An input is missing or cannot be read."""
+
+
+class SnapshotError(NagaError):
+    """A strict snapshot could not capture all of the code."""
+
+
+class LockError(NagaError):
+    """A run.lock is missing, torn, foreign or hostile."""
+
+
+class RunNotFoundError(NagaError):
+    """No run, or several, for what was typed."""
+
+
+class DiagError(NagaError):
+    """A publication cannot start."""
+
+
+class UnfinishedRunError(DiagError):
+    """The run of a diagnosis has not finished."""
+
+
+class MlflowMissingError(DiagError):
+    """MLflow is not installed."""
+
+
+class TrackerError(DiagError):
+    """The tracking server does not answer."""
+
+
+def one_line(error: NagaError) -> str:
+    """Say an error as the terminal shows it: one line, then its hint.
+
+    Examples
+    --------
+    >>> print(one_line(NagaError("unknown key 'lr'", hint="did you mean 'learning_rate'?")))
+    naga: unknown key 'lr'
+      hint: did you mean 'learning_rate'?
+    """
+    text = f"naga: {error.message}"
+    return f"{text}\n  hint: {error.hint}" if error.hint else text
+
+
+def report_uncaught() -> None:
+    """Let the running script end with one line, not a traceback, when a `NagaError` escapes from it.
+
+    Replaces ``sys.excepthook``, once; every other exception goes to the former hook unchanged. Called only by a task
+    that runs as a script, never on import.
+    """
+    former = sys.excepthook
+    if getattr(former, "is_naga", False):
+        return
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not isinstance(error, NagaError):
+            former(kind, error, trace)
+            return
+        print(one_line(error), file=sys.stderr)
+        raise SystemExit(error.exit_code)
+
+    hook.is_naga = True  # type: ignore[attr-defined]  # how a second call knows its own hook
+    sys.excepthook = hook

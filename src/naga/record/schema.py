@@ -1,0 +1,278 @@
+"""The fields of a run.lock, in the order in which they are written.
+
+Each class is one mapping of the file and each attribute one key; `docs/run_lock.md` explains them to readers.
+`to_plain` and `from_plain` are the only way between these values and the file's plain mappings, so a field is added by
+adding it here, and nowhere else.
+"""
+
+import dataclasses
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from naga.errors import LockError
+
+__all__ = [
+    "FINAL",
+    "SCHEMA",
+    "STATUSES",
+    "Code",
+    "Data",
+    "Environment",
+    "Failure",
+    "Outputs",
+    "Process",
+    "Record",
+    "Skipped",
+    "Upstream",
+    "from_plain",
+    "to_plain",
+]
+
+SCHEMA = "naga.run/1"
+FINAL = ("finished", "failed", "killed")
+STATUSES = ("running", *FINAL)
+
+Plain = dict[str, Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """A file that a snapshot left out, relative to its repository, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Code:
+    """One repository that the run's code came from.
+
+    ``commit`` holds the code as it ran, uncommitted changes included; ``base_commit`` is what HEAD was. ``ref`` keeps
+    the commit alive; ``log_branch`` is the branch that was advanced to it, absent where it was not. Where something
+    could not be captured, ``reason`` says so and the fields that are unknown are absent.
+    """
+
+    name: str
+    path: str
+    commit: str | None = None
+    tree: str | None = None
+    base_commit: str | None = None
+    branch: str | None = None
+    dirty: bool | None = None
+    ref: str | None = None
+    log_branch: str | None = None
+    remote: str | None = None
+    skipped: tuple[Skipped, ...] = ()
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Data:
+    """One tracked input: what its configuration key held, and the hash of what lay there."""
+
+    path: str | list[Any] | dict[str, Any]
+    kind: str
+    hash: str | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    source: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstream:
+    """A run whose outputs were an input of this one."""
+
+    save_dir: str
+    run_id: str
+    lock_hash: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What lay in save_dir at the seal, Naga's own files left out; the list is in ``.naga/outputs.json``."""
+
+    hash: str
+    size_bytes: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """Who ran, where: enough to tell later whether that process still lives.
+
+    ``started_ticks`` is the process's start on its machine's own clock (clock ticks since boot), which tells a process
+    from a later one with the same number.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    host: str
+    pid: int
+    boot_id: str | None = None
+    started_ticks: int | None = None
+    user: str | None = None
+    slurm_job_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """The interpreter, the machine and the installed packages."""
+
+    python: str
+    executable: str
+    platform: str
+    cpus: int | None = None
+    packages: dict[str, str] = dataclasses.field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a run did not finish."""
+
+    type: str
+    message: str
+    traceback: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A whole run.lock.
+
+    Times are UTC, ISO 8601; ``duration_s`` is measured on a monotonic clock. ``config`` is resolved: reading it never
+    evaluates anything. ``config_end`` is present only where the task changed its configuration.
+    """
+
+    schema: str = SCHEMA
+    run_id: str
+    status: str
+    task: str
+    save_dir: str
+    attempt: int = 1
+    started: str
+    ended: str | None = None
+    duration_s: float | None = None
+    config: dict[Any, Any] = dataclasses.field(default_factory=dict)
+    config_end: dict[Any, Any] = dataclasses.field(default_factory=dict)
+    code: tuple[Code, ...] = ()
+    data: dict[str, Data] = dataclasses.field(default_factory=dict)
+    upstream: tuple[Upstream, ...] = ()
+    outputs: Outputs | None = None
+    process: Process
+    environment: Environment | None = None
+    warnings: tuple[str, ...] = ()
+    error: Failure | None = None
+
+
+def to_plain(value: Any) -> Any:
+    """Turn a schema value into plain mappings and lists, empty fields left out.
+
+    Examples
+    --------
+    >>> to_plain(Outputs(hash="blake3:00", size_bytes=0, files=0))
+    {'hash': 'blake3:00', 'size_bytes': 0, 'files': 0}
+    >>> to_plain(Failure(type="ValueError", message="no"))
+    {'type': 'ValueError', 'message': 'no'}
+    """
+    if dataclasses.is_dataclass(value):
+        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
+        return {name: to_plain(item) for name, item in pairs if not _is_empty(item)}
+    if isinstance(value, dict):
+        return {key: to_plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [to_plain(item) for item in value]
+    return value
+
+
+def _is_empty(value: Any) -> bool:
+    return value is None or (isinstance(value, tuple | list | dict) and not value)
+
+
+def from_plain(kind: type[T], plain: Any, *, where: str = "run.lock") -> T:
+    """Read plain mappings back into a schema class.
+
+    Parameters
+    ----------
+    kind : type
+        A class of this module.
+    plain : mapping
+        What the file held.
+    where : str
+        How an error names the place.
+
+    Raises
+    ------
+    LockError
+        A key is missing, unknown, or holds a value of another type.
+
+    Examples
+    --------
+    >>> from_plain(Outputs, {"hash": "blake3:00", "size_bytes": 0, "files": 0}).files
+    0
+    >>> from_plain(Outputs, {"hash": "blake3:00", "size_bytes": "0", "files": 0})
+    Traceback (most recent call last):
+    naga.errors.LockError: run.lock: size_bytes is '0', not int
+    """
+    if not isinstance(plain, dict):
+        raise LockError(f"{where}: {_shown(plain)} where a mapping belongs")
+    hints = _hints(kind)
+    unknown = [key for key in plain if key not in hints]
+    if unknown:
+        raise LockError(f"{where}: unknown key {_shown(unknown[0])}", hint="written by another version of Naga?")
+    _require(kind, plain, where)
+    return kind(**{key: _read(hints[key], item, _below(where, key)) for key, item in plain.items()})
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
+
+
+def _require(kind: type, plain: Plain, where: str) -> None:
+    for field in dataclasses.fields(kind):
+        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if not optional and field.name not in plain:
+            raise LockError(f"{where}: {field.name} is missing", hint="a run.lock is written by Naga alone")
+
+
+def _below(where: str, key: str) -> str:
+    return f"{where}: {key}" if ": " not in where else f"{where}.{key}"
+
+
+def _read(hint: Any, value: Any, where: str) -> Any:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        return _read_union(arguments, value, where)
+    if origin is tuple:
+        items = _checked(list, value, where)
+        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(items))
+    if origin is dict and dataclasses.is_dataclass(arguments[1]):
+        items = _checked(dict, value, where)
+        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in items.items()}
+    if dataclasses.is_dataclass(hint):
+        return from_plain(hint, value, where=where)  # type: ignore[arg-type]  # a dataclass type, as just checked
+    return _checked(origin or hint, value, where)
+
+
+def _read_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
+    for choice in choices:
+        if choice is type(None) or dataclasses.is_dataclass(choice):
+            continue
+        if type(value) is (get_origin(choice) or choice):
+            return value
+    first = choices[0]
+    return _read(first, value, where)
+
+
+def _checked(kind: Any, value: Any, where: str) -> Any:
+    if kind is Any or type(value) is kind or (kind is float and type(value) is int):
+        return value
+    raise LockError(f"{where} is {_shown(value)}, not {kind.__name__}")
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
