@@ -218,7 +218,7 @@ def from_plain(kind: type[T], plain: Any, *, where: str = "run.lock") -> T:
     """
     if not isinstance(plain, dict):
         raise LockError(f"{where}: {_shown(plain)} where a mapping belongs")
-    hints = _hints(kind)
+    hints = _hints(kind)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
     unknown = [key for key in plain if key not in hints]
     if unknown:
         raise LockError(f"{where}: unknown key {_shown(unknown[0])}", hint="written by another version of Naga?")

@@ -1,0 +1,247 @@
+"""Taking ownership of a save_dir, so that no run overwrites another.
+
+A folder's owners form a chain of small files in ``.naga/claims``: ``first``, then ``after-<run_id>`` of the owner
+before. Each is created by linking a finished file to its name, which one process at most can do, on network
+filesystems too (where advisory locks are not kept). Because a claim names its predecessor, one that was made for a
+folder that has meanwhile been replaced by another does not belong to the new folder's chain, and its maker starts
+again.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from naga.errors import ClaimError, LockError, SaveDirError
+from naga.record.atomic import write_atomic
+from naga.record.lockfile import LOCK_NAME, naga_folder, read_lock
+from naga.record.process import is_alive
+from naga.record.schema import FINAL, Process, Record, from_plain, to_plain
+
+__all__ = ["Claim", "Existing", "take"]
+
+Existing = Literal["archive", "refuse", "reuse"]
+_ROUNDS = 100
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """Who wrote a claim."""
+
+    run_id: str
+    process: Process
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A folder that belongs to one run.
+
+    ``attempt`` counts the runs in this folder since it was last empty; ``archived`` is where a finished run was moved.
+    """
+
+    save_dir: Path
+    attempt: int
+    archived: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _State:
+    tail: Owner | None
+    record: Record | None
+
+
+def take(save_dir: Path, run_id: str, process: Process, *, existing: Existing = "archive") -> Claim:
+    """Make ``save_dir`` the folder of a new run, or refuse.
+
+    A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
+    ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it lies
+    (checkpoints stay), and the old lock is kept under ``.naga/attempts``.
+
+    Parameters
+    ----------
+    save_dir : Path
+        Absolute.
+    run_id : str
+        The new run.
+    process : Process
+        Its owner.
+    existing : {'archive', 'refuse', 'reuse'}
+        What to do with a finished run that lies there; 'reuse' is settled before a claim, and refuses here.
+
+    Raises
+    ------
+    ClaimError
+        A live run owns the folder.
+    SaveDirError
+        The folder cannot be made or written, or a finished run there must stay.
+    LockError
+        The run.lock there cannot be read, so what it stands for is not Naga's to move.
+    """
+    owner = Owner(run_id=run_id, process=process)
+    archived = None
+    try:
+        for _ in range(_ROUNDS):
+            state = _inspect(save_dir)
+            _refuse_live(save_dir, state)
+            if state.record and state.record.status == "finished":
+                archived = _move_aside(save_dir, state, owner, existing) or archived
+            elif _append(save_dir, state.tail, owner):
+                return Claim(save_dir=save_dir, attempt=_begin_attempt(save_dir, state.record), archived=archived)
+    except OSError as error:
+        raise SaveDirError(
+            f"save_dir '{save_dir}' cannot be used: {error.strerror or error}", hint="save_dir=<a folder you can write>"
+        ) from error
+    raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="give each its own save_dir")
+
+
+def _inspect(save_dir: Path) -> _State:
+    try:
+        record = read_lock(save_dir / LOCK_NAME)
+    except LockError:
+        if os.path.lexists(save_dir / LOCK_NAME):
+            raise
+        record = None
+    return _State(tail=_tail(save_dir), record=record)
+
+
+def _tail(save_dir: Path) -> Owner | None:
+    owners = list(_chain(naga_folder(save_dir) / "claims"))
+    return owners[-1] if owners else None
+
+
+def _chain(claims: Path) -> Iterator[Owner]:
+    name, seen = "first", set[str]()
+    while name not in seen and (owner := _read_owner(claims / name)):
+        yield owner
+        seen.add(name)
+        name = f"after-{owner.run_id}"
+
+
+def _read_owner(file: Path) -> Owner | None:
+    try:
+        return from_plain(Owner, json.loads(file.read_bytes()))
+    except FileNotFoundError:
+        return None
+    except (ValueError, LockError) as error:
+        raise SaveDirError(f"the claim '{file}' is broken", hint=f"if no run uses it: rm '{file}'") from error
+
+
+def _refuse_live(save_dir: Path, state: _State) -> None:
+    owner = state.tail
+    if state.record and (owner is None or owner.run_id == state.record.run_id):
+        if state.record.status in FINAL:
+            return
+        owner = Owner(run_id=state.record.run_id, process=state.record.process)
+    if owner is None or is_alive(owner.process) is False:
+        return
+    place = f"process {owner.process.pid} on {owner.process.host}"
+    raise ClaimError(
+        f"save_dir '{save_dir}' belongs to the running run {owner.run_id} ({place})",
+        hint="wait for it, or give this run another save_dir",
+    )
+
+
+def _append(save_dir: Path, tail: Owner | None, owner: Owner) -> bool:
+    """Add an owner to the chain; False where another was first or the folder was replaced meanwhile."""
+    claims = naga_folder(save_dir) / "claims"
+    claims.mkdir(parents=True, exist_ok=True)
+    name = claims / (f"after-{tail.run_id}" if tail else "first")
+    if not _create(name, json.dumps(to_plain(owner)).encode(), claims / f".{owner.run_id}"):
+        return False
+    if (last := _tail(save_dir)) and last.run_id == owner.run_id:
+        return True
+    name.unlink(missing_ok=True)
+    return False
+
+
+def _create(name: Path, content: bytes, draft: Path) -> bool:
+    try:
+        draft.write_bytes(content)
+        os.link(draft, name)
+    except (FileExistsError, FileNotFoundError):
+        return False
+    except OSError as error:
+        if not os.path.lexists(draft) or name.exists():
+            raise
+        return _create_without_links(name, content, error)
+    finally:
+        draft.unlink(missing_ok=True)
+    return True
+
+
+def _create_without_links(name: Path, content: bytes, error: OSError) -> bool:
+    """Create exclusively where the filesystem has no hard links (exFAT, some network mounts)."""
+    try:
+        with name.open("xb") as file:
+            file.write(content)
+    except FileExistsError:
+        return False
+    except OSError:
+        raise error from None
+    return True
+
+
+def _begin_attempt(save_dir: Path, former: Record | None) -> int:
+    if former is None:
+        return 1
+    attempts = naga_folder(save_dir) / "attempts"
+    attempts.mkdir(exist_ok=True)
+    kept = attempts / f"{former.attempt:04d}-{former.run_id}.lock"
+    write_atomic(kept, (save_dir / LOCK_NAME).read_bytes())
+    return former.attempt + 1
+
+
+def _move_aside(save_dir: Path, state: _State, owner: Owner, existing: Existing) -> Path | None:
+    """Move a finished run to the archive; None where another process is doing so."""
+    finished = state.record
+    assert finished is not None  # noqa: S101  # the caller has just looked
+    if existing != "archive":
+        raise SaveDirError(
+            f"save_dir '{save_dir}' holds the finished run {finished.run_id}",
+            hint="--existing archive moves it aside; or give this run another save_dir",
+        )
+    _check_movable(save_dir)
+    if not _append(save_dir, state.tail, owner):
+        return None
+    target = _rename_into_archive(save_dir, finished.run_id)
+    mine = f"after-{state.tail.run_id}" if state.tail else "first"
+    (naga_folder(target) / "claims" / mine).unlink(missing_ok=True)
+    return target
+
+
+def _check_movable(save_dir: Path) -> None:
+    below = next(_other_runs(save_dir), None)
+    if below is not None:
+        raise SaveDirError(
+            f"save_dir '{save_dir}' holds a finished run and other runs below it ('{below}'): it is not moved",
+            hint=f"save_dir='{save_dir}-2', or move '{save_dir}' yourself",
+        )
+    real = save_dir.resolve()
+    if real in (Path.cwd(), *Path.cwd().parents) or (save_dir / ".git").exists() or os.path.ismount(save_dir):
+        raise SaveDirError(
+            f"save_dir '{save_dir}' holds a finished run, and is the folder you work in: it is not moved",
+            hint=f"save_dir='{save_dir / 'run-2'}'",
+        )
+
+
+def _other_runs(save_dir: Path) -> Iterator[Path]:
+    for folder, names, files in os.walk(save_dir):
+        if ".naga" in names:
+            names.remove(".naga")
+        if LOCK_NAME in files and Path(folder) != save_dir:
+            yield Path(folder)
+
+
+def _rename_into_archive(save_dir: Path, run_id: str) -> Path:
+    archive = save_dir.parent / ".archive"
+    archive.mkdir(exist_ok=True)
+    for suffix in ("", *(f"~{n}" for n in range(2, 100))):
+        target = archive / f"{save_dir.name}~{run_id}{suffix}"
+        if not target.exists():
+            with suppress(FileExistsError):
+                save_dir.rename(target)
+                return target
+    raise SaveDirError(f"'{archive}' holds too many copies of run {run_id}", hint=f"ls '{archive}'")

@@ -1,0 +1,102 @@
+"""Reading and writing run.lock; nobody else does either."""
+
+import os
+import re
+from pathlib import Path
+
+from naga.errors import LockError
+from naga.record import yaml_text
+from naga.record.atomic import write_atomic
+from naga.record.schema import SCHEMA, STATUSES, Record, from_plain, to_plain
+
+__all__ = ["LOCK_NAME", "lock_hash", "naga_folder", "read_lock", "write_lock"]
+
+LOCK_NAME = "run.lock"
+# Run ids become names of files and of git refs.
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def naga_folder(save_dir: Path) -> Path:
+    """Name the folder below a save_dir that holds Naga's own files."""
+    return save_dir / ".naga"
+
+
+def write_lock(save_dir: Path, record: Record) -> None:
+    """Write a record to ``save_dir/run.lock``, whole or not at all.
+
+    Parameters
+    ----------
+    save_dir : Path
+        The folder of the run, which exists.
+    record : Record
+        What to say.
+    """
+    write_atomic(save_dir / LOCK_NAME, yaml_text.dump(to_plain(record)).encode())
+
+
+def read_lock(path: Path) -> Record:
+    """Read a run.lock.
+
+    Nothing in it is resolved, imported or executed.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder that it lies in.
+
+    Returns
+    -------
+    Record
+        What it says.
+
+    Raises
+    ------
+    LockError
+        There is none, or it is torn, foreign or hostile.
+    """
+    file = path / LOCK_NAME if path.is_dir() else path
+    try:
+        return _record(yaml_text.load(_text(file)))
+    except LockError as error:
+        problem = f"'{file}' {error.message}" if error.message.startswith("is ") else f"'{file}': {error.message}"
+        raise LockError(problem, hint=error.hint) from error
+
+
+def lock_hash(path: Path) -> str:
+    """Hash the bytes of a run.lock, as ``blake3:<64 hex>``: it names one recorded state of one run."""
+    import blake3
+
+    return f"blake3:{blake3.blake3(path.read_bytes()).hexdigest()}"
+
+
+def _text(file: Path) -> str:
+    try:
+        # A fifo or a device would block or never end.
+        if not file.is_file():
+            raise LockError("is not there" if not os.path.lexists(file) else "is not a file", hint="naga ls")
+        if file.stat().st_size > yaml_text.MAX_BYTES:
+            raise LockError(f"is larger than any run.lock ({file.stat().st_size} bytes)")
+        return file.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise LockError(f"is not readable: {reason}") from error
+
+
+def _record(plain: object) -> Record:
+    if plain is None:
+        raise LockError("is empty", hint="it was not written to its end; the run left nothing else to read")
+    schema = plain.get("schema") if isinstance(plain, dict) else None
+    if schema != SCHEMA:
+        raise _foreign(schema)
+    record = from_plain(Record, plain)
+    if record.status not in STATUSES:
+        raise LockError(f"status is {record.status!r}, not one of {', '.join(STATUSES)}")
+    if not _RUN_ID.fullmatch(record.run_id):
+        raise LockError(f"run_id is {record.run_id[:80]!r}, which no run has")
+    return record
+
+
+def _foreign(schema: object) -> LockError:
+    if isinstance(schema, str) and schema.startswith("naga.run/"):
+        return LockError(f"has schema {schema!r}; this Naga reads {SCHEMA!r}", hint="pip install --upgrade naga-runs")
+    return LockError(f"is not a run.lock of Naga (no 'schema: {SCHEMA}')", hint="another tool uses this name too")

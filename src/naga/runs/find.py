@@ -1,0 +1,158 @@
+"""One run, by whatever names it; all the runs below a folder."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from naga.errors import LockError, RunNotFoundError
+from naga.record.lockfile import LOCK_NAME, lock_hash, read_lock
+from naga.record.process import is_alive
+from naga.record.schema import Record
+
+if TYPE_CHECKING:
+    from omegaconf import DictConfig
+
+__all__ = ["Run", "find_runs", "load_run"]
+
+_RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_NOT_SEARCHED = frozenset({".git", ".naga", ".venv", "__pycache__", "mlruns", "node_modules"})
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as it lies on the disk: the folder, and what its run.lock says.
+
+    Parameters
+    ----------
+    save_dir : Path
+        Absolute: where the folder is now, which may not be where it was computed.
+    record : naga.record.schema.Record
+        The run.lock.
+    """
+
+    save_dir: Path
+    record: Record
+
+    @property
+    def run_id(self) -> str:
+        """The run's own, unchanging name."""
+        return self.record.run_id
+
+    @property
+    def lock_path(self) -> Path:
+        """The run.lock."""
+        return self.save_dir / LOCK_NAME
+
+    @cached_property
+    def lock_hash(self) -> str:
+        """The hash of the run.lock, ``blake3:<64 hex>``."""
+        return lock_hash(self.lock_path)
+
+    @cached_property
+    def status(self) -> str:
+        """``running``, ``finished``, ``failed``, ``killed``; ``lost`` where it says running but its process is dead."""
+        lost = self.record.status == "running" and is_alive(self.record.process) is False
+        return "lost" if lost else self.record.status
+
+    @property
+    def config(self) -> "DictConfig":
+        """The configuration that the run had, resolved, with save_dir where the folder is now."""
+        from naga.config.compose import rebuild
+
+        config: DictConfig = rebuild(None, self.record.config, self.save_dir)
+        return config
+
+
+def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -> Run:
+    """Load one run.
+
+    Parameters
+    ----------
+    name : str or path
+        A save_dir, its run.lock, a run_id, or the beginning of one that only one run below ``root`` has.
+    root : path
+        Where run ids are looked for. Default: the current folder, archived runs included.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    RunNotFoundError
+        Nothing, or more than one run, has that name.
+    LockError
+        The run.lock cannot be read.
+    """
+    path = Path(os.path.abspath(name))  # noqa: PTH100  # `resolve` would follow the user's own links
+    if path.name == LOCK_NAME or (path / LOCK_NAME).exists():
+        folder = path.parent if path.name == LOCK_NAME else path
+        return Run(folder, read_lock(folder / LOCK_NAME))
+    if path.is_dir() or not _RUN_ID.fullmatch(os.fspath(name)):
+        raise RunNotFoundError(f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls '{path.parent}'")
+    return _by_run_id(os.fspath(name), Path(root))
+
+
+def _by_run_id(prefix: str, root: Path) -> Run:
+    found = [run for run in find_runs(root, archived=True) if run.run_id.startswith(prefix)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise RunNotFoundError(
+            f"no run '{prefix}' below '{root.absolute()}'", hint="naga ls shows those that are there"
+        )
+    shown = ", ".join(sorted(run.run_id for run in found)[:5])
+    raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint="type more of it")
+
+
+def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:
+    """Find the runs below a folder, in the order of their folders.
+
+    What is no run of Naga's (another tool's run.lock, a torn file) is passed over.
+
+    Parameters
+    ----------
+    root : path
+        Where to look. Default: the current folder.
+    archived : bool
+        Whether to look into the ``.archive`` folders of superseded runs too. Default: no.
+
+    Yields
+    ------
+    Run
+    """
+    for folder in _run_folders(os.path.abspath(root), archived):  # noqa: PTH100  # as in load_run
+        try:
+            yield Run(Path(folder), read_lock(Path(folder, LOCK_NAME)))
+        except LockError:
+            continue
+
+
+def _run_folders(root: str, archived: bool) -> Iterator[str]:
+    for folder, names, files in os.walk(root):
+        names[:] = sorted(n for n in names if n not in _NOT_SEARCHED and (archived or n != ".archive"))
+        if LOCK_NAME in files:
+            yield folder
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Give the row of a run as ``naga ls --format json`` prints it.
+
+    Returns
+    -------
+    dict
+        ``run_id``, ``save_dir``, ``status``, ``task``, ``started``, ``duration_s``.
+    """
+    record = run.record
+    return {
+        "run_id": run.run_id,
+        "save_dir": str(run.save_dir),
+        "status": run.status,
+        "task": record.task,
+        "started": record.started,
+        "duration_s": record.duration_s,
+    }

@@ -1,0 +1,19 @@
+"""What Naga says to the person at the terminal: single lines on stderr, so that a script's own output stays its own."""
+
+import sys
+
+__all__ = ["say"]
+
+
+def say(message: str) -> None:
+    """Print one line to stderr; a closed or missing stderr is no reason to fail.
+
+    Parameters
+    ----------
+    message : str
+        What happened, and what it means for the reader.
+    """
+    try:
+        print(f"naga: {message}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
+    except (OSError, ValueError, AttributeError, UnicodeError):
+        return
