@@ -174,7 +174,8 @@ def load(text: str) -> Any:
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark else ""
-        raise LockError(f"{place}{getattr(error, 'problem', None) or error}") from error
+        problem = str(getattr(error, "problem", None) or error)
+        raise LockError(place + " ".join(problem.split())) from error
 
 
 class _Builder:
