@@ -1,0 +1,179 @@
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from naga.capture.data import Tracked, capture_data, changed_inputs, tracked_paths
+from naga.capture.tree_hash import hash_path
+from naga.errors import ConfigError, DataError
+from naga.record.schema import Data
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """Make a project with some data."""
+    (tmp_path / "data" / "sub").mkdir(parents=True)
+    for name in ("a.csv", "b.csv", "sub/c.csv"):
+        (tmp_path / "data" / name).write_text(name)
+    return tmp_path
+
+
+def capture(value: Any, base: Path) -> Data:
+    return capture_data({"x": value}, [Tracked(keys=("x",))], base, manifest_dir=None)["x"]
+
+
+def test_file(base: Path) -> None:
+    """A relative path counts from the base, and is recorded as it was written."""
+    data = capture("./data/a.csv", base)
+    expected = hash_path(base / "data" / "a.csv")
+    assert data == Data(path="./data/a.csv", kind="file", hash=expected.hash, size_bytes=5, files=1, source="fresh")
+
+
+def test_forms_of_one_path(base: Path) -> None:
+    """Absolute, relative and `pathlib.Path` are the same data."""
+    values = ["data", base / "data", str(base / "data"), Path("data")]
+    assert len({capture(value, base).hash for value in values}) == 1
+    assert capture(Path("data"), base).path == "data"
+    assert capture("data", base).files == 3
+
+
+def test_list(base: Path) -> None:
+    """A list is hashed in its order."""
+    one, other = capture(["data/a.csv", "data/b.csv"], base), capture(["data/b.csv", "data/a.csv"], base)
+    assert (one.kind, one.files, one.size_bytes) == ("list", 2, 10)
+    assert one.path == ["data/a.csv", "data/b.csv"]
+    assert one.hash != other.hash
+
+
+def test_dict(base: Path) -> None:
+    """A mapping is hashed like a folder with its keys as names."""
+    (base / "same").mkdir()
+    (base / "same" / "train").write_text("a.csv")
+    (base / "same" / "test").write_text("b.csv")
+    data = capture({"train": "data/a.csv", "test": Path("data/b.csv")}, base)
+    assert (data.kind, data.hash) == ("dict", hash_path(base / "same").hash)
+    assert data.path == {"train": "data/a.csv", "test": "data/b.csv"}
+
+
+def test_glob(base: Path) -> None:
+    """A glob is hashed like a folder of what it matches."""
+    (base / "same").mkdir()
+    for name in ("a.csv", "b.csv"):
+        (base / "same" / name).write_text(name)
+    data = capture("data/*.csv", base)
+    assert (data.kind, data.path, data.hash) == ("glob", "data/*.csv", hash_path(base / "same").hash)
+    assert capture(str(base / "data" / "*.csv"), base).hash == data.hash
+    assert capture("data/**/*.csv", base).files == 3
+    assert capture("data/*", base).files == 3  # those in data/sub, too, and once
+    assert capture("data/**", base).files == 3
+
+
+def test_name_that_looks_like_a_glob(base: Path) -> None:
+    """A file that is called like a pattern is meant itself."""
+    (base / "[a].csv").write_text("x")
+    assert capture("[a].csv", base).kind == "file"
+
+
+def test_nested_key(base: Path) -> None:
+    """A key may be a path through the configuration."""
+    config = {"data": {"train": {"path": "data/a.csv"}}}
+    assert list(capture_data(config, [Tracked(keys=("data.train.path",))], base, manifest_dir=None)) == [
+        "data.train.path"
+    ]
+
+
+def test_null_tracks_nothing(base: Path) -> None:
+    """An optional input that is not given is not an input."""
+    assert capture_data({"x": None}, [Tracked(keys=("x",))], base, manifest_dir=None) == {}
+    assert capture({"train": "data/a.csv", "test": None}, base).files == 1
+
+
+def test_unknown_key(base: Path) -> None:
+    """A key that is not there is refused with the nearest that is, before anything is hashed."""
+    for refuse in (tracked_paths, lambda *given: capture_data(*given, manifest_dir=None)):
+        with pytest.raises(ConfigError, match=r"'input'") as caught:
+            refuse({"input_data": "data", "lr": 1}, [Tracked(keys=("input",))], base)
+        assert caught.value.hint == "did you mean 'input_data'?"
+    with pytest.raises(ConfigError) as caught:
+        tracked_paths({"data": {"train": "x"}}, [Tracked(keys=("data.trian",))], base)
+    assert caught.value.hint == "did you mean 'data.train'?"
+
+
+@pytest.mark.parametrize("value", [3, True, "", "???", ["data", 1.5]])
+def test_not_a_path(base: Path, value: Any) -> None:
+    """A value that is no path is refused."""
+    with pytest.raises(ConfigError, match="not a path"):
+        capture(value, base)
+
+
+@pytest.mark.parametrize("value", ["data/nothing.csv", "data/a.csv/x", "data/*.txt", ["data", "nul\0"]])
+def test_missing(base: Path, value: Any) -> None:
+    """What is not there is refused in one line with the key and where it was looked for."""
+    with pytest.raises(DataError, match=rf"^x(\.1)?: .*{base}") as caught:
+        capture(value, base)
+    assert caught.value.hint.startswith("x")
+
+
+def test_dangling_link(base: Path) -> None:
+    """A link to nothing says where it leads."""
+    (base / "link").symlink_to("gone.csv")
+    with pytest.raises(DataError, match=r"x: '.*link' is a link to 'gone.csv', which does not exist"):
+        capture("link", base)
+
+
+def test_tracked_paths(base: Path) -> None:
+    """All paths of all keys, absolute, whether they exist or not, globs expanded."""
+    config = {"a": "data/*.csv", "b": ["data/sub", "/elsewhere"], "c": {"d": "data/sub"}, "e": None}
+    found = tracked_paths(config, [Tracked(keys=("a", "b")), Tracked(keys=("c", "e"))], base)
+    assert sorted(found[:2]) == [base / "data/a.csv", base / "data/b.csv"]
+    assert found[2:] == (base / "data/sub", Path("/elsewhere"))
+
+
+def test_manifest(base: Path, tmp_path: Path) -> None:
+    """The files of each key are listed beside the lock."""
+    config = {"a": "data/a.csv", "b": ["data/sub", "data/b.csv"]}
+    capture_data(config, [Tracked(keys=("a", "b"))], base, manifest_dir=tmp_path / ".naga")
+    listed = json.loads((tmp_path / ".naga" / "inputs.json").read_text())
+    assert {key: [entry["path"] for entry in entries] for key, entries in listed.items()} == {
+        "a": ["a.csv"],
+        "b": ["0/c.csv", "1"],
+    }
+    assert listed["a"][0] == {
+        "path": "a.csv",
+        "kind": "file",
+        "size_bytes": 5,
+        "hash": capture("data/a.csv", base).hash,
+    }
+
+
+def test_ignore(base: Path) -> None:
+    """Patterns hold for every folder of their declaration."""
+    tracked = Tracked(keys=("x",), ignore=("c.csv",))
+    assert capture_data({"x": ["data"]}, [tracked], base, manifest_dir=None)["x"].files == 2
+
+
+def test_changed_inputs(base: Path) -> None:
+    """What was changed or removed since the start is named, the rest is not."""
+    config = {"a": "data/a.csv", "b": "data/b.csv", "c": "data/sub", "d": "data/*.csv"}
+    tracked = [Tracked(keys=("a", "b", "c"))]
+    before = capture_data(config, tracked, base, manifest_dir=None)
+    assert changed_inputs(before, config, tracked, base) == ()
+    status = (base / "data" / "a.csv").stat()
+    (base / "data" / "a.csv").write_text("other")
+    os.utime(base / "data" / "a.csv", ns=(status.st_atime_ns, status.st_mtime_ns))
+    (base / "data" / "b.csv").unlink()
+    one, other = changed_inputs(before, config, tracked, base)
+    assert one == "a: 'data/a.csv' changed while the run was running"
+    assert other.startswith("b: no file or folder")
+
+
+def test_unreadable(base: Path) -> None:
+    """A folder with files that cannot be read names them all, and nothing is hashed in part."""
+    if os.geteuid() == 0:
+        pytest.skip("root reads everything")
+    for name in ("a.csv", "sub/c.csv"):
+        (base / "data" / name).chmod(0)
+    with pytest.raises(DataError, match=r"a\.csv.*sub/c\.csv"):
+        capture("data", base)

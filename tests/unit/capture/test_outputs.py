@@ -1,0 +1,59 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from naga.capture.outputs import capture_outputs
+from naga.capture.tree_hash import hash_path
+
+
+@pytest.fixture
+def save_dir(tmp_path: Path) -> Path:
+    """Make the folder of a run."""
+    root = tmp_path / "run"
+    (root / "plots").mkdir(parents=True)
+    (root / "model.pkl").write_bytes(b"model")
+    (root / "plots" / "loss.png").write_bytes(b"png")
+    return root
+
+
+def test_naga_left_out(save_dir: Path) -> None:
+    """Naga's own files do not count, so the hash is that of the results alone and stays what it is."""
+    expected = hash_path(save_dir).hash
+    (save_dir / "run.lock").write_text("schema: naga.run/1")
+    (save_dir / ".naga-0123456789abcdef.tmp").touch()
+    outputs = capture_outputs(save_dir)
+    assert (outputs.hash, outputs.size_bytes, outputs.files) == (expected, 8, 2)
+    assert capture_outputs(save_dir) == outputs
+
+
+def test_list(save_dir: Path) -> None:
+    """The list names each file with its size and hash."""
+    capture_outputs(save_dir)
+    assert json.loads((save_dir / ".naga" / "outputs.json").read_text()) == [
+        {"path": path, "kind": "file", "size_bytes": size, "hash": hash_path(save_dir / path).hash}
+        for path, size in (("model.pkl", 5), ("plots/loss.png", 3))
+    ]
+
+
+def test_runs_below(save_dir: Path) -> None:
+    """A run below is another run: what it does later changes nothing here."""
+    before = capture_outputs(save_dir)
+    below = save_dir / "sweep" / "0"
+    below.mkdir(parents=True)
+    (below / "run.lock").touch()
+    (below / "model.pkl").touch()
+    assert capture_outputs(save_dir) == before
+
+
+def test_sockets_left_out(save_dir: Path) -> None:
+    """What has no content is no output, and spoils no manifest."""
+    before = capture_outputs(save_dir)
+    os.mkfifo(save_dir / "fifo")
+    assert capture_outputs(save_dir) == before
+
+
+def test_nothing(tmp_path: Path) -> None:
+    """A run that left nothing has outputs all the same: none."""
+    assert capture_outputs(tmp_path).files == 0
