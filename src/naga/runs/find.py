@@ -16,7 +16,7 @@ from naga.record.schema import Record
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["Run", "find_runs", "load_run"]
+__all__ = ["Run", "as_row", "find_runs", "load_run"]
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _NOT_SEARCHED = frozenset({".git", ".naga", ".venv", "__pycache__", "mlruns", "node_modules"})
@@ -139,8 +139,8 @@ def _run_folders(root: str, archived: bool) -> Iterator[str]:
             yield folder
 
 
-def as_json(run: Run) -> dict[str, Any]:
-    """Give the row of a run as ``naga ls --format json`` prints it.
+def as_row(run: Run) -> dict[str, Any]:
+    """Give the row of a run as ``naga ls`` prints it.
 
     Returns
     -------

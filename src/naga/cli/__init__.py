@@ -1,0 +1,60 @@
+"""The command `naga`: one function per command; what they do lies in the layers below."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from naga.cli.commands import ls, show
+from naga.errors import NagaError, UsageError, one_line
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after ``naga``. Default: ``sys.argv[1:]``.
+
+    Returns
+    -------
+    int
+        0 good, 1 a check failed, 2 wrong use.
+    """
+    try:
+        words = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+        code: int = words.command(words)
+    except NagaError as error:
+        print(one_line(error), file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        # Whoever read the table has seen enough (`naga ls | head`).
+        sys.stderr.close()
+        return 0
+    return code
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that refuses as the rest of Naga does."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # raising is one way not to return
+        raise UsageError(message, hint=f"{self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="naga", description="List and read the runs that Naga's tasks have left.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    command = commands.add_parser("ls", help="list the runs below a folder")
+    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")
+    command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
+    command.add_argument("--sort", default="started", choices=("started", "save_dir", "status", "task", "duration_s"))
+    command.add_argument("--format", default="table", choices=("table", "json", "csv"))
+    command.set_defaults(command=ls)
+
+    command = commands.add_parser("show", help="show one run: what ran, with what, and how it ended")
+    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or the beginning of one")
+    command.set_defaults(command=show)
+    return parser

@@ -1,0 +1,44 @@
+"""One function per command of `naga`: from words to printed lines."""
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+
+from naga.cli.pages import run_page, runs_table
+from naga.runs.find import Run, as_row, find_runs, load_run
+
+__all__ = ["ls", "show"]
+
+
+def ls(words: argparse.Namespace) -> int:
+    """List the runs below a folder."""
+    runs = sorted(find_runs(words.root, archived=words.archived), key=lambda run: _sort_key(run, words.sort))
+    if words.format == "json":
+        print(json.dumps([as_row(run) for run in runs], indent=2))
+    elif words.format == "csv":
+        _print_csv(runs)
+    elif runs:
+        runs_table(runs, words.root)
+    else:
+        print(f"no runs below '{words.root}'")
+    return 0
+
+
+def _sort_key(run: Run, column: str) -> tuple[bool, str | float]:
+    value = as_row(run)[column]
+    return value is None, value if value is not None else ""
+
+
+def _print_csv(runs: Sequence[Run]) -> None:
+    columns = ("run_id", "save_dir", "status", "task", "started", "duration_s")
+    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(as_row(run) for run in runs)
+
+
+def show(words: argparse.Namespace) -> int:
+    """Show one run."""
+    run_page(load_run(words.run))
+    return 0
