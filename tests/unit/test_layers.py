@@ -1,0 +1,85 @@
+"""The structure that CONTRIBUTING.md promises."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import naga
+
+SOURCE = Path(naga.__file__).parent
+# From the top of the house to its foundations.
+LAYERS = [
+    ["__init__", "mlflow_log"],
+    ["cli"],
+    ["task"],
+    ["run"],
+    ["plan"],
+    ["diagnose"],
+    ["runs"],
+    ["config"],
+    ["capture"],
+    ["record"],
+    ["errors", "terminal"],
+]
+RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
+MODULES = sorted(SOURCE.rglob("*.py"))
+
+
+def room(module: Path) -> str:
+    """The first part of a module's path below the package."""
+    return module.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported_rooms(module: Path) -> set[str]:
+    """The rooms of the modules that a file imports, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(module.read_text())):
+        names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        if isinstance(node, ast.ImportFrom) and node.module == "naga":
+            names = [f"naga.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("naga.")}
+    return {name if name in RANK else "__init__" for name in found}
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_point_down(module: Path) -> None:
+    """A module imports from its own room and from those below."""
+    for name in imported_rooms(module):
+        assert name == room(module) or RANK[name] > RANK[room(module)], f"imports naga.{name}"
+
+
+def test_only_one_module_runs_git() -> None:
+    """Whatever runs a process in the package is the module for git."""
+    running = [path.name for path in MODULES if "subprocess" in imported_names(path)]
+    assert running == ["git.py"]
+
+
+def imported_names(module: Path) -> set[str]:
+    """Whole modules that a file imports."""
+    nodes = list(ast.walk(ast.parse(module.read_text())))
+    plain = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    return plain | {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+@pytest.mark.parametrize("heavy", ["mlflow", "rich", "blake3", "sqlite3", "asyncio", "sqlalchemy"])
+def test_import_naga_is_light(heavy: str) -> None:
+    """`import naga` does not import what only some calls need."""
+    program = f"import naga, sys; sys.exit({heavy!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_import_has_no_side_effects(tmp_path: Path) -> None:
+    """Importing and decorating write nothing and register nothing."""
+    program = (
+        "import omegaconf, naga, naga.mlflow_log\n"
+        "@naga.runlock\n@naga.snapshot\n@naga.track_data('x')\n@naga.clicfg\ndef main(cfg={'save_dir': 'r'}): ...\n"
+        "@naga.mlflow_log.mlflow_log_run\ndef diag(cfg): ...\n"
+        "assert not omegaconf.OmegaConf.has_resolver('now')\n"
+    )
+    subprocess.run([sys.executable, "-c", program, "nonsense"], check=True, cwd=tmp_path)
+    assert list(tmp_path.iterdir()) == []
