@@ -1,0 +1,203 @@
+"""From what was declared, written in files and typed, to the one configuration of a run."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from naga.config.declared import Declared
+from naga.config.merge import merge, override, override_text
+from naga.config.nodes import (
+    Flags,
+    dotted,
+    empty_open,
+    escaped,
+    hint_name,
+    is_missing,
+    is_structured,
+    node_hint,
+    open_up,
+    own_copy,
+    restore_flags,
+    walk,
+)
+from naga.config.plain import differing_keys, plain_config
+from naga.config.resolve import resolve
+from naga.config.text import read_file
+from naga.errors import ConfigError
+
+__all__ = ["Resolved", "compose", "differing_keys", "plain_config", "rebuild"]
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """The configuration of one run.
+
+    ``value`` is what the function gets, of the kind that it declared, with an absolute save_dir; ``plain`` is what is
+    recorded, with save_dir as the user wrote it.
+    """
+
+    value: Any
+    plain: dict[Any, Any]
+    save_dir: Path | None
+    written_save_dir: str | None
+
+
+def compose(
+    declared: Declared,
+    *,
+    given: Any = None,
+    keywords: Mapping[str, Any] = MappingProxyType({}),
+    overrides: Sequence[str] = (),
+    file: Path | None = None,
+    experiment: str | None = None,
+    base: Path | None = None,
+) -> Resolved:
+    """Lay everything that was said over the declared defaults, and resolve it once.
+
+    Parameters
+    ----------
+    declared : Declared
+        The defaults, and the kind of configuration that the function takes.
+    given : mapping, DictConfig or dataclass instance, optional
+        What the function was called with: mappings are laid over the defaults, typed configurations replace them.
+    keywords : mapping
+        Single values, by dotted key.
+    overrides : sequence of str
+        Single values as typed on the command line: ``key=value``.
+    file : Path, optional
+        A YAML file; ``experiment`` is the dotted key of the part of it that counts.
+    base : Path, optional
+        What a relative save_dir and file are relative to; the working directory.
+
+    Raises
+    ------
+    ConfigError
+        A key, value, file or interpolation is wrong, or a mandatory value is missing.
+
+    Examples
+    --------
+    >>> from naga.config.declared import declared_config
+    >>> def main(cfg={"lr": 0.1, "save_dir": "results/${lr}"}): ...
+    >>> compose(declared_config(main), overrides=["lr=1e-3"]).plain
+    {'lr': 0.001, 'save_dir': 'results/0.001'}
+    """
+    folder = base or Path.cwd()
+    cfg = own_copy(declared.base)
+    flags = open_up(cfg)
+    if file is not None:
+        merge(cfg, read_file(base / file if base else file, experiment), source=str(file))
+    if given is not None:
+        cfg, flags = _with_given(cfg, flags, given)
+    for key, value in keywords.items():
+        flags = open_up(cfg) | flags
+        override(cfg, key, value)
+    for text in overrides:
+        flags = open_up(cfg) | flags
+        override_text(cfg, text)
+    _require_all(cfg)
+    resolve(cfg)
+    return _resolved(declared, cfg, flags, folder)
+
+
+def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path) -> Any:
+    """Give a recorded configuration the kind that the function declares.
+
+    Nothing in it is interpolated. Where the declaration has changed so much that the record does not fit it any more,
+    it is a plain DictConfig.
+
+    Parameters
+    ----------
+    declared : Declared or None
+        None where no function says what it takes.
+    plain : mapping
+        What a run.lock holds.
+    save_dir : Path
+        Where the run lies now.
+
+    Examples
+    --------
+    >>> rebuild(None, {"note": "${HOME}", "save_dir": "a"}, Path("/runs/a")).note
+    '${HOME}'
+    """
+    literal = {**escaped(dict(plain)), "save_dir": escaped(str(save_dir))}
+    if declared is not None:
+        try:
+            return _refilled(declared, literal)
+        except ConfigError:
+            pass
+    return OmegaConf.create(literal)
+
+
+def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:
+    cfg = own_copy(declared.base)
+    flags = open_up(cfg)
+    empty_open(cfg)
+    merge(cfg, literal)
+    _require_all(cfg)
+    resolve(cfg)
+    return _as_kind(declared, cfg, flags)
+
+
+def _with_given(cfg: DictConfig, flags: Flags, given: Any) -> tuple[DictConfig, Flags]:
+    kind = OmegaConf.get_type(given) if isinstance(given, DictConfig) else type(given)
+    if is_structured(kind):
+        _check_kind(OmegaConf.get_type(cfg), kind)
+        cfg = own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
+        return cfg, open_up(cfg)
+    if not isinstance(given, Mapping):
+        raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
+    merge(cfg, given)
+    return cfg, flags
+
+
+def _check_kind(wanted: Any, kind: Any) -> None:
+    """Names are compared, not classes: running a notebook's cell again makes another class of the same name."""
+    if is_structured(wanted) and wanted.__qualname__ not in [parent.__qualname__ for parent in kind.__mro__]:
+        raise ConfigError(f"a {kind.__qualname__} was given where a {wanted.__qualname__} belongs")
+
+
+def _require_all(cfg: DictConfig) -> None:
+    for keys, node in walk(cfg):
+        if is_missing(node):
+            what = hint_name(node_hint(node))
+            raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
+
+
+def _resolved(declared: Declared, cfg: DictConfig, flags: Flags, folder: Path) -> Resolved:
+    written = _written_save_dir(cfg)
+    if written is not None:
+        absolute = os.path.abspath(folder / written)  # noqa: PTH100  # links stay: `resolve` would follow them
+        override(cfg, "save_dir", escaped(absolute))
+    value = _as_kind(declared, cfg, flags)
+    plain = plain_config(value)
+    if written is None:
+        return Resolved(value, plain, None, None)
+    save_dir = Path(plain["save_dir"])
+    return Resolved(value, plain | {"save_dir": written}, save_dir, written)
+
+
+def _written_save_dir(cfg: DictConfig) -> str | None:
+    if "save_dir" not in cfg or cfg.save_dir is None:
+        return None
+    if not isinstance(cfg.save_dir, str | Path) or str(cfg.save_dir) == "":
+        raise ConfigError(f"save_dir is {cfg.save_dir!r}, not a folder", hint="save_dir=results/my_run")
+    return str(cfg.save_dir)
+
+
+def _as_kind(declared: Declared, cfg: DictConfig, flags: Flags) -> Any:
+    if declared.kind == "dict":
+        return OmegaConf.to_container(cfg, resolve=True)
+    if declared.kind == "dictconfig":
+        restore_flags(cfg, flags)
+        return cfg
+    try:
+        return OmegaConf.to_object(cfg)
+    except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
+        name = getattr(OmegaConf.get_type(cfg), "__name__", "configuration")
+        raise ConfigError(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error

@@ -1,0 +1,105 @@
+"""What a function declares as its configuration: the default, or the type, of its first parameter."""
+
+import inspect
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal, get_type_hints
+
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from naga.config.nodes import is_structured, split_optional
+from naga.errors import ConfigError
+
+__all__ = ["Declared", "Kind", "declared_config"]
+
+Kind = Literal["dictconfig", "dataclass", "dict"]
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A function's configuration: the parameter that takes it, what it takes, and the defaults.
+
+    ``base`` belongs to the declaration: it is never handed out and never changed, only copied.
+    """
+
+    parameter: str
+    kind: Kind
+    base: DictConfig
+
+
+def declared_config(function: Callable[..., Any]) -> Declared | None:
+    """Read the configuration that a function declares.
+
+    Parameters
+    ----------
+    function : callable
+        Its first parameter's default is the configuration: a DictConfig, a dataclass, an instance of one, or a dict.
+        Without a default its annotation is.
+
+    Returns
+    -------
+    Declared or None
+        None for a function that takes no parameters.
+
+    Raises
+    ------
+    ConfigError
+        The default is something else, or holds what a configuration cannot.
+
+    Examples
+    --------
+    >>> def main(cfg={"lr": 0.1}): ...
+    >>> declared_config(main).kind
+    'dict'
+    """
+    parameters = list(inspect.signature(function).parameters.values())
+    if not parameters or parameters[0].kind in (parameters[0].VAR_POSITIONAL, parameters[0].VAR_KEYWORD):
+        return None
+    first = parameters[0]
+    if first.default is first.empty or first.default is None:
+        kind, source = _of_annotation(_annotation(function, first))
+    else:
+        kind, source = _of_default(first)
+    try:
+        return Declared(first.name, kind, OmegaConf.create(source) if isinstance(source, dict) else _structured(source))
+    except OmegaConfBaseException as error:
+        key = f" at {error.full_key!r}" if error.full_key else ""
+        raise ConfigError(f"the configuration of {function.__name__}(){key}: {str(error).splitlines()[0]}") from None
+
+
+def _structured(source: Any) -> DictConfig:
+    cfg: DictConfig = source if isinstance(source, DictConfig) else OmegaConf.structured(source)
+    return cfg
+
+
+def _of_default(parameter: inspect.Parameter) -> tuple[Kind, Any]:
+    default = parameter.default
+    if isinstance(default, DictConfig):
+        return "dictconfig", default
+    if isinstance(default, dict):
+        return "dict", default
+    if is_structured(default) or is_structured(type(default)):
+        return "dataclass", default
+    raise ConfigError(
+        f"{parameter.name}={default!r} is no configuration",
+        hint=f"{parameter.name}=OmegaConf.structured(Config), Config() or a dict",
+    )
+
+
+def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
+    """Give the annotation of a parameter, evaluated where it is a string and can be."""
+    plain = inspect.unwrap(function)
+    holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
+    try:
+        return get_type_hints(holder, globalns=getattr(plain, "__globals__", {}))["it"]
+    except Exception:  # noqa: BLE001  # a name that only a type checker knows: it says nothing here
+        return Any
+
+
+def _of_annotation(annotation: Any) -> tuple[Kind, Any]:
+    wanted, _ = split_optional(annotation)
+    if is_structured(wanted):
+        return "dataclass", wanted
+    return ("dict" if wanted is dict or getattr(wanted, "__origin__", None) is dict else "dictconfig"), {}

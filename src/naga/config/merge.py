@@ -1,0 +1,199 @@
+"""Laying values over a configuration: only keys that it has, only values that fit."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from omegaconf import Container, DictConfig, OmegaConf
+from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
+
+from naga.config import nodes
+from naga.config.nodes import Keys, dotted
+from naga.config.text import Typed, read_text, typed_for
+from naga.errors import ConfigError
+
+__all__ = ["dotted_keys", "merge", "nearest", "override", "override_text"]
+
+
+def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> None:
+    """Lay a mapping over a configuration, in place.
+
+    Parameters
+    ----------
+    source : str
+        How an error names where the values came from.
+
+    Raises
+    ------
+    ConfigError
+        A key that the configuration does not have, or a value of another type.
+    """
+    top = _Slot(cfg, source, (), Any, cfg)
+    _lay(top, _fitted(top, values))
+
+
+def override(cfg: DictConfig, key: str, value: Any) -> None:
+    """Set one value, named by a dotted key, in place; mappings are merged."""
+    slot = _find(cfg, key)
+    _lay(_Slot(cfg, "", (), Any, cfg), _nested(cfg, slot.keys, _fitted(slot, value)))
+
+
+def override_text(cfg: DictConfig, override: str) -> None:
+    """Set one value, in place, as ``key=value`` of the command line says."""
+    key, _, text = override.partition("=")
+    slot = _find(cfg, key)
+    value = _fitted(slot, read_text(text, slot.hint, key))
+    _lay(_Slot(cfg, "", (), Any, cfg), _nested(cfg, slot.keys, value))
+
+
+def dotted_keys(cfg: Any) -> Iterator[str]:
+    """Go through all keys of a configuration, nested ones dotted.
+
+    Examples
+    --------
+    >>> list(dotted_keys(OmegaConf.create({"seed": 1, "model": {"lr": 0.1}})))
+    ['seed', 'model', 'model.lr']
+    """
+    return (dotted(keys) for keys, _ in nodes.walk(cfg) if keys and not isinstance(keys[-1], int))
+
+
+def nearest(key: str, known: list[str]) -> str | None:
+    """Find what was most likely meant: a similar key, or one that ends in a similar word.
+
+    Examples
+    --------
+    >>> nearest("lr", ["seed", "model.lr"])
+    'model.lr'
+    """
+    last = key.rpartition(".")[2]
+    by_last = {name.rpartition(".")[2]: name for name in reversed(known)}
+    by_whole = difflib.get_close_matches(key, known, n=1)
+    found = by_whole or [by_last[word] for word in difflib.get_close_matches(last, by_last, n=1)]
+    return found[0] if found else None
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """A place in a configuration: its path, its type, and the container that lies there or would."""
+
+    root: DictConfig
+    source: str
+    keys: Keys
+    hint: Any
+    box: Any
+
+    def below(self, key: Any) -> "_Slot":
+        if self.box is None:
+            hint = nodes.element_hint(self.hint, key)
+            box = nodes.expanded(hint)
+        else:
+            hint, box = nodes.slot(self.box, key)
+        return _Slot(self.root, self.source, (*self.keys, key), hint, box)
+
+    def own_key(self, key: Any) -> Any:
+        """Give a key as the container has it, which may be another type than was typed: ``1`` and ``"1"``."""
+        text, value = (key.text, key.value) if isinstance(key, Typed) else (str(key), key)
+        if not isinstance(self.box, DictConfig):
+            return value
+        if value in self.box.keys():  # noqa: SIM118  # `in` evaluates interpolations
+            return value
+        for known in self.box.keys():  # noqa: SIM118
+            if text == str(getattr(known, "name", known)):
+                return known
+        if not nodes.is_open(self.box):
+            raise self.below_unknown(text)
+        return _as_key(text, value, self.box)
+
+    def index(self, key: str) -> int:
+        if key.isdecimal() and int(key) < len(self.box):
+            return int(key)
+        raise ConfigError(f"{dotted(self.keys)} has {len(self.box)} items, no [{key}]", hint="the first is [0]")
+
+    def below_unknown(self, key: str) -> ConfigError:
+        path = dotted((*self.keys, key))
+        known = list(dotted_keys(self.root))
+        near = nearest(path, known)
+        hint = f"did you mean {near!r}?" if near else f"there is: {', '.join(known[:10])}" if known else ""
+        return ConfigError(f"{self._where}unknown key {path!r}", hint=hint)
+
+    def wrong(self, value: Any, error: Exception) -> ConfigError:
+        what = f"{self._where}{dotted(self.keys)} is {value!r}"
+        if isinstance(error, GrammarParseError):
+            return ConfigError(f"{what}, which is no interpolation", hint="write \\${ for a plain ${")
+        if isinstance(error, UnsupportedValueType):
+            return ConfigError(f"{what}, which a configuration cannot hold")
+        return ConfigError(f"{what}, not {nodes.hint_name(self.hint)}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self.source}: " if self.source else ""
+
+
+def _as_key(text: str, value: Any, box: Any) -> Any:
+    kind = nodes.key_type(box)
+    if kind is int and text.lstrip("-").isdecimal():
+        return int(text)
+    return text if kind is str else value
+
+
+def _find(cfg: DictConfig, key: str) -> _Slot:
+    slot = _Slot(cfg, "", (), Any, cfg)
+    whole = key in cfg.keys()  # noqa: SIM118
+    for part in [key] if whole else key.replace("[", ".").replace("]", "").split("."):
+        if slot.box is None:
+            raise slot.below_unknown(part)
+        slot = slot.below(slot.own_key(part) if isinstance(slot.box, DictConfig) else slot.index(part))
+    return slot
+
+
+def _fitted(slot: _Slot, value: Any) -> Any:
+    """Check the keys of a value against the place that it is for, and give it the types of the fields."""
+    if isinstance(value, DictConfig) and not nodes.is_structured(OmegaConf.get_type(value)):
+        value = nodes.written(value)
+    if isinstance(value, Mapping) and not isinstance(value, Container):
+        keys = {key: slot.own_key(key) for key in value}
+        return {own: _fitted(slot.below(own), value[key]) for key, own in keys.items()}
+    if isinstance(value, list | tuple):
+        items = _Slot(slot.root, slot.source, slot.keys, slot.hint, None)
+        return [_fitted(items.below(i), item) for i, item in enumerate(value)]
+    return typed_for(value, slot.hint)
+
+
+def _nested(box: Any, keys: Keys, value: Any) -> Any:
+    """Wrap a value in mappings down to its place; a list on the way is written out whole, as merging replaces it."""
+    if not keys:
+        return value
+    key, *rest = keys
+    below = nodes.child(box, key) if box is not None else None
+    inner = _nested(below if nodes.is_live(below) else None, tuple(rest), value)
+    if box is None or isinstance(box, DictConfig):
+        return {key: inner}
+    items = list(nodes.written(box))
+    items[key] = OmegaConf.merge(below, inner) if isinstance(inner, dict) and nodes.is_live(below) else inner
+    return items
+
+
+def _lay(top: _Slot, values: Any) -> None:
+    try:
+        top.box.merge_with(values)
+    except (OmegaConfBaseException, TypeError, ValueError, AssertionError) as error:
+        raise _blame(top, values, error) from None
+
+
+def _blame(top: _Slot, values: Any, error: Exception) -> ConfigError:
+    """Find the one value that does not fit, by laying them one by one."""
+    for slot, value in _leaves(top, values):
+        try:
+            top.box.merge_with(_nested(None, slot.keys, value))
+        except (OmegaConfBaseException, TypeError, ValueError, AssertionError) as cause:
+            return slot.wrong(value, cause)
+    return ConfigError(f"{top.source or 'configuration'}: {str(error).splitlines()[0]}")
+
+
+def _leaves(slot: _Slot, value: Any) -> Iterator[tuple[_Slot, Any]]:
+    if isinstance(value, dict) and value and isinstance(slot.box, DictConfig):
+        for key, item in value.items():
+            yield from _leaves(slot.below(key), item)
+    else:
+        yield slot, value

@@ -1,0 +1,275 @@
+"""What Naga must know of OmegaConf's nodes that OmegaConf's public functions do not tell.
+
+A configuration is a tree of containers and values. Reading one through its public face evaluates its interpolations,
+each time anew; everything here reads what was written instead. `naga.config.resolve` is the only other module that
+looks inside OmegaConf.
+"""
+# ruff: noqa: SLF001  # written, unevaluated values are reachable in no other way
+
+import copy
+import dataclasses
+import re
+import types
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+
+from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode
+
+__all__ = [
+    "Flags",
+    "Keys",
+    "as_written",
+    "child",
+    "children",
+    "dotted",
+    "element_hint",
+    "empty_open",
+    "escaped",
+    "expanded",
+    "hint_name",
+    "is_live",
+    "is_missing",
+    "is_open",
+    "is_structured",
+    "key_type",
+    "node_hint",
+    "open_up",
+    "own_copy",
+    "restore_flags",
+    "slot",
+    "split_optional",
+    "walk",
+    "written",
+]
+
+Keys = tuple[Any, ...]  # a path
+Flags = dict[Keys, dict[str, bool]]
+
+
+def is_live(node: Any) -> bool:
+    """Tell whether a node is a container that holds something: not None, missing or an interpolation."""
+    return isinstance(node, Container) and not (node._is_none() or node._is_missing() or node._is_interpolation())
+
+
+def is_structured(kind: Any) -> bool:
+    """Tell whether a type is one that OmegaConf makes structured configurations of."""
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"))
+
+
+def is_open(node: Any) -> bool:
+    """Tell whether new keys may be laid into a container that went through `open_up`."""
+    if node._get_node_flag("struct") is False:
+        return True
+    return node._get_flag("struct") is False and not is_structured(OmegaConf.get_type(node))
+
+
+def child(box: Any, key: Any) -> Any:
+    """Give the node under a key, as written; the chosen one of a union; None where there is none."""
+    node = box._get_node(key)
+    inner = node._value() if isinstance(node, UnionNode) else None
+    return inner if isinstance(inner, Node) else node
+
+
+def children(box: Any) -> Iterator[tuple[Any, Any]]:
+    """Go through the keys and nodes of a container, as written."""
+    if not is_live(box):
+        return
+    for key in list(box.keys()) if isinstance(box, DictConfig) else range(len(box)):
+        yield key, child(box, key)
+
+
+def written(box: Any) -> Any:
+    """Give the content of a container in plain dicts and lists, interpolations as written, typed parts as they are."""
+    return OmegaConf.to_container(box, resolve=False, structured_config_mode=SCMode.DICT_CONFIG)
+
+
+def as_written(node: Any) -> Any:
+    """Give the value of a node as written, a container's in plain dicts and lists."""
+    return written(node) if is_live(node) else node._value()
+
+
+def slot(box: Any, key: Any) -> tuple[Any, Any]:
+    """Give the type that a key of a container takes, and the container that lies there now or would, if any."""
+    node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
+    hint = element_hint(box._metadata.ref_type, key) if node is None else node._metadata.type_hint
+    node = child(box, key) if node is not None else None
+    return hint, node if is_live(node) else expanded(hint)
+
+
+def element_hint(hint: Any, key: Any) -> Any:
+    """Give the type of what lies under a key of a container type, where that says it.
+
+    Examples
+    --------
+    >>> element_hint(dict[str, float], "a")
+    <class 'float'>
+    """
+    kind, _ = split_optional(hint)
+    arguments = get_args(kind)
+    if get_origin(kind) is dict and arguments:
+        return arguments[1]
+    if get_origin(kind) is tuple and Ellipsis not in arguments and isinstance(key, int):
+        return arguments[key] if key < len(arguments) else Any
+    return arguments[0] if get_origin(kind) in (list, tuple) and arguments else Any
+
+
+def expanded(hint: Any) -> Any:
+    """Give the container that a value of a type would be laid into, None where the type is no container's."""
+    kind, _ = split_optional(hint)
+    if is_structured(kind):
+        return OmegaConf.structured(kind)
+    if get_origin(kind) is dict:
+        key_type, element_type = get_args(kind)
+        return DictConfig({}, ref_type=kind, key_type=key_type, element_type=element_type, flags={"struct": False})
+    return None
+
+
+def node_hint(node: Any) -> Any:
+    """Give the declared type of a node."""
+    return node._metadata.type_hint
+
+
+def is_missing(node: Any) -> bool:
+    """Tell whether a node is mandatory and nobody gave it."""
+    return bool(node._is_missing())
+
+
+def key_type(box: Any) -> Any:
+    """Give the type of the keys of a dict."""
+    return box._metadata.key_type
+
+
+def split_optional(hint: Any) -> tuple[Any, bool]:
+    """Take None out of a type.
+
+    Examples
+    --------
+    >>> split_optional(int | None)
+    (<class 'int'>, True)
+    """
+    if hint is Any or hint is None:
+        return Any, True
+    if get_origin(hint) not in (Union, types.UnionType) or type(None) not in get_args(hint):
+        return hint, False
+    rest = tuple(item for item in get_args(hint) if item is not type(None))
+    return Union[rest], True  # noqa: UP007  # any number of them
+
+
+def hint_name(hint: Any) -> str:
+    """Say a type as one would write it.
+
+    Examples
+    --------
+    >>> hint_name(int | None)
+    'int or None'
+    >>> hint_name(list[float])
+    'list[float]'
+    """
+    kind, optional = split_optional(hint)
+    if kind is Any:
+        return "Any"
+    return f"{_bare_name(kind)} or None" if optional else _bare_name(kind)
+
+
+def _bare_name(kind: Any) -> str:
+    arguments = [item for item in get_args(kind) if item is not Ellipsis]
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(map(hint_name, arguments))
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, arguments))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(kind.__members__)
+    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    return f"{name}[{', '.join(map(hint_name, arguments))}]" if arguments and set(arguments) != {Any} else name
+
+
+def dotted(keys: Keys) -> str:
+    """Say a path as one would type it.
+
+    Examples
+    --------
+    >>> dotted(("models", 0, "lr"))
+    'models[0].lr'
+    """
+    text = ""
+    for key in keys:
+        text += f"[{key}]" if isinstance(key, int) and text else f".{key}" if text else str(key)
+    return text
+
+
+def own_copy(cfg: DictConfig) -> DictConfig:
+    """Copy a configuration so that nothing done to the copy reaches the original.
+
+    Copying a part of a larger one copies the whole, since its interpolations may refer to any of it. Cached resolver
+    values are left behind: each run resolves for itself.
+    """
+    keys: list[Any] = []
+    root: Any = cfg
+    while root._get_parent() is not None:
+        keys.insert(0, root._key())
+        root = root._get_parent_container()
+    result = copy.deepcopy(root)
+    OmegaConf.clear_cache(result)
+    for key in keys:
+        result = child(result, key)
+    return result  # type: ignore[no-any-return]  # the same place in the copy
+
+
+def walk(cfg: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
+    """Go through a configuration and every node in it, with their paths."""
+    yield keys, cfg
+    for key, node in children(cfg):
+        yield from walk(node, (*keys, key))
+
+
+def open_up(cfg: Any) -> Flags:
+    """Make a configuration take new values, and new keys where its type has any, and tell its former flags.
+
+    Typed dicts and empty ones are open, as are those that were opened by hand.
+    """
+    former = {keys: dict(node._metadata.flags or {}) for keys, node in walk(cfg)}
+    for keys, node in walk(cfg):
+        if former[keys].get("readonly"):
+            node._set_flag("readonly", None)
+        if isinstance(node, DictConfig) and "struct" not in former[keys] and _takes_any_key(node):
+            node._set_flag("struct", False)
+    return former
+
+
+def empty_open(cfg: Any) -> None:
+    """Take out the contents of every dict that takes any key, in a configuration that went through `open_up`."""
+    for _, node in list(walk(cfg)):
+        if isinstance(node, DictConfig) and is_open(node):
+            node._set_value({})
+
+
+def _takes_any_key(node: Any) -> bool:
+    if is_structured(OmegaConf.get_type(node)) or not is_live(node):
+        return False
+    return len(node) == 0 or node._metadata.ref_type is not Any
+
+
+def restore_flags(cfg: Any, former: Flags) -> None:
+    """Put the flags back that `open_up` changed, on the nodes that are still there."""
+    for keys, node in walk(cfg):
+        flags = former.get(keys, {})
+        if (node._metadata.flags or {}) != flags:
+            node._set_flag(["readonly", "struct"], [flags.get("readonly"), flags.get("struct")])
+
+
+def escaped(value: Any) -> Any:
+    r"""Write strings so that OmegaConf reads them as they are, even where they look like an interpolation.
+
+    Examples
+    --------
+    >>> print(escaped("${HOME}"))
+    \${HOME}
+    """
+    if isinstance(value, str) and not isinstance(value, Enum):
+        return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if "${" in value else value
+    if isinstance(value, dict):
+        return {key: escaped(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(escaped, value))
+    return value

@@ -1,0 +1,98 @@
+"""A configuration as plain values, as a run.lock holds it."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any
+
+from omegaconf import Container, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from naga.config.nodes import dotted
+
+__all__ = ["differing_keys", "plain_config"]
+
+ABSENT = object()
+
+
+def plain_config(value: Any) -> dict[Any, Any]:
+    """Write a configuration, of whatever kind, in values that YAML holds.
+
+    Paths become strings, enum members their names, tuples lists, and what no YAML can hold the name of its type. A
+    mandatory value that nobody gave stays ``???``.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> plain_config({"data": Path("data/raw.csv"), "sizes": (1, 2)})
+    {'data': 'data/raw.csv', 'sizes': [1, 2]}
+    """
+    plain = _plain(value)
+    return plain if isinstance(plain, dict) else {}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Container):
+        return _plain(_content(value))
+    if isinstance(value, Mapping):
+        return {_plain_key(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name, "???")) for field in dataclasses.fields(value)}
+    if hasattr(type(value), "__attrs_attrs__"):
+        return {field.name: _plain(getattr(value, field.name, "???")) for field in type(value).__attrs_attrs__}
+    return _plain_scalar(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.name
+    for kind in (bool, int, float, str, bytes):  # subclasses too, such as NumPy's float64
+        if isinstance(value, kind):
+            return kind(value)  # type: ignore[arg-type]  # one of its own
+    if value is None:
+        return None
+    return str(value) if hasattr(value, "__fspath__") else f"<{type(value).__module__}.{type(value).__qualname__}>"
+
+
+def _plain_key(key: Any) -> Any:
+    plain = _plain_scalar(key)
+    return plain if not isinstance(plain, str) or isinstance(key, str | Enum) else str(key)
+
+
+def _content(cfg: Container) -> Any:
+    try:
+        return OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException:
+        return OmegaConf.to_container(cfg, resolve=False)
+
+
+def differing_keys(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Name the values in which two plain configurations differ, by their dotted keys.
+
+    Examples
+    --------
+    >>> differing_keys({"seed": 1, "model": {"lr": 0.1}}, {"seed": 1, "model": {"lr": 0.2}})
+    ('model.lr',)
+    """
+    return tuple(_differing(a, b, ()))
+
+
+def _differing(a: Any, b: Any, keys: tuple[Any, ...]) -> Iterator[str]:
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        for key in dict.fromkeys([*a, *b]):
+            yield from _differing(a.get(key, ABSENT), b.get(key, ABSENT), (*keys, key))
+    elif not _same(a, b):
+        yield dotted(keys)
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, Mapping) and isinstance(b, Mapping):
+        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+    if isinstance(a, float) and isinstance(b, float) and math.isnan(a) and math.isnan(b):
+        return True
+    return type(a) is type(b) and bool(a == b)
