@@ -1,0 +1,197 @@
+"""The only module that runs git.
+
+git is configured by files and variables that nobody running an experiment thinks of, and several of them run programs.
+Here it gets none of the caller's ``GIT_*`` variables but those that say where its configuration lies, so that a run
+started from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's
+index is never refreshed, and nothing goes through a shell. Text that a user wrote reaches git only behind ``--`` or
+``--end-of-options``, or on its standard input between NULs.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess
+
+__all__ = ["GitError", "GitMissingError", "Repository", "names", "run", "text"]
+
+MINIMUM = (2, 25)
+
+_KEPT_VARIABLES = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"})
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.safecrlf": "false",  # it makes a warning about line ends fail the whole capture
+    "core.splitIndex": "false",  # else git writes a shared index into the user's git folder
+    "core.ignoreStat": "false",  # these three would let an edit pass for an unchanged file
+    "core.trustctime": "true",
+    "core.checkStat": "default",
+    "gc.auto": "0",
+    "i18n.commitEncoding": "UTF-8",
+}
+_OPTIONS = tuple(option for key, value in _SETTINGS.items() for option in ("-c", f"{key}={value}"))
+
+
+class GitError(Exception):
+    r"""git refused; the text is its own last word.
+
+    Parameters
+    ----------
+    words : str
+        What git wrote on standard error.
+    status : int
+        What it exited with.
+
+    Examples
+    --------
+    >>> str(GitError("warning: something\nfatal: not a git repository (or any of the parent directories): .git\n"))
+    'not a git repository (or any of the parent directories): .git'
+    """
+
+    def __init__(self, words: str, status: int = 128) -> None:
+        told = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
+        super().__init__(told[-1].removeprefix("fatal: ").removeprefix("error: ") if told else f"git exited {status}")
+        self.words = words
+        self.status = status
+
+
+class GitMissingError(GitError):
+    """git is not installed, or too old."""
+
+
+def run(
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes | None = None,
+    settings: Iterable[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> "CompletedProcess[bytes]":
+    """Run one git command.
+
+    Parameters
+    ----------
+    *arguments : str
+        The command and its arguments; text that a user wrote stands behind ``--`` or ``--end-of-options``.
+    cwd : Path
+        Where it runs.
+    stdin : bytes, optional
+        What it reads; nothing by default, so that it can never wait for somebody to type.
+    settings : iterable of str
+        Further configuration, ``key=value``.
+    variables : mapping, optional
+        Further environment variables.
+
+    Raises
+    ------
+    GitError
+        git exited with another status than 0.
+    GitMissingError
+        git is not installed, or older than 2.25.
+    """
+    import subprocess
+
+    if any("\0" in argument for argument in arguments):
+        raise GitError(f"a name holds a NUL character: {arguments[-1]!r}")
+    options = [*_OPTIONS, *(word for setting in settings for word in ("-c", setting))]
+    given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
+    done = subprocess.run(
+        [_executable(os.environ.get("PATH", os.defpath)), *options, *arguments],
+        cwd=cwd,
+        env=_environment() | dict(variables or {}),
+        capture_output=True,
+        check=False,
+        **given,  # type: ignore[call-overload]  # one of two ways to say what it reads
+    )
+    if done.returncode:
+        raise GitError(os.fsdecode(done.stderr), done.returncode)
+    return done  # type: ignore[no-any-return]  # the overload that was not found is the one of bytes
+
+
+def text(*arguments: str, cwd: Path) -> str:
+    """Run one git command and return the line that it prints.
+
+    Examples
+    --------
+    >>> text("rev-parse", "--is-inside-work-tree", cwd=Path("/"))
+    Traceback (most recent call last):
+    naga.capture.git.GitError: not a git repository (or any of the parent directories): .git
+    """
+    return os.fsdecode(run(*arguments, cwd=cwd).stdout).removesuffix("\n")
+
+
+def names(output: bytes) -> list[str]:
+    r"""Split what git prints under ``-z``.
+
+    Examples
+    --------
+    >>> names(b"a b\0c\nd\0")
+    ['a b', 'c\nd']
+    """
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
+    return kept | {
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",  # a snapshot never uses the network
+        "GIT_AUTHOR_NAME": "Naga",
+        "GIT_AUTHOR_EMAIL": "naga@localhost",
+        "GIT_COMMITTER_NAME": "Naga",
+        "GIT_COMMITTER_EMAIL": "naga@localhost",
+    }
+
+
+@cache
+def _executable(search: str) -> str:
+    import shutil
+    import subprocess
+
+    found = shutil.which("git", path=search)
+    if found is None:
+        raise GitMissingError("git is not installed")
+    told = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
+    number = re.search(r"(\d+)\.(\d+)", told)
+    if number is None or (int(number[1]), int(number[2])) < MINIMUM:
+        raise GitMissingError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One worktree, and where git keeps what belongs to it.
+
+    ``git_dir`` is the worktree's own (its index lies there), ``common_dir`` is shared by all worktrees (objects, refs).
+    """
+
+    top: Path
+    git_dir: Path
+    common_dir: Path
+
+    @classmethod
+    def find(cls, folder: Path) -> "Repository":
+        """Find the repository whose worktree holds a folder; `GitError` where there is none."""
+        asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        lines = text("rev-parse", *asked, cwd=folder).split("\n")
+        if len(lines) != len(asked):  # a path with a newline in it
+            lines = [text("rev-parse", question, cwd=folder) for question in asked]
+        top, git_dir, common_dir = lines
+        return cls(Path(top), Path(git_dir), (folder / common_dir).resolve())
+
+    def run(
+        self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = (), index: Path | None = None
+    ) -> "CompletedProcess[bytes]":
+        """Run git at the top of the worktree, on another index than the user's if one is given."""
+        variables = {"GIT_INDEX_FILE": str(index)} if index is not None else {}
+        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, variables=variables)
+
+    def text(self, *arguments: str) -> str:
+        """Run git at the top of the worktree and return the line that it prints."""
+        return text(*arguments, cwd=self.top)

@@ -1,0 +1,45 @@
+"""Which files of the project the running program was imported from.
+
+Installed packages are recorded by their versions and the standard library by Python's; what is left is code that
+somebody is working on.
+"""
+
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+__all__ = ["NAGA", "imported_files", "top_of"]
+
+NAGA = Path(__file__).resolve().parents[3]
+"""Where Naga lies; its own checkout, if it runs from one, is not the user's code."""
+
+
+def imported_files() -> set[Path]:
+    """Return the files of all modules but installed ones, the standard library's and Naga's, links resolved."""
+    told = (
+        getattr(module, "__file__", None)
+        for name, module in sys.modules.copy().items()
+        if name.partition(".")[0] != "naga"
+    )
+    files = {file for file in told if isinstance(file, str)}
+    return {Path(file).resolve() for file in files if not _is_installed(Path(file).parent) and Path(file).is_file()}
+
+
+@cache
+def _is_installed(folder: Path) -> bool:
+    places = _installed_places()
+    return any(path.name in ("site-packages", "dist-packages") or path in places for path in (folder, *folder.parents))
+
+
+@cache
+def _installed_places() -> frozenset[Path]:
+    import sysconfig
+
+    told = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
+    return frozenset(Path(form(place)) for place in told if place for form in (os.path.normpath, os.path.realpath))
+
+
+def top_of(folder: Path) -> Path | None:
+    """Return the nearest folder upwards that is the top of a repository."""
+    return next((path for path in (folder, *folder.parents) if (path / ".git").exists()), None)

@@ -1,0 +1,180 @@
+"""Commits, the refs that keep them, and the branch that is the log of the runs.
+
+``refs/naga/runs/<run_id>`` is the truth. The log branch is for reading (``git log --first-parent run_logs``): it is
+moved only from a value that was looked at, in one transaction with the run's own ref, and never where that could be
+seen in a worktree.
+"""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from naga.capture.git import GitError, Repository
+
+__all__ = ["Kept", "commit_tree", "is_ancestor", "is_complete", "keep", "wait_for_gc"]
+
+_STALE_S = 3600.0  # a lock on a ref lives for milliseconds; after this long, its owner is dead
+_BUSY_S = 10.0  # ... and after this long it is not waited for
+_MOVES = 200  # how often the branch may move under our hands
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What keeps a commit: the ref if it could be written, the branch if it stands at the commit, and why not."""
+
+    commit: str
+    ref: str | None
+    log_branch: str | None = None
+    warning: str | None = None
+
+
+class _BlockedError(Exception):
+    """The log branch cannot be moved; the text says why."""
+
+
+def commit_tree(repository: Repository, tree: str, parents: list[str], message: str) -> str:
+    """Write one commit."""
+    given = [word for parent in parents for word in ("-p", parent)]
+    written = message.replace("\0", "").encode(errors="surrogateescape")
+    return repository.run("commit-tree", *given, "-F", "-", tree, stdin=written).stdout.decode().strip()
+
+
+def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
+    """Tell whether one commit is the other, or lies in its history."""
+    if older == newer:
+        return True
+    try:
+        repository.run("merge-base", "--is-ancestor", older, newer)
+    except GitError as error:
+        if error.status == 1:
+            return False
+        raise
+    return True
+
+
+def keep(repository: Repository, ref: str, branch: str | None, commit_on: Callable[[str | None], str | None]) -> Kept:
+    """Point the run's ref at its commit and, where that is possible, the log branch with it.
+
+    Parameters
+    ----------
+    repository : Repository
+        Where.
+    ref : str
+        The ref of the run.
+    branch : str or None
+        The log branch, None where there shall be none.
+    commit_on : callable
+        Makes the commit that follows on a tip of the branch, None where the branch cannot lead to the commit. For a
+        tip of None it makes the commit that stands alone.
+    """
+    warning = None
+    if branch is not None:
+        try:
+            kept = _advance(repository, ref, f"refs/heads/{branch}", commit_on)
+        except _BlockedError as error:
+            warning = f"the branch {branch!r} was left as it is: {error}"
+        else:
+            if kept is not None:
+                return Kept(commit=kept, ref=ref, log_branch=branch)
+    alone = commit_on(None)
+    assert alone is not None  # noqa: S101  # a commit can always stand alone
+    try:
+        _transact(repository, f"update {ref}\0{alone}\0\0")
+    except GitError as error:
+        return Kept(commit=alone, ref=None, warning=f"nothing keeps the commit {alone[:12]} alive: {error}")
+    return Kept(commit=alone, ref=ref, warning=warning)
+
+
+def _advance(
+    repository: Repository, ref: str, branch: str, commit_on: Callable[[str | None], str | None]
+) -> str | None:
+    """Move the branch and the run's ref together; None where the branch cannot lead to the commit."""
+    failed_at: list[str | None] = []
+    for _ in range(_MOVES):
+        tip = _tip(repository, branch)
+        commit = commit_on(tip)
+        if commit is None:
+            return None
+        move = f"update {branch}\0{commit}\0{tip}\0" if tip else f"create {branch}\0{commit}\0"
+        try:
+            _transact(repository, f"{move}update {ref}\0{commit}\0\0")
+        except GitError as error:
+            failed_at.append(tip)
+            if failed_at[-3:] == [tip] * 3:  # nobody moved it, and still it fails
+                raise _BlockedError(str(error)) from None
+            time.sleep(random.uniform(0, 0.02))  # noqa: S311  # so that those who wait do not all come back at once
+        else:
+            return commit
+    raise _BlockedError("other runs moved it all the time")
+
+
+def _transact(repository: Repository, commands: str) -> None:
+    repository.run("update-ref", "-z", "--stdin", stdin=os.fsencode(commands))
+
+
+def _tip(repository: Repository, branch: str) -> str | None:
+    """Return where the branch stands, None where there is none; `_BlockedError` where it must not be moved."""
+    _check_lock(repository.common_dir / f"{branch}.lock")
+    form = "%(refname)%00%(objectname)%00%(worktreepath)%00%(symref)"
+    listed = repository.text("for-each-ref", f"--format={form}", "--end-of-options", branch)
+    for line in listed.splitlines():
+        name, tip, worktree, symbolic = line.split("\0")
+        if name != branch:
+            raise _BlockedError(f"{name.removeprefix('refs/heads/')!r} exists")
+        if worktree:
+            raise _BlockedError(f"it is checked out in {worktree}")
+        if symbolic:
+            raise _BlockedError(f"it stands for {symbolic}")
+        return tip
+    if f"branch {branch}" in repository.text("worktree", "list", "--porcelain").splitlines():
+        raise _BlockedError("it is checked out, before its first commit")
+    return None
+
+
+def _check_lock(lock: Path) -> None:
+    """Wait for nobody who is dead: git leaves the lock of a killed process where it is."""
+    with suppress(OSError):
+        age = time.time() - lock.stat().st_mtime
+        if age > _STALE_S:
+            lock.unlink()
+        elif age > _BUSY_S:
+            raise _BlockedError(f"a killed process left a lock; remove {lock}")
+
+
+def wait_for_gc(repository: Repository, seconds: float = 10.0) -> bool:
+    """Wait until a garbage collection that is running has ended; return whether one was.
+
+    One that began before our ref stood can remove objects of ours after it stands.
+    """
+    lock = repository.common_dir / "gc.pid"
+    owner = _owner(lock)
+    if owner is None:
+        return False
+    deadline = time.monotonic() + seconds
+    while _owner(lock) == owner and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return True
+
+
+def _owner(lock: Path) -> str | None:
+    """Return who holds git's lock on garbage collection, None if nobody who is alive does."""
+    try:
+        pid, host = lock.read_text().split()
+        if host == os.uname().nodename and not Path(f"/proc/{int(pid)}").exists():
+            return None
+    except (OSError, ValueError):
+        return None
+    return f"{pid} {host}"
+
+
+def is_complete(repository: Repository, commit: str, base: str | None) -> bool:
+    """Tell whether all objects of a commit exist, those of its base taken as given."""
+    try:
+        repository.run("rev-list", "--objects", f"{commit}^{{tree}}", *(["--not", base] if base else []))
+    except GitError:
+        return False
+    return True
