@@ -1,0 +1,224 @@
+"""What one call of a task means, settled before anything outside is touched.
+
+`resolve` turns the marks of the decorators and the words of the caller into a `Plan`, or refuses; whatever a user can
+mistype is found here, so that a wrong call leaves no folder and no commit behind.
+"""
+
+import inspect
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from naga.capture.code import Snapshot
+from naga.capture.data import Tracked, tracked_paths
+from naga.capture.upstream import stage_folders
+from naga.config.arguments import Request, parse_arguments, show
+from naga.config.compose import Resolved, compose, differing_keys, rebuild
+from naga.config.declared import Declared, declared_config
+from naga.errors import ConfigError, SaveDirError
+from naga.record.claim import Existing
+from naga.record.lockfile import LOCK_NAME
+from naga.runs.find import Run, load_run
+from naga.terminal import say
+
+__all__ = ["Call", "Declares", "Lock", "Plan", "Reuse", "resolve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What ``@runlock`` declares."""
+
+    existing: Existing = "archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declares:
+    """The marks of a task's decorators."""
+
+    command_line: bool = False
+    lock: Lock | None = None
+    snapshot: Snapshot | None = None
+    tracked: tuple[Tracked, ...] = ()
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a task: arguments from Python, or the words of a command line."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    argv: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that can begin.
+
+    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``inputs`` are the tracked paths
+    and ``stages`` the folders of earlier runs, all absolute; ``base`` is what relative paths are relative to.
+    """
+
+    run_id: str
+    task: str
+    script: Path | None
+    declares: Declares
+    config: Resolved
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    existing: Existing
+    base: Path
+    inputs: tuple[Path, ...]
+    stages: tuple[Path, ...]
+
+    @property
+    def save_dir(self) -> Path | None:
+        """The folder that the run owns; None where no ``@runlock`` asks for one."""
+        return self.config.save_dir if self.declares.lock else None
+
+
+@dataclass(frozen=True, slots=True)
+class Reuse:
+    """A finished run that stands for the one that was asked for; ``config`` is what it had."""
+
+    config: Any
+
+
+def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
+    """Settle what a call means.
+
+    Parameters
+    ----------
+    fn : callable
+        The undecorated function.
+    declares : Declares
+        The marks of its decorators.
+    call : Call
+        What its caller said.
+
+    Returns
+    -------
+    Plan or Reuse
+
+    Raises
+    ------
+    NagaError
+        A key, value, path or option is wrong.
+    SystemExit
+        With code 0, after ``--help`` or ``--show-config``.
+    """
+    declared = declared_config(fn)
+    request = _request(fn, declared, call)
+    if request.reuse is not None:
+        return _reuse(declared, load_run(request.reuse), task_name(fn))
+    given, keywords, args, kwargs = _arguments(fn, declared, call)
+    config = _compose(declared, request, given, keywords)
+    if request.show_config:
+        print(show(config), end="")  # noqa: T201  # it is what was asked for
+        raise SystemExit(0)
+    existing = request.existing or (declares.lock.existing if declares.lock else "archive")
+    if declares.lock:
+        _require_save_dir(config)
+        if existing == "reuse" and (finished := _finished(config)):
+            return _reuse_same(declared, finished, config)
+    return Plan(
+        run_id=_new_run_id(),
+        task=task_name(fn),
+        script=script_of(fn),
+        declares=declares,
+        config=config,
+        args=(config.value, *args) if declared else args,
+        kwargs=kwargs,
+        existing=existing,
+        base=Path.cwd(),
+        inputs=tracked_paths(config.plain, declares.tracked, Path.cwd()),
+        stages=stage_folders(config.plain, declares.stages, Path.cwd()),
+    )
+
+
+def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:
+    if call.argv is None:
+        return parse_arguments((), None, program="", description="")
+    program = Path(sys.argv[0]).name
+    return parse_arguments(call.argv, declared, program=program, description=inspect.getdoc(fn) or "")
+
+
+def _arguments(
+    fn: Callable[..., Any], declared: Declared | None, call: Call
+) -> tuple[Any, dict[str, Any], tuple[Any, ...], dict[str, Any]]:
+    """Tell the configuration, single keys of it, and the function's further arguments from each other."""
+    if declared is None:
+        return None, {}, call.args, dict(call.kwargs)
+    given = call.args[0] if call.args else call.kwargs.get(declared.parameter)
+    others = set(inspect.signature(fn).parameters) - {declared.parameter}
+    named = {key: value for key, value in call.kwargs.items() if key in others}
+    keywords = {key: value for key, value in call.kwargs.items() if key not in others and key != declared.parameter}
+    return given, keywords, call.args[1:], named
+
+
+def _compose(declared: Declared | None, request: Request, given: Any, keywords: Mapping[str, Any]) -> Resolved:
+    if declared is None:
+        return Resolved(value=None, plain={}, save_dir=None, written_save_dir=None)
+    return compose(
+        declared,
+        given=given,
+        keywords=keywords,
+        overrides=request.overrides,
+        file=request.file,
+        experiment=request.experiment,
+    )
+
+
+def _require_save_dir(config: Resolved) -> None:
+    if config.save_dir is None:
+        raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
+
+
+def _finished(config: Resolved) -> Run | None:
+    if config.save_dir is None or not (config.save_dir / LOCK_NAME).exists():
+        return None
+    run = load_run(config.save_dir)
+    return run if run.status == "finished" else None
+
+
+def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
+    if different := differing_keys(run.record.config, config.plain):
+        raise SaveDirError(
+            f"the finished run in '{run.save_dir}' had another configuration ({', '.join(different)})",
+            hint="--existing archive moves it aside and computes again",
+        )
+    say(f"nothing is computed: '{run.save_dir}' holds the finished run {run.run_id}")
+    return Reuse(rebuild(declared, run.record.config, run.save_dir))
+
+
+def _reuse(declared: Declared | None, run: Run, task: str) -> Reuse:
+    if run.record.task != task:
+        say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
+    say(f"nothing is computed: the configuration is that of run {run.run_id} in '{run.save_dir}'")
+    return Reuse(rebuild(declared, run.record.config, run.save_dir))
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+
+
+def script_of(fn: Callable[..., Any]) -> Path | None:
+    """Find the file that a function was written in; None in a notebook or at a prompt."""
+    file = getattr(sys.modules.get(fn.__module__), "__file__", None)
+    return Path(file).absolute() if file else None
+
+
+def task_name(fn: Callable[..., Any]) -> str:
+    """Name a task as ``module.function``; a script's module is its file's name.
+
+    Examples
+    --------
+    >>> task_name(task_name)
+    'naga.plan.task_name'
+    """
+    script = script_of(fn) if fn.__module__ in ("__main__", "__mp_main__") else None
+    return f"{script.stem if script else fn.__module__}.{fn.__qualname__}"

@@ -1,0 +1,204 @@
+"""The life of one run on one page: resolve, claim, capture, compute, seal.
+
+`run` is the whole of it, and the functions below it are its steps in the same order. What a call means is settled by
+`naga.plan.resolve` before anything outside is touched; from the claim on, the run.lock says what is true at every
+moment.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from naga.capture.code import CodeCapture, Subject, capture_code, recapture_after
+from naga.capture.data import capture_data, changed_inputs
+from naga.capture.environment import capture_environment
+from naga.capture.outputs import capture_outputs
+from naga.capture.upstream import capture_upstream
+from naga.config.compose import differing_keys, plain_config
+from naga.plan import Call, Declares, Plan, Reuse, resolve
+from naga.record.claim import take
+from naga.record.lockfile import naga_folder, write_lock
+from naga.record.process import this_process
+from naga.record.schema import Failure, Record
+from naga.terminal import say
+
+__all__ = ["run"]
+
+
+def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
+    """Run a task once.
+
+    Parameters
+    ----------
+    fn : callable
+        The undecorated function.
+    declares : naga.plan.Declares
+        The marks of its decorators.
+    call : naga.plan.Call
+        What its caller said.
+
+    Returns
+    -------
+    object
+        What the function returned; the recorded configuration where a finished run is used again.
+
+    Raises
+    ------
+    NagaError
+        Before the function starts: something that its user can mend.
+    BaseException
+        Whatever the function raised, unchanged, after it was recorded.
+    """
+    plan = resolve(fn, declares, call)
+    if isinstance(plan, Reuse):
+        return plan.config
+    record = claim(plan)
+    code, clock = CodeCapture(), time.monotonic()
+    try:
+        code = capture_snapshot(plan)
+        record = capture(plan, record, code)
+        clock = time.monotonic()
+        result = fn(*plan.args, **plan.kwargs)
+    except BaseException as error:
+        seal(plan, record, code, time.monotonic() - clock, error)
+        raise
+    seal(plan, record, code, time.monotonic() - clock)
+    return result
+
+
+def claim(plan: Plan) -> Record:
+    """Take the folder, and say in it that the run is running."""
+    record = Record(
+        run_id=plan.run_id,
+        status="running",
+        task=plan.task,
+        save_dir=plan.config.written_save_dir or "",
+        started=_now(),
+        config=plan.config.plain,
+        process=this_process(),
+    )
+    if plan.save_dir is None:
+        return record
+    taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing)
+    if taken.archived:
+        say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
+    record = replace(record, attempt=taken.attempt)
+    write_lock(plan.save_dir, record)
+    return record
+
+
+def capture_snapshot(plan: Plan) -> CodeCapture:
+    """Keep the code as it is now."""
+    if plan.declares.snapshot is None:
+        return CodeCapture()
+    return capture_code(plan.script, plan.declares.snapshot, _subject(plan))
+
+
+def capture(plan: Plan, record: Record, code: CodeCapture) -> Record:
+    """Record the code, the inputs and the environment that the function is about to meet."""
+    manifest = naga_folder(plan.save_dir) if plan.save_dir else None
+    record = replace(
+        record,
+        code=code.entries,
+        data=capture_data(plan.config.plain, plan.declares.tracked, plan.base, manifest_dir=manifest),
+        upstream=capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base),
+        environment=capture_environment() if plan.save_dir else None,
+        warnings=code.warnings,
+    )
+    if plan.save_dir:
+        write_lock(plan.save_dir, record)
+    else:
+        _say_captured(record)
+    return record
+
+
+def seal(plan: Plan, record: Record, code: CodeCapture, duration_s: float, error: BaseException | None = None) -> None:
+    """Say how the run ended, and what it left."""
+    status = _status(error)
+    failure = _failure(error) if status != "finished" else None
+    sealed = replace(record, status=status, ended=_now(), duration_s=round(duration_s, 6), error=failure)
+    try:
+        # Who pressed Ctrl-C does not wait for the hash of what was left half done.
+        if status != "killed":
+            sealed = examine(plan, sealed, code)
+    finally:
+        for warning in sealed.warnings:
+            say(f"warning: {warning}")
+        if plan.save_dir:
+            plan.save_dir.mkdir(parents=True, exist_ok=True)  # the function may have removed it
+            write_lock(plan.save_dir, sealed)
+
+
+def examine(plan: Plan, record: Record, code: CodeCapture) -> Record:
+    """Look again at what the function may have changed; what cannot be seen is a warning, never a failure."""
+    warnings = list(record.warnings)
+    with _failing_into(warnings, "the configuration at the end"):
+        record = replace(record, config_end=_changed_config(plan, warnings))
+    with _failing_into(warnings, "changes of inputs"):
+        warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
+    with _failing_into(warnings, "changes of the code"):
+        if plan.declares.snapshot:
+            after = recapture_after(code, plan.declares.snapshot, _subject(plan))
+            record = replace(record, code=after.entries)
+            warnings += [warning for warning in after.warnings if warning not in warnings]
+    with _failing_into(warnings, "outputs"):
+        if plan.save_dir:
+            record = replace(record, outputs=capture_outputs(plan.save_dir))
+    return replace(record, warnings=tuple(warnings))
+
+
+def _changed_config(plan: Plan, warnings: list[str]) -> dict[Any, Any]:
+    if plan.config.value is None:
+        return {}
+    end = plain_config(plan.config.value)
+    if end.get("save_dir") == str(plan.config.save_dir):
+        end["save_dir"] = plan.config.written_save_dir
+    changed = differing_keys(plan.config.plain, end)
+    if not changed:
+        return {}
+    warnings.append(f"the task changed its configuration while it ran: {', '.join(changed)} (see config_end)")
+    return end
+
+
+@contextmanager
+def _failing_into(warnings: list[str], what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # the run is over: whatever this is, the lock must be written
+        warnings.append(f"{what} could not be recorded: {error}")
+
+
+def _subject(plan: Plan) -> Subject:
+    own = (plan.config.save_dir,) if plan.config.save_dir else ()
+    return Subject(
+        run_id=plan.run_id, task=plan.task, save_dir=plan.config.written_save_dir, leave_out=(*own, *plan.inputs)
+    )
+
+
+def _say_captured(record: Record) -> None:
+    """Without a run.lock the terminal is the only place to say what was captured."""
+    for code in record.code:
+        say(f"code: {code.name} is {code.commit or code.reason}" + (f" ({code.ref})" if code.ref else ""))
+    for key, data in record.data.items():
+        say(f"data: {key} is {data.hash or data.reason}")
+
+
+def _status(error: BaseException | None) -> str:
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "finished"
+    return "killed" if isinstance(error, KeyboardInterrupt) else "failed"
+
+
+def _failure(error: BaseException | None) -> Failure | None:
+    if error is None:
+        return None
+    lines = traceback.format_exception(error)
+    return Failure(type=type(error).__qualname__, message=str(error), traceback="".join(lines))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,236 @@
+"""The decorators, which only declare, and the task that they make of a function.
+
+A decorator adds one mark to a `Task`; their order cannot matter, because nothing happens before the call. The call
+hands the function and its marks to `naga.run.run`, where everything happens.
+"""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+
+from naga.capture.code import Snapshot
+from naga.capture.data import Tracked
+from naga.config.script import is_script
+from naga.errors import NagaError, UsageError, one_line, report_uncaught
+from naga.plan import Call, Declares, Lock
+from naga.record.claim import Existing
+from naga.run import run
+
+__all__ = ["Task", "clicfg", "load_stage", "runlock", "snapshot", "track_data"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Task(Generic[P, R]):
+    """A function whose calls are runs.
+
+    Made by the decorators; keeps the function's name, docstring and signature, can be pickled where the function could,
+    and works as a method. Calling it:
+
+    - ``main()`` reads the command line where ``main`` belongs to the script being run and carries ``@clicfg``;
+      elsewhere
+      it takes the declared defaults;
+    - ``main(cfg)`` takes a configuration;
+    - ``main(learning_rate=0.1)`` changes single keys;
+    - ``main.fn(cfg)`` is the bare function: no run, nothing recorded.
+
+    Attributes
+    ----------
+    fn : callable
+        The undecorated function.
+    declares : naga.plan.Declares
+        The marks of its decorators.
+    """
+
+    __name__: str
+    __qualname__: str
+
+    def __init__(self, fn: Callable[P, R], declares: Declares) -> None:
+        functools.update_wrapper(self, fn)
+        self.fn = fn
+        self.declares = declares
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Run the task once and return what the function returns."""
+        if is_script(self.fn):
+            report_uncaught()
+            if not args and not kwargs and self.declares.command_line:
+                return self._run(Call(argv=tuple(sys.argv[1:])))
+        return self._run(Call(args=args, kwargs=kwargs))
+
+    def cli(self, argv: Sequence[str] | None = None) -> None:
+        """Run the task as a command: for ``[project.scripts]`` entry points.
+
+        Parameters
+        ----------
+        argv : sequence of str, optional
+            The words after the program's name. Default: ``sys.argv[1:]``.
+
+        Raises
+        ------
+        SystemExit
+            With code 2, after one line on stderr, where the command line or the configuration is wrong.
+        """
+        try:
+            self._run(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
+        except NagaError as error:
+            print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
+            raise SystemExit(error.exit_code) from None
+
+    def _run(self, call: Call) -> R:
+        result: R = run(self.fn, self.declares, call)
+        return result
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Task[P, R]": ...
+    @overload
+    def __get__(self, instance: object, owner: type | None = None) -> "Task[..., R]": ...
+    def __get__(self, instance: object, owner: type | None = None) -> "Task[..., R]":
+        """Bind to an instance, as functions do."""
+        bound = self.fn.__get__(instance, owner)
+        return self if bound is self.fn else Task(bound, self.declares)
+
+    def __reduce__(self) -> Any:
+        instance = getattr(self.fn, "__self__", None)
+        return self.__qualname__ if instance is None else (getattr, (instance, self.__name__))
+
+    def __repr__(self) -> str:
+        return f"<naga task {self.__module__}.{self.__qualname__}>"
+
+
+def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:
+    if isinstance(fn, Task):
+        return Task(fn.fn, replace(fn.declares, **marks))
+    if not callable(fn):
+        raise UsageError(f"a decorator of Naga was given {fn!r}, not a function", hint="@runlock, or @runlock(...)")
+    deferred = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
+    if any(check(fn) for check in deferred):
+        raise UsageError(f"'{fn.__qualname__}' is async or a generator: its call ends before it computes anything",
+                         hint="decorate a plain function that runs it to its end")  # fmt: skip
+    return Task(fn, replace(Declares(), **marks))
+
+
+Decorator = Callable[[Callable[P, R]], Task[P, R]]
+
+
+@overload
+def clicfg(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def clicfg() -> Decorator[P, R]: ...
+def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
+    """Read the configuration from the command line: ``python exp.py learning_rate=0.1 --config big.yaml``.
+
+    Examples
+    --------
+    >>> from naga import clicfg
+    >>> @clicfg
+    ... def main(cfg: dict = {"learning_rate": 0.01}):
+    ...     return cfg["learning_rate"]
+    >>> main(), main(learning_rate=0.1)
+    (0.01, 0.1)
+    """
+    return _decorate(fn, lambda f: _marked(f, command_line=True))
+
+
+@overload
+def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def runlock(*, existing: Existing = "archive") -> Decorator[P, R]: ...
+def runlock(fn: Callable[..., Any] | None = None, /, *, existing: Existing = "archive") -> Any:
+    """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
+
+    Parameters
+    ----------
+    existing : {'archive', 'refuse', 'reuse'}
+        What to do where a finished run lies in save_dir already: move it aside (the default), refuse, or compute
+        nothing and return its configuration. ``--existing`` on the command line comes first.
+    """
+    if existing not in (choices := ("archive", "refuse", "reuse")):
+        raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
+    return _decorate(fn, lambda f: _marked(f, lock=Lock(existing=existing)))
+
+
+@overload
+def snapshot(fn: Callable[P, R], /) -> Task[P, R]: ...
+@overload
+def snapshot(
+    *,
+    branch: str = "run_logs",
+    message: str = "",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    strict: bool = False,
+) -> Decorator[P, R]: ...
+def snapshot(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    branch: str = "run_logs",
+    message: str = "",
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    strict: bool = False,
+) -> Any:
+    """Keep the code as it is at the start, uncommitted and untracked files included, in its own git repository.
+
+    The index, HEAD, the worktree and ``git status`` stay as they are.
+
+    Parameters
+    ----------
+    branch : str
+        The branch that collects the commits. Default: ``run_logs``.
+    message : str
+        What its commits say first.
+    include, exclude : sequence of str
+        Git pathspecs of files to take although they would be left out, and to leave out although they would be taken.
+    strict : bool
+        Refuse to run where something could not be captured. Default: say so in the run.lock.
+    """
+    declared = Snapshot(branch=branch, message=message, include=tuple(include), exclude=tuple(exclude), strict=strict)
+    return _decorate(fn, lambda f: _marked(f, snapshot=declared))
+
+
+def track_data(*keys: str, fresh: bool = False) -> Decorator[P, R]:
+    """Record what lay at the paths that these configuration keys hold, by hash.
+
+    Parameters
+    ----------
+    *keys : str
+        Dotted keys. Each holds a path, a glob, or a list or mapping of them; relative ones are relative to the folder
+        that the run starts in.
+    fresh : bool
+        Read everything again, whatever the cache of hashes says. Default: no.
+    """
+    if not keys or not all(isinstance(key, str) for key in keys):
+        _refuse_bare("track_data", '@track_data("input_data")')
+    tracked = Tracked(keys=keys, fresh=fresh)
+    return lambda fn: _marked(fn, tracked=(*_declared(fn).tracked, tracked))
+
+
+def load_stage(*keys: str) -> Decorator[P, R]:
+    """Name the configuration keys that hold the folder of an earlier, finished run, which becomes ``upstream``.
+
+    Parameters
+    ----------
+    *keys : str
+        Dotted keys, each holding a run's save_dir.
+    """
+    if not keys or not all(isinstance(key, str) for key in keys):
+        _refuse_bare("load_stage", '@load_stage("preprocessing_dir")')
+    return lambda fn: _marked(fn, stages=(*_declared(fn).stages, *keys))
+
+
+def _refuse_bare(name: str, example: str) -> NoReturn:
+    raise UsageError(f"@{name} needs the configuration keys that hold paths", hint=example)
+
+
+def _declared(fn: Callable[..., Any]) -> Declares:
+    return fn.declares if isinstance(fn, Task) else Declares()
+
+
+def _decorate(fn: Callable[..., Any] | None, mark: Callable[[Callable[..., Any]], Any]) -> Any:
+    return mark if fn is None else mark(fn)
