@@ -1,0 +1,182 @@
+"""One publication, from its first write to the last."""
+
+import os
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from naga.diagnose.draft import Draft
+from naga.diagnose.ledger import Ledger
+from naga.diagnose.store import require_mlflow, shown_uri, tracking_store
+from naga.diagnose.surroundings import environment, quiet
+from naga.errors import TrackerError
+from naga.terminal import say
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+__all__ = ["publish"]
+
+T = TypeVar("T")
+
+# MLflow would retry for minutes before it says that nobody answers.
+_FIRST_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "8"}
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+
+_starting = threading.Lock()
+
+
+def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) -> T:
+    """Run a diag's body inside a new MLflow run, and make that run the active one of its logical run.
+
+    Parameters
+    ----------
+    draft : Draft
+        What the publication says before the body adds to it.
+    body : callable
+        The diag; its value is returned.
+    folder : Path
+        Where the diag's own file lies: its project's store is used where no other is configured.
+    later : str
+        The command that publishes the run once the server answers.
+
+    Raises
+    ------
+    MlflowMissingError
+        MLflow is not installed.
+    TrackerError
+        The store does not answer, or refuses.
+    BaseException
+        Whatever the body raised, unchanged; the former active run stays active.
+    """
+    require_mlflow()
+    with tracking_store(folder) as uri, _as_guest():
+        with _telling(f"nothing was published to MLflow at '{shown_uri(uri)}'", later):
+            publication = _begin(draft, uri)
+        try:
+            with _telling(f"half of it was published to MLflow at '{shown_uri(uri)}'", later):
+                publication.write()
+            result = body()
+        except BaseException:
+            publication.fail()
+            raise
+        with _telling(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
+            publication.succeed()
+        return result
+
+
+def _as_guest() -> AbstractContextManager[None]:
+    """Keep MLflow from resuming a run that the environment names, from printing addresses and from endless retries."""
+    retries = {} if _RETRIES in os.environ else {_RETRIES: "2"}
+    return environment({"MLFLOW_RUN_ID": None, "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true", **retries})
+
+
+def _begin(draft: Draft, uri: str) -> "Publication":
+    import mlflow
+
+    outer = mlflow.active_run()
+    with _starting, quiet(), environment(_FIRST_CALL):
+        run = mlflow.start_run(run_name=draft.name, tags=dict(draft.tags), nested=True)
+    return Publication(draft, mlflow.MlflowClient(uri), run, outer.info.run_id if outer else None)
+
+
+class Publication:
+    """An MLflow run that has begun.
+
+    Parameters
+    ----------
+    draft : Draft
+        What it says.
+    client : MlflowClient
+        Of the store that it began in.
+    run : mlflow.entities.Run
+        The MLflow run.
+    outer : str or None
+        The id of the MLflow run that was active before, to which nothing is done.
+    """
+
+    def __init__(self, draft: Draft, client: "MlflowClient", run: "MlflowRun", outer: str | None) -> None:
+        self._draft = draft
+        self._client = client
+        self._run_id: str = run.info.run_id
+        self._outer = outer
+        self._ledger = Ledger(client, run, draft)
+
+    def write(self) -> None:
+        """Log what is known before the diag's body runs."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+
+        for batch in self._draft.params:
+            self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in batch.items()])
+        for path in self._draft.artifacts:
+            self._client.log_artifact(self._run_id, str(path))
+        inputs = [
+            DatasetInput(
+                Dataset(data.name, data.digest, "local", data.source, profile=data.profile),
+                [InputTag("mlflow.data.context", "input")],
+            )
+            for data in self._draft.datasets
+        ]
+        if inputs:
+            self._client.log_inputs(self._run_id, inputs)
+
+    def succeed(self) -> None:
+        """End the run, and make it the active one."""
+        self._end("FINISHED")
+        active = self._ledger.settle()
+        if self._draft.archived and active != self._run_id:
+            say(f"{self._draft.name}: a newer run was computed in this folder, and its page stays the active one")
+
+    def fail(self) -> None:
+        """End the run as failed, as far as the server can still be told."""
+        from mlflow.exceptions import MlflowException
+
+        with suppress(MlflowException, OSError):
+            self._end("FAILED")
+            self._ledger.fail()
+
+    def _end(self, status: str) -> None:
+        """Leave the run, and whatever the body began and left open: MLflow's stack is as it was before."""
+        import mlflow
+
+        strays, failures = [], []
+        while (run := mlflow.active_run()) is not None and run.info.run_id != self._outer:
+            try:
+                mlflow.end_run(status)
+            except Exception as error:  # noqa: BLE001  # it has left the stack all the same; the others must, too
+                failures.append(error)
+            if run.info.run_id == self._run_id:
+                break
+            strays.append(run.info.run_id)
+        else:
+            self._client.set_terminated(self._run_id, status)
+            where = f"is in MLflow run {', '.join(strays)}" if strays else "is not on its page"
+            say(f"warning: the diag ended its own MLflow run (mlflow.end_run()): what it logged afterwards {where}")
+        if failures:
+            raise failures[0]
+
+
+@contextmanager
+def _telling(what: str, later: str) -> Iterator[None]:
+    """Turn MLflow's and the network's own errors into one line."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        hint = f"later: {later}"
+        raise TrackerError(f"{what}: {_reason(error)}", hint=hint) from error
+
+
+def _reason(error: Exception) -> str:
+    text = str(error)
+    if "failed with timeout exception" in text:
+        return "no answer in time"
+    if "failed with exception" in text:
+        return "no answer"
+    lines = text.strip().splitlines() or [type(error).__name__]
+    return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]

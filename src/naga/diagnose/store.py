@@ -1,0 +1,139 @@
+"""Where publications go: the tracking store that the user configured, or the project's own SQLite file."""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from naga.diagnose.surroundings import environment, quiet
+from naga.errors import MlflowMissingError, TrackerError
+from naga.terminal import say
+
+__all__ = ["project_root", "require_mlflow", "shown_uri", "tracking_store"]
+
+_said: set[str] = set()
+
+
+def require_mlflow() -> None:
+    """Refuse, with the command that mends it, where MLflow is not installed.
+
+    Raises
+    ------
+    MlflowMissingError
+        MLflow, or what its local store needs, cannot be imported.
+    """
+    try:
+        import mlflow  # noqa: F401
+    except ImportError as error:
+        raise MlflowMissingError(
+            f"MLflow is not installed ({error})", hint='pip install "naga-runs[mlflow]"'
+        ) from error
+
+
+def project_root(start: Path) -> Path:
+    """Find the nearest folder from ``start`` upward that holds ``.git`` or ``pyproject.toml``; else it is ``start``."""
+    marks = (".git", "pyproject.toml")
+    return next(
+        (folder for folder in (start, *start.parents) if any((folder / mark).exists() for mark in marks)), start
+    )
+
+
+@contextmanager
+def tracking_store(start: Path) -> Iterator[str]:
+    """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured.
+
+    Parameters
+    ----------
+    start : Path
+        The folder of the diag's own file.
+
+    Yields
+    ------
+    str
+        The tracking URI.
+    """
+    import mlflow
+
+    # A run that is active already was started in MLflow's default store: a nested one belongs beside it.
+    if mlflow.is_tracking_uri_set() or mlflow.active_run() is not None:  # type: ignore[no-untyped-call]
+        uri, artifacts, changes = mlflow.get_tracking_uri(), Path("mlruns").absolute(), {}
+    else:
+        root = project_root(start)
+        uri, artifacts = _sqlite_uri(root / "mlflow.db"), root / "mlruns"
+        # MLflow would put the artifacts of new experiments below the current folder.
+        changes = {"MLFLOW_TRACKING_URI": uri, "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri()}
+        _say_once(f"no MLflow tracking URI is set: publishing to {uri}")
+    _create_if_missing(uri, artifacts)
+    with environment(changes):
+        yield uri
+
+
+def _sqlite_uri(file: Path) -> str:
+    """Write the URI that SQLAlchemy reads as this file; from 2.1 on it decodes percent signs, before it did not."""
+    for uri in (f"sqlite:///{file}", f"sqlite:///{quote(str(file))}"):
+        if _sqlite_file(uri) == file:
+            return uri
+    raise TrackerError(f"'{file}' cannot be written as a tracking URI", hint="MLFLOW_TRACKING_URI names another store")
+
+
+def _say_once(line: str) -> None:
+    if line not in _said:
+        _said.add(line)
+        say(line)
+
+
+def _create_if_missing(uri: str, artifacts: Path) -> None:
+    """Create a SQLite store, whole or not at all, however many processes find it missing at once.
+
+    MLflow creates its tables one by one in the file itself, and two that do so together fail. Here each builds a store
+    of its own elsewhere; linking it to its name works for one of them, on network filesystems too, and the others use
+    that one. Nobody ever waits for a lock that a dead process holds, and nobody sees a half-made store.
+    """
+    file = _sqlite_file(uri)
+    if file is None or file.exists():
+        return
+    new = file.with_name(f".{file.name}.{os.getpid()}-{os.urandom(4).hex()}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new.write_bytes(_new_store(artifacts))
+        with suppress(FileExistsError):
+            file.hardlink_to(new)
+    except OSError as error:
+        raise TrackerError(f"the MLflow store '{file}' cannot be created: {error.strerror}",
+                           hint="MLFLOW_TRACKING_URI names another store") from error  # fmt: skip
+    finally:
+        with suppress(OSError):
+            new.unlink(missing_ok=True)
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    if not uri.startswith("sqlite:///"):
+        return None
+    from sqlalchemy.engine import make_url
+
+    url = make_url(uri)
+    return Path(url.database).absolute() if url.database and not url.query else None
+
+
+def _new_store(artifacts: Path) -> bytes:
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    with tempfile.TemporaryDirectory(prefix="naga-store-") as folder, quiet():
+        file = Path(folder, "mlflow.db")
+        store = SqlAlchemyStore(f"sqlite:///{file}", artifacts.as_uri())  # type: ignore[no-untyped-call]
+        store.engine.dispose()
+        return file.read_bytes()
+
+
+def shown_uri(uri: str) -> str:
+    """Give a tracking URI as it may be shown: without the name and password of its user.
+
+    Examples
+    --------
+    >>> shown_uri("https://me:secret@tracker.example:5000/x")
+    'https://tracker.example:5000/x'
+    """
+    parts = urlsplit(uri)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else uri
