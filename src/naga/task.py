@@ -105,7 +105,7 @@ class Task(Generic[P, R]):
 def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:
     if isinstance(fn, Task):
         return Task(fn.fn, replace(fn.declares, **marks))
-    if not callable(fn):
+    if not callable(fn) and not isinstance(fn, classmethod):
         raise UsageError(f"a decorator of Naga was given {fn!r}, not a function", hint="@runlock, or @runlock(...)")
     deferred = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
     if any(check(fn) for check in deferred):

@@ -1,0 +1,47 @@
+"""What many tests need: a project in a real git repository, and a way to run its scripts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from workbench import EXPERIMENT, Script, git
+
+
+@pytest.fixture(autouse=True)
+def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the caches, trackers and settings of whoever runs it."""
+    monkeypatch.setenv("NAGA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    for name in [name for name in os.environ if name.startswith(("MLFLOW_", "GIT_"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A git repository with a committed experiment and its data, which is the current folder."""
+    folder = tmp_path / "project"
+    (folder / "data").mkdir(parents=True)
+    (folder / "data" / "raw.csv").write_text("1\n2\n")
+    (folder / "exp.py").write_text(EXPERIMENT)
+    (folder / ".gitignore").write_text("results/\ndata/\nmlflow.db\nmlruns/\n__pycache__/\n")
+    git("init", "-q", cwd=folder)
+    git("add", "exp.py", ".gitignore", cwd=folder)
+    git("commit", "-qm", "Begin", cwd=folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def script(project: Path) -> Script:
+    """Run a script of the project in a process of its own: ``script("exp.py", "learning_rate=1")``."""
+
+    def run(*words: str, check: bool = True, **environment: str) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [sys.executable, *words],
+            cwd=project, capture_output=True, text=True, check=False, timeout=90, env={**os.environ, **environment},
+        )  # fmt: skip
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    return run
