@@ -46,6 +46,8 @@ def plain(cfg: Config = OmegaConf.structured(Config)):
 def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """An undecorated function of a module of the project, so that its code is the project's."""
     Path("module.py").write_text(MODULE)
+    git("add", "module.py", cwd=project)
+    git("commit", "-qm", "Add a task", cwd=project)
     monkeypatch.syspath_prepend(project)
     monkeypatch.delitem(sys.modules, "module", raising=False)
     module = importlib.import_module("module")
