@@ -176,9 +176,11 @@ class Ledger:
 
     def _mend_chains(self, known: Mapping[str, Entry], active: Collection[str], keeper: Entry) -> None:
         """Link what is deprecated and leads nowhere to the active one: what lay between was deleted or edited."""
-        for entry in known.values():
-            if entry.status == Status.DEPRECATED and not _leads_to(entry, known, active):
+        sound = {*active}
+        for entry in sorted(known.values(), key=lambda entry: entry.order, reverse=True):
+            if entry.status == Status.DEPRECATED and not _leads_to(entry, known, sound):
                 self._deprecate(entry, keeper)
+                sound.add(entry.run_id)
 
     def _abandon(self, known: Mapping[str, Entry]) -> None:
         """Say of what is pending, and whose process has died, that it will not be finished."""

@@ -1,0 +1,72 @@
+"""A migrated store, copied for each test; runs as a task leaves them; and what MLflow holds afterwards."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pytest
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from publications import MakeRun, Store, copy_store, leave_run
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell pytest of the long forms of these tests."""
+    config.addinivalue_line("markers", "stress: the long form of a test whose short form always runs")
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Create one store for all workers: it takes seconds."""
+    from naga.diagnose.store import _new_store
+
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    file = base / "migrated.db"
+    with (base / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            file.write_bytes(_new_store(base / "mlruns"))
+    return file
+
+
+@pytest.fixture(autouse=True)
+def clean_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Begin and end each test with MLflow as it is when nobody has configured it."""
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        monkeypatch.delenv(name)
+    yield
+    while mlflow.active_run() is not None:
+        mlflow.end_run()
+    mlflow.set_tracking_uri(None)  # type: ignore[arg-type]  # how MLflow itself takes it back
+    mlflow.tracking.fluent._active_experiment_id = None
+    for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+        del os.environ[name]
+    for engine in SqlAlchemyStore._engine_map.values():
+        engine.dispose()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a project's folder."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").touch()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def store(migrated: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Configure a store that is the test's own."""
+    uri = copy_store(migrated, project)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return Store(uri)
+
+
+@pytest.fixture
+def make_run(project: Path) -> MakeRun:
+    """Leave runs as tasks leave them."""
+    return leave_run
