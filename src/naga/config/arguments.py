@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 
 from naga.config.compose import Resolved
 from naga.config.declared import Declared
-from naga.config.describe import describe_fields
 from naga.config.merge import dotted_keys, nearest
 from naga.config.nodes import escaped
 from naga.errors import UsageError
@@ -76,6 +75,8 @@ def _with_option(argv: Sequence[str]) -> list[str]:
     arguments: list[str] = []
     former = ""
     for argument in argv:
+        if argument == "--":
+            continue
         is_plain = not argument.startswith("-") and former not in TAKING_VALUES
         arguments += [f"-o{argument}"] if is_plain else [argument]
         former = "" if former in TAKING_VALUES else argument
@@ -92,7 +93,14 @@ def _check_override(text: str, keys: list[str]) -> None:
 class _Parser(argparse.ArgumentParser):
     """An argparse parser whose errors are Naga's."""
 
+    declared: Declared | None = None
     keys: Sequence[str] = ()
+
+    def format_help(self) -> str:
+        from naga.config.describe import describe_fields  # reads source; only help needs it
+
+        self.epilog = describe_fields(self.declared) if self.declared else None
+        return super().format_help()
 
     def error(self, message: str) -> NoReturn:
         option = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
@@ -104,12 +112,11 @@ def _parser(declared: Declared | None, keys: list[str], program: str, descriptio
     parser = _Parser(
         prog=program,
         description=description,
-        epilog=describe_fields(declared) if declared else "",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="%(prog)s [key=value ...] [options]",
         allow_abbrev=False,
     )
-    parser.keys = keys
+    parser.declared, parser.keys = declared, keys
     add = parser.add_argument
     add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
     add("--config", dest="file", metavar="FILE", type=Path, help="values from a YAML file")

@@ -101,6 +101,7 @@ def compose(
         flags = open_up(cfg) | flags
         override_text(cfg, text)
     _require_all(cfg)
+    flags = open_up(cfg) | flags
     resolve(cfg)
     return _resolved(declared, cfg, flags, folder)
 
@@ -159,7 +160,7 @@ def _with_given(cfg: DictConfig, flags: Flags, given: Any) -> tuple[DictConfig, 
 def _check_kind(wanted: Any, kind: Any) -> None:
     """Names are compared, not classes: running a notebook's cell again makes another class of the same name."""
     if is_structured(wanted) and wanted.__qualname__ not in [parent.__qualname__ for parent in kind.__mro__]:
-        raise ConfigError(f"a {kind.__qualname__} was given where a {wanted.__qualname__} belongs")
+        raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
 
 def _require_all(cfg: DictConfig) -> None:
@@ -200,4 +201,5 @@ def _as_kind(declared: Declared, cfg: DictConfig, flags: Flags) -> Any:
         return OmegaConf.to_object(cfg)
     except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
         name = getattr(OmegaConf.get_type(cfg), "__name__", "configuration")
-        raise ConfigError(f"{name}: {str(error).splitlines()[0] if str(error) else type(error).__name__}") from error
+        reason = " ".join(str(error).split("full_key")[0].split()) or type(error).__name__
+        raise ConfigError(f"{name}: {reason}") from error

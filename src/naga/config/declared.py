@@ -63,10 +63,12 @@ def declared_config(function: Callable[..., Any]) -> Declared | None:
     else:
         kind, source = _of_default(first)
     try:
-        return Declared(first.name, kind, OmegaConf.create(source) if isinstance(source, dict) else _structured(source))
+        base = OmegaConf.create(source) if isinstance(source, dict) else _structured(source)
     except OmegaConfBaseException as error:
+        name = getattr(function, "__name__", "the task")
         key = f" at {error.full_key!r}" if error.full_key else ""
-        raise ConfigError(f"the configuration of {function.__name__}(){key}: {str(error).splitlines()[0]}") from None
+        raise ConfigError(f"the configuration of {name}(){key}: {str(error).splitlines()[0]}") from None
+    return Declared(first.name, kind, base)
 
 
 def _structured(source: Any) -> DictConfig:

@@ -1,8 +1,10 @@
 """Laying values over a configuration: only keys that it has, only values that fit."""
 
+import copy
 import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from omegaconf import Container, DictConfig, OmegaConf
@@ -14,6 +16,9 @@ from naga.config.text import Typed, read_text, typed_for
 from naga.errors import ConfigError
 
 __all__ = ["dotted_keys", "merge", "nearest", "override", "override_text"]
+
+# What OmegaConf raises for a value of another type.
+NOT_FITTING = (OmegaConfBaseException, TypeError, ValueError, AssertionError)
 
 
 def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> None:
@@ -36,7 +41,7 @@ def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> No
 def override(cfg: DictConfig, key: str, value: Any) -> None:
     """Set one value, named by a dotted key, in place; mappings are merged."""
     slot = _find(cfg, key)
-    _lay(_Slot(cfg, "", (), Any, cfg), _nested(cfg, slot.keys, _fitted(slot, value)))
+    merge(cfg, _nested(cfg, slot.keys, _fitted(slot, value)))
 
 
 def override_text(cfg: DictConfig, override: str) -> None:
@@ -44,7 +49,7 @@ def override_text(cfg: DictConfig, override: str) -> None:
     key, _, text = override.partition("=")
     slot = _find(cfg, key)
     value = _fitted(slot, read_text(text, slot.hint, key))
-    _lay(_Slot(cfg, "", (), Any, cfg), _nested(cfg, slot.keys, value))
+    merge(cfg, _nested(cfg, slot.keys, value))
 
 
 def dotted_keys(cfg: Any) -> Iterator[str]:
@@ -103,7 +108,12 @@ class _Slot:
                 return known
         if not nodes.is_open(self.box):
             raise self.below_unknown(text)
-        return _as_key(text, value, self.box)
+        kind = nodes.key_type(self.box)
+        try:
+            return _as_key(text, value, kind)
+        except (KeyError, ValueError):
+            path = dotted((*self.keys, text))
+            raise ConfigError(f"{self._where}{path!r}: the keys there are {nodes.hint_name(kind)}") from None
 
     def index(self, key: str) -> int:
         if key.isdecimal() and int(key) < len(self.box):
@@ -118,7 +128,7 @@ class _Slot:
         return ConfigError(f"{self._where}unknown key {path!r}", hint=hint)
 
     def wrong(self, value: Any, error: Exception) -> ConfigError:
-        what = f"{self._where}{dotted(self.keys)} is {value!r}"
+        what = f"{self._where}{dotted(self.keys)} is {_shown(value)}"
         if isinstance(error, GrammarParseError):
             return ConfigError(f"{what}, which is no interpolation", hint="write \\${ for a plain ${")
         if isinstance(error, UnsupportedValueType):
@@ -130,11 +140,15 @@ class _Slot:
         return f"{self.source}: " if self.source else ""
 
 
-def _as_key(text: str, value: Any, box: Any) -> Any:
-    kind = nodes.key_type(box)
-    if kind is int and text.lstrip("-").isdecimal():
-        return int(text)
-    return text if kind is str else value
+def _shown(value: Any) -> str:
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _as_key(text: str, value: Any, kind: Any) -> Any:
+    if kind is Any:
+        return value
+    return kind[text] if issubclass(kind, Enum) else text if kind is str else kind(text)
 
 
 def _find(cfg: DictConfig, key: str) -> _Slot:
@@ -170,14 +184,20 @@ def _nested(box: Any, keys: Keys, value: Any) -> Any:
     if box is None or isinstance(box, DictConfig):
         return {key: inner}
     items = list(nodes.written(box))
-    items[key] = OmegaConf.merge(below, inner) if isinstance(inner, dict) and nodes.is_live(below) else inner
+    if isinstance(inner, dict) and nodes.is_live(below):
+        items[key] = copy.deepcopy(below)
+        nodes.make_room(items[key], inner)
+        items[key].merge_with(inner)
+    else:
+        items[key] = inner
     return items
 
 
 def _lay(top: _Slot, values: Any) -> None:
+    nodes.make_room(top.box, values)
     try:
         top.box.merge_with(values)
-    except (OmegaConfBaseException, TypeError, ValueError, AssertionError) as error:
+    except NOT_FITTING as error:
         raise _blame(top, values, error) from None
 
 
@@ -186,7 +206,7 @@ def _blame(top: _Slot, values: Any, error: Exception) -> ConfigError:
     for slot, value in _leaves(top, values):
         try:
             top.box.merge_with(_nested(None, slot.keys, value))
-        except (OmegaConfBaseException, TypeError, ValueError, AssertionError) as cause:
+        except NOT_FITTING as cause:
             return slot.wrong(value, cause)
     return ConfigError(f"{top.source or 'configuration'}: {str(error).splitlines()[0]}")
 

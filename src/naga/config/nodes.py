@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode
+from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode, ValueNode
 
 __all__ = [
     "Flags",
@@ -33,6 +33,7 @@ __all__ = [
     "is_open",
     "is_structured",
     "key_type",
+    "make_room",
     "node_hint",
     "open_up",
     "own_copy",
@@ -93,6 +94,8 @@ def slot(box: Any, key: Any) -> tuple[Any, Any]:
     """Give the type that a key of a container takes, and the container that lies there now or would, if any."""
     node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
     hint = element_hint(box._metadata.ref_type, key) if node is None else node._metadata.type_hint
+    if node is None and hint is Any and isinstance(box, DictConfig) and is_open(box):
+        return hint, DictConfig({}, flags={"struct": False})
     node = child(box, key) if node is not None else None
     return hint, node if is_live(node) else expanded(hint)
 
@@ -248,6 +251,26 @@ def _takes_any_key(node: Any) -> bool:
     if is_structured(OmegaConf.get_type(node)) or not is_live(node):
         return False
     return len(node) == 0 or node._metadata.ref_type is not Any
+
+
+def make_room(box: Any, values: Any) -> None:
+    """Make a configuration that went through `open_up` ready for plain values to be merged.
+
+    Two things that OmegaConf's merging does are prevented: it evaluates the interpolations that it replaces, and it
+    refuses to give values to what it has just made of a frozen class.
+    """
+    for key, value in values.items():
+        node = child(box, key)
+        if isinstance(node, ValueNode) and node._is_interpolation():
+            is_kept = isinstance(value, str) and value == "???"  # which OmegaConf merges as nothing
+            node._set_value(node._value() if is_kept else "???")
+        elif isinstance(value, dict):
+            _, inner = slot(box, key)
+            if not is_live(node) and is_live(inner) and OmegaConf.is_readonly(inner):
+                box[key] = inner
+                open_up(child(box, key))
+            if is_live(child(box, key)):
+                make_room(child(box, key), value)
 
 
 def restore_flags(cfg: Any, former: Flags) -> None:

@@ -28,22 +28,31 @@ def plain_config(value: Any) -> dict[Any, Any]:
     >>> plain_config({"data": Path("data/raw.csv"), "sizes": (1, 2)})
     {'data': 'data/raw.csv', 'sizes': [1, 2]}
     """
-    plain = _plain(value)
+    plain = _plain(value, ())
     return plain if isinstance(plain, dict) else {}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, above: tuple[Any, ...]) -> Any:
+    """``above`` are the containers that the value lies in: one that lies in itself is not followed."""
     if isinstance(value, Container):
-        return _plain(_content(value))
+        value = _content(value)
+    if any(value is container for container in above):
+        return _type_name(value)
     if isinstance(value, Mapping):
-        return {_plain_key(key): _plain(item) for key, item in value.items()}
+        return {_plain_key(key): _plain(item, (*above, value)) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name, "???")) for field in dataclasses.fields(value)}
-    if hasattr(type(value), "__attrs_attrs__"):
-        return {field.name: _plain(getattr(value, field.name, "???")) for field in type(value).__attrs_attrs__}
+        return [_plain(item, (*above, value)) for item in value]
+    names = _field_names(value)
+    if names is not None:
+        return {name: _plain(getattr(value, name, "???"), (*above, value)) for name in names}
     return _plain_scalar(value)
+
+
+def _field_names(value: Any) -> list[str] | None:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return [field.name for field in dataclasses.fields(value)]
+    attributes = getattr(type(value), "__attrs_attrs__", None)
+    return None if attributes is None else [attribute.name for attribute in attributes]
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -54,7 +63,15 @@ def _plain_scalar(value: Any) -> Any:
             return kind(value)  # type: ignore[arg-type]  # one of its own
     if value is None:
         return None
-    return str(value) if hasattr(value, "__fspath__") else f"<{type(value).__module__}.{type(value).__qualname__}>"
+    if getattr(value, "ndim", None) == 0:  # a number of NumPy's
+        return _plain_scalar(value.item())
+    if hasattr(value, "isoformat"):
+        return value.isoformat()
+    return str(value) if hasattr(value, "__fspath__") else _type_name(value)
+
+
+def _type_name(value: Any) -> str:
+    return f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 def _plain_key(key: Any) -> Any:

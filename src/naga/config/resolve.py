@@ -17,6 +17,7 @@ from omegaconf._utils import split_key
 from omegaconf.errors import (
     ConfigKeyError,
     InterpolationKeyError,
+    OmegaConfBaseException,
     UnsupportedInterpolationType,
     UnsupportedValueType,
     ValidationError,
@@ -94,7 +95,7 @@ class _Resolution:
     def referred(self, box: Any, reference: Any) -> Any:
         """Give the node that ``${a.b}`` stands for, resolved."""
         self.settle_path(box, reference)
-        node = box._resolve_node_interpolation(reference, memo=set())
+        node = box._resolve_node_interpolation(reference, memo=set())  # nothing is left to evaluate, but literals
         self.settle_all(node)
         return node
 
@@ -170,5 +171,6 @@ def _explained(name: str, node: Any, error: Exception) -> ConfigError:
         return ConfigError(f"{name}: {written} came to a value that a configuration cannot hold")
     if isinstance(error, ValidationError):
         return ConfigError(f"{name}: {written} came to a value that is not {hint_name(node._metadata.type_hint)}")
-    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return ConfigError(f"{name}: {written} failed: {reason}")
+    reason = str(error.args[0] if isinstance(error, KeyError) and error.args else error).partition("\n")[0]
+    kind = "" if isinstance(error, OmegaConfBaseException) else f"{type(error).__name__}: "
+    return ConfigError(f"{name}: {written} failed: {kind}{reason}")

@@ -5,6 +5,7 @@ typed travels beside what YAML made of it (`Typed`) until the field's type is kn
 """
 
 import difflib
+import re
 from dataclasses import dataclass
 from enum import Enum
 from functools import cache
@@ -36,7 +37,7 @@ def read_file(file: Path, experiment: str | None = None) -> dict[Any, Any]:
     ConfigError
         The file or the part is missing, not YAML, or not a mapping.
     """
-    content = _load(_content(file), str(file))
+    content = _load(_content(file), str(file), is_file=True)
     for key in experiment.split(".") if experiment else ():
         content = _part(content, key, f"{file}: no experiment {experiment!r}")
     if not isinstance(content, dict):
@@ -74,7 +75,7 @@ def _part(content: Any, key: str, problem: str) -> Any:
     raise ConfigError(problem, hint=hint)
 
 
-def read_text(text: str, hint: Any, where: str) -> Any:
+def read_text(text: str, hint: Any, key: str) -> Any:
     """Read the right-hand side of ``key=value`` for a field of a type.
 
     Examples
@@ -83,17 +84,25 @@ def read_text(text: str, hint: Any, where: str) -> Any:
     ('00123', 0.001, None)
     """
     kind, optional = split_optional(hint)
-    if optional and text in ("None", "null"):
+    if (optional and text in ("None", "null")) or (text == "" and kind is not str):
         return None
-    if kind is str:
+    if kind in (str, Path):
         return _unquoted(text)
-    if text == "":
-        return None
-    if (text.startswith("${") and text.endswith("}")) or text in _words(kind):
+    if kind in (int, float):
+        return _number(text, kind)
+    if text in _words(kind):
         return text
-    if kind is Path:
-        return _unquoted(text)
-    return _number(text, kind) if kind in (int, float) else typed_for(_load(text, f"{where}={text}"), hint)
+    return typed_for(_load(text, f"{key}={text}") if text[0] in "[{" else _word(text), hint)
+
+
+def _word(text: str) -> Any:
+    """Read what is no list and no mapping: a number or truth value as YAML writes them, or else text, signs and all."""
+    try:
+        value = _yaml(text)
+    except yaml.YAMLError:
+        return text
+    is_odd = ":" in text or re.fullmatch(r"[-+]?0\d+", text)  # YAML counts 12:30 in sixties and 010 in eights
+    return value if value is None or (isinstance(value, Typed) and not is_odd) else _unquoted(text)
 
 
 def typed_for(value: Any, hint: Any) -> Any:
@@ -104,6 +113,8 @@ def typed_for(value: Any, hint: Any) -> Any:
     >>> typed_for(Typed(True, "yes"), str), typed_for(Typed(True, "yes"), bool)
     ('yes', True)
     """
+    if getattr(value, "ndim", None) == 0:  # a number of NumPy's, as a loop over np.linspace gives
+        return value.item()
     if not isinstance(value, Typed):
         return value
     kind, _ = split_optional(hint)
@@ -133,20 +144,24 @@ def _unquoted(text: str) -> str:
     if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
         return text
     try:
-        value = yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
+        value = _yaml(text)
     except yaml.YAMLError:
         return text
     return value if isinstance(value, str) else text
 
 
-def _load(text: str, where: str) -> Any:
+def _load(text: str, where: str, *, is_file: bool = False) -> Any:
     try:
-        return yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
+        return _yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        place = f"{where}, line {mark.line + 1}" if mark and "\n" in text else where
+        place = f"{where}, line {mark.line + 1}" if mark and is_file else where
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(f"{place}: {problem}", hint="not YAML; put quotes around text that holds signs") from None
+        raise ConfigError(f"{place}: {problem}", hint="quotes around text with signs in it may help") from None
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
 
 
 @cache
