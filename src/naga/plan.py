@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.code import Snapshot
-from naga.capture.data import Tracked, tracked_paths
+from naga.capture.data import Tracked, require_inputs, tracked_paths
 from naga.capture.upstream import stage_folders
 from naga.config.arguments import Request, parse_arguments, show
 from naga.config.compose import Resolved, compose, differing_keys, rebuild
@@ -125,6 +125,7 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
         _require_save_dir(config)
         if existing == "reuse" and (finished := _finished(config)):
             return _reuse_same(declared, finished, config)
+    require_inputs(config.plain, declares.tracked, Path.cwd())
     return Plan(
         run_id=_new_run_id(),
         task=task_name(fn),

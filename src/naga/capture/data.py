@@ -10,14 +10,14 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from naga.capture.manifest import write_inputs
 from naga.capture.tree_hash import Tree, combine, hash_path
 from naga.errors import ConfigError, DataError
 from naga.record.schema import Data
 
-__all__ = ["Tracked", "capture_data", "changed_inputs", "tracked_paths"]
+__all__ = ["Tracked", "capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,37 @@ def tracked_paths(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: P
     """
     places = _all_places(config, tracked, base).values()
     return tuple(dict.fromkeys(path for _, place in places for path in place.paths()))
+
+
+def require_inputs(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path) -> None:
+    """Refuse where an input is missing, before anything is written; nothing is read.
+
+    Raises
+    ------
+    ConfigError
+        A key is not in the configuration, or holds no path.
+    DataError
+        Nothing lies where a key points.
+    """
+    for key, (_, place) in _all_places(config, tracked, base).items():
+        _require(key, place)
+
+
+def _require(key: str, place: _Place) -> None:
+    if place.inside is None:
+        if not place.path.exists():
+            _refuse_missing(key, place.path)
+        return
+    if place.kind == "glob" and not place.inside:
+        raise DataError(f"{key}: nothing matches '{place.path}'", hint=f"{key}=PATH")
+    for name, inner in place.inside.items():
+        _require(f"{key}.{name}", inner)
+
+
+def _refuse_missing(key: str, path: Path) -> NoReturn:
+    if path.is_symlink():
+        raise DataError(f"{key}: '{path}' is a link to '{path.readlink()}', which does not exist", hint=f"{key}=PATH")
+    raise DataError(f"{key}: no file or folder {str(path)!r}", hint=f"{key}=PATH")
 
 
 def capture_data(
@@ -182,13 +213,10 @@ def _matches(pattern: str, base: Path) -> dict[str, _Place]:
 
 
 def _hash_place(key: str, place: _Place, declared: Tracked) -> Tree:
+    _require(key, place)
     if place.inside is not None:
-        if place.kind == "glob" and not place.inside:
-            raise DataError(f"{key}: nothing matches '{place.path}'", hint=f"{key}=PATH")
         trees = {name: _hash_place(f"{key}.{name}", inner, declared) for name, inner in place.inside.items()}
         return combine(place.kind, trees)
-    if place.path.is_symlink() and not place.path.exists():
-        raise DataError(f"{key}: '{place.path}' is a link to '{place.path.readlink()}', which does not exist")
     try:
         return hash_path(place.path, ignore=declared.ignore)
     except DataError as error:

@@ -1,6 +1,6 @@
 """How runs look on a terminal."""
 
-import shutil
+import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -40,7 +40,7 @@ def runs_table(runs: Sequence[Run], root: str) -> None:
         table.add_row(
             _status(run), _local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id
         )
-    _console().print(table)
+    _print(table)
 
 
 def run_page(run: Run) -> None:
@@ -55,7 +55,7 @@ def run_page(run: Run) -> None:
     page.add_column(overflow="fold")
     for name, value in _lines(run):
         page.add_row(name, value)
-    _console().print(page)
+    _print(page)
 
 
 def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
@@ -133,7 +133,7 @@ def _took(record: Record) -> str:
     if seconds is None:
         return ""
     if seconds < 60:
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
@@ -155,7 +155,12 @@ def _below(folder: Path, root: str) -> str:
     return str(folder.relative_to(base)) if folder.is_relative_to(base) else str(folder)
 
 
-def _console() -> Console:
-    # A pipe has no width: cutting lines to 80 columns would lose what a script greps for.
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 10_000
-    return Console(width=width, highlight=False, soft_wrap=not sys.stdout.isatty())
+def _print(page: Table) -> None:
+    if sys.stdout.isatty():
+        Console(highlight=False).print(page)
+        return
+    # A pipe has no width: cutting lines to 80 columns would lose what a script looks for.
+    console = Console(width=10_000, highlight=False, file=io.StringIO())
+    with console.capture() as text:
+        console.print(page)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))

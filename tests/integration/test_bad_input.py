@@ -1,0 +1,162 @@
+"""What a user can get wrong: one clear line, a hint, exit code 2, and nothing written."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from workbench import Script, git
+
+from naga import load_run
+
+DIAG = """
+from naga.mlflow_log import mlflow_log_run
+import exp
+
+@mlflow_log_run
+def diag(cfg):
+    pass
+
+import sys
+diag(sys.argv[1])
+"""
+
+
+def listing(folder: Path) -> set[str]:
+    """Everything below a folder but Python's and git's own."""
+    paths = (path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+    return {path for path in paths if not path.startswith(".git/") and "__pycache__" not in path}
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["learning_rte=1"], "learning_rte", "learning_rate"),
+        (["epochs=many"], "epochs", "int"),
+        (["epochs"], "epochs", "="),
+        (["--config", "missing.yaml"], "missing.yaml", ""),
+        (["--config", "broken.yaml"], "broken.yaml", ""),
+        (["--config", "other.yaml"], "optimiser", ""),
+        (["--config", "night.yaml", "--experiment", "bigg"], "bigg", "big"),
+        (["--experiment", "big"], "--experiment", "--config"),
+        (["input_data=data/rax.csv"], "data/rax.csv", ""),
+        (["save_dir=???"], "save_dir", "save_dir="),
+        (["save_dir=exp.py/run"], "exp.py/run", "save_dir"),
+        (["save_dir=/proc/naga/run"], "/proc/naga", "save_dir"),
+        (["--nonsense"], "--nonsense", "--help"),
+        (["--existing", "overwrite"], "overwrite", ""),
+        (["--reuse", "nowhere"], "nowhere", ""),
+        (["--reuse", "data"], "data", ""),
+        (["--reuse", "foreign"], "foreign", ""),
+        (["--reuse", "torn"], "torn", ""),
+        (["--reuse", "results", "epochs=3"], "--reuse", ""),
+    ],
+)
+def test_a_wrong_command_line(project: Path, script: Script, words: list[str], said: str, hint: str) -> None:
+    """The offending word is named, and nothing is left behind."""
+    Path("broken.yaml").write_text("a: [1\n")
+    Path("other.yaml").write_text("optimiser: adam\n")
+    Path("night.yaml").write_text("big:\n  epochs: 100\n")
+    for name, text in (("foreign", "timestamp: 2024\n"), ("torn", "schema: naga.run/1\nrun_id: 'a")):
+        Path(name).mkdir()
+        Path(name, "run.lock").write_text(text)
+    before = listing(project)
+    done = script("exp.py", *words, check=False)
+    assert done.returncode == 2, done.stderr
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("naga: ")
+    assert said in lines[0]
+    assert len(lines) <= 2, done.stderr
+    assert hint in done.stderr
+    assert done.stdout == ""
+    assert listing(project) == before
+    assert git("for-each-ref", "refs/naga", "refs/heads/run_logs", cwd=project) == ""
+
+
+def test_a_read_only_place_is_found_before_main_starts(project: Path) -> None:
+    """Root gives up its right to write everywhere, as other users never have it."""
+    drop = ["setpriv", "--bounding-set", "-dac_override"] if os.geteuid() == 0 else []
+    if drop and not shutil.which("setpriv"):
+        pytest.skip("root can write everywhere, and there is no setpriv")
+    Path("closed").mkdir()
+    Path("closed").chmod(0o555)
+    words = [*drop, sys.executable, "exp.py", "save_dir=closed/run"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("naga: save_dir")
+    assert "closed/run' cannot be used: Permission denied" in done.stderr
+    assert list(Path("closed").iterdir()) == []
+
+
+@pytest.mark.parametrize("default", ["MISSING", "None"])
+def test_a_save_dir_that_nobody_gave(project: Path, script: Script, default: str) -> None:
+    """Declared as mandatory, or as None: the key to give is named."""
+    text = Path("exp.py").read_text().replace('save_dir: str = "results/run"', f"save_dir: str | None = {default}")
+    Path("exp.py").write_text("from omegaconf import MISSING\n" + text)
+    before = listing(project)
+    done = script("exp.py", check=False)
+    assert done.returncode == 2, done.stderr
+    assert "save_dir" in done.stderr.splitlines()[0]
+    assert "save_dir=" in done.stderr.splitlines()[1]
+    assert listing(project) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("missing", None, "missing"),
+        ("foreign", "timestamp: 2024\n", "not a run.lock of Naga"),
+        ("newer", "schema: naga.run/2\n", "naga.run/2"),
+        ("empty", "", "empty"),
+        ("torn", "schema: naga.run/1\nrun_id: 'a", "run.lock"),
+        ("half", "schema: naga.run/1\nrun_id: a\n", "missing"),
+    ],
+)
+def test_a_diagnosis_of_what_is_no_run(project: Path, script: Script, name: str, text: str | None, said: str) -> None:
+    """No store is made for it."""
+    Path("publish.py").write_text(DIAG)
+    if text is not None:
+        Path(name).mkdir()
+        Path(name, "run.lock").write_text(text)
+    before = listing(project)
+    done = script("publish.py", name, check=False)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+    assert listing(project) == before
+
+
+def test_mlflow_that_is_not_installed(project: Path, script: Script) -> None:
+    """The command that installs it is named; the run is there."""
+    script("exp.py")
+    before = listing(project)
+    Path("publish.py").write_text("import sys\nsys.modules['mlflow'] = None\n" + DIAG)
+    done = script("publish.py", "results/run", check=False)
+    assert done.returncode == 2, done.stderr
+    assert 'pip install "naga-runs[mlflow]"' in done.stderr
+    assert listing(project) == before | {"publish.py"}
+
+
+@pytest.mark.parametrize("how", ["refused", "silent"])
+def test_a_server_that_does_not_answer(project: Path, script: Script, how: str) -> None:
+    """Told within ten seconds, with the line to type later; the run is untouched."""
+    script("exp.py")
+    run = load_run("results/run")
+    Path("publish.py").write_text(DIAG)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        if how == "silent":
+            server.listen(8)
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+        began = time.monotonic()
+        done = script("publish.py", "results/run", check=False, MLFLOW_TRACKING_URI=address)
+    assert done.returncode == 2, done.stderr
+    assert address in done.stderr
+    assert "--reuse results/run" in done.stderr
+    # Ten for Naga; the rest is the import of MLflow on a busy machine.
+    assert time.monotonic() - began < 20
+    assert load_run("results/run").lock_hash == run.lock_hash
