@@ -5,19 +5,18 @@ taken is named, in ``Code.reason``, in ``Code.skipped`` and in the warnings, and
 declared strict.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from naga.capture.git import GitError, Repository
-from naga.capture.imports import NAGA, imported_files, top_of
-from naga.capture.repository import Asked, Held, Taken, take
 from naga.errors import SnapshotError
-from naga.record.schema import Code, Skipped
+from naga.record.schema import Code
+
+if TYPE_CHECKING:
+    from naga.capture.repository import Held
 
 __all__ = ["CodeCapture", "Snapshot", "Subject", "capture_code", "recapture_after"]
-
-_MANY = 10  # names in one warning
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +59,7 @@ class CodeCapture:
 
     entries: tuple[Code, ...] = ()
     warnings: tuple[str, ...] = ()
-    held: Mapping[str, Held] = field(default_factory=dict, repr=False, compare=False)
+    held: Mapping[str, "Held"] = field(default_factory=dict, repr=False, compare=False)
     """What the snapshots hold, by the paths of their repositories: what `recapture_after` compares with."""
 
 
@@ -81,8 +80,11 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
     SnapshotError
         The snapshot is strict and something could not be captured; or git does not understand a declared pattern.
     """
+    from naga.capture.imports import imported_files
+    from naga.capture.taking import Taking
+
     script = script.resolve() if script is not None else None
-    taking = _Taking(declared, subject, script)
+    taking = Taking(declared, subject, script)
     taking.add(script.parent if script is not None else Path.cwd(), branch=declared.branch)
     taking.add_imported(imported_files() | ({script} if script is not None else set()))
     if declared.strict and taking.missing:
@@ -96,167 +98,11 @@ def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -
     That is: captured files that have changed since; modules that were imported from files that no snapshot holds; and
     the snapshots of further repositories that code was imported from.
     """
-    taking = _Taking(declared, subject, None, before)
+    from naga.capture.imports import imported_files
+    from naga.capture.taking import Taking
+
+    taking = Taking(declared, subject, None, before)
     for code in before.entries:
         taking.compare(code)
     taking.add_imported(imported_files())
     return taking.result()
-
-
-class _Taking:
-    """A capture under way."""
-
-    def __init__(
-        self, declared: Snapshot, subject: Subject, script: Path | None, before: CodeCapture | None = None
-    ) -> None:
-        before = before or CodeCapture()
-        self.declared, self.subject, self.script = declared, subject, script
-        self.entries = {code.path: code for code in before.entries}
-        self.held = dict(before.held)
-        self.warnings = dict.fromkeys(before.warnings)
-        self.missing: list[str] = []
-
-    def result(self) -> CodeCapture:
-        return CodeCapture(entries=tuple(self.entries.values()), warnings=tuple(self.warnings), held=self.held)
-
-    def add(self, folder: Path, *, branch: str | None = None) -> Code:
-        """Take the repository that holds a folder."""
-        try:
-            repository = Repository.find(folder)
-        except (GitError, OSError) as error:
-            code = Code(name=folder.name, path=str(folder), reason=str(error))
-            return self._tell(Taken(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
-        return self._add(repository, (repository, ""), branch)
-
-    def _add(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None = None) -> Code:
-        top = str(repository.top)
-        if top in self.entries:
-            return self.entries[top]
-        self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what lies in it
-        taken = take(repository, self._asked(repository, pathspecs_at, branch))
-        if taken.held is not None:
-            self.held[top] = taken.held
-        return self._tell(taken)
-
-    def _add_nested(self, outer: Repository, root: Repository, path: str, below: str) -> Code | Skipped:
-        """Take a repository that lies in another: a submodule, or one that the outer one knows nothing of."""
-        folder = outer.top / path
-        try:
-            inner = Repository.find(folder)
-        except (GitError, OSError) as error:
-            return Code(name=folder.name, path=str(folder), reason=str(error))
-        if inner.top == outer.top:
-            return Code(name=folder.name, path=str(folder), reason="its git folder is missing")
-        if inner.common_dir == outer.common_dir:
-            return Skipped(path=path, reason="another worktree of this repository")
-        return self._add(inner, (root, below))
-
-    def _tell(self, taken: Taken) -> Code:
-        self.entries[taken.code.path] = taken.code
-        self.missing += taken.missing
-        self.warnings |= dict.fromkeys(taken.missing + taken.notes)
-        return taken.code
-
-    def _asked(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None) -> Asked:
-        root, below = pathspecs_at
-        siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
-        return Asked(
-            ref=f"refs/naga/runs/{self.subject.run_id}{f'+{siblings}' if siblings else ''}",
-            branch=branch,
-            message=_message(self.declared, self.subject),
-            folders=_left_out(self.subject, repository.top, self.script),
-            include=self.declared.include,
-            exclude=self.declared.exclude,
-            script=self.script,
-            pathspecs_at=pathspecs_at,
-            nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
-        )
-
-    def add_imported(self, files: set[Path]) -> None:
-        """Take the repositories that files lie in, and tell of files that no snapshot holds."""
-        lacking = []
-        for top, inside in _by_repository(files).items():
-            if top is None:
-                lacking += [file for file in inside if not self._is_told(file)]
-            elif top != NAGA or str(top) in self.entries:
-                lacking += self._lacking(self.add(top), inside)
-        if lacking:
-            self._warn(f"imported, but in no snapshot: {_listed(map(str, lacking))}")
-
-    def _is_told(self, file: Path) -> bool:
-        return any(code.reason and file.is_relative_to(code.path) for code in self.entries.values())
-
-    def _lacking(self, code: Code, files: list[Path]) -> list[Path]:
-        held = self.held.get(code.path)
-        if held is None:  # told already, in its reason
-            return []
-        paths = {str(file.relative_to(code.path)): file for file in files}
-        try:
-            return [paths[path] for path in held.lacks(list(paths))]
-        except (GitError, OSError) as error:
-            self._warn(f"{code.name}: whether all that was imported is captured is not known: {error}")
-            return []
-
-    def compare(self, code: Code) -> None:
-        """Tell of captured files that have changed since."""
-        held = self.held.get(code.path)
-        if held is None:
-            return
-        try:
-            changed = held.changed()
-        except (GitError, OSError) as error:
-            self._warn(f"{code.name}: whether the code changed during the run is not known: {error}")
-        else:
-            if changed:
-                self._warn(f"{code.name}: changed during the run, captured as it was before: {_listed(changed)}")
-
-    def _warn(self, text: str) -> None:
-        self.missing.append(text)
-        self.warnings[text] = None
-
-
-def _by_repository(files: Iterable[Path]) -> dict[Path | None, list[Path]]:
-    tops: dict[Path, Path | None] = {}
-    found: dict[Path | None, list[Path]] = {}
-    for file in sorted(files):
-        top = tops[file.parent] if file.parent in tops else tops.setdefault(file.parent, top_of(file.parent))
-        found.setdefault(top, []).append(file)
-    return found
-
-
-def _left_out(subject: Subject, top: Path, script: Path | None) -> dict[Path, str]:
-    """Map what a run reads and writes to why it is left out; a folder that holds the code is captured all the same."""
-    code = {top, *top.parents, *(script.parents if script is not None else ())}
-    save_dir = Path(subject.save_dir).absolute() if subject.save_dir is not None else None
-    places = {path: "save_dir" if path == save_dir else "tracked data" for path in subject.leave_out}
-    return {form: why for path, why in places.items() for form in (path, path.resolve()) if form not in code}
-
-
-def _message(declared: Snapshot, subject: Subject) -> str:
-    """Write the message of a run's commit.
-
-    Examples
-    --------
-    >>> print(_message(Snapshot(), Subject(run_id="r1", task="train", save_dir="results/a")))
-    Run train
-    <BLANKLINE>
-    Naga-Run: r1
-    Naga-Task: train
-    Naga-Save-Dir: results/a
-    """
-    told = {"Run": subject.run_id, "Task": subject.task, "Save-Dir": subject.save_dir}
-    lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
-    return "\n".join([declared.message or f"Run {subject.task}", "", *lines, ""])
-
-
-def _listed(found: Iterable[str]) -> str:
-    """List some names.
-
-    Examples
-    --------
-    >>> _listed(f"{i}.py" for i in range(12))
-    '0.py, 1.py, 2.py, 3.py, 4.py, 5.py, 6.py, 7.py, 8.py, 9.py and 2 more'
-    """
-    all_found = list(found)
-    rest = len(all_found) - _MANY
-    return ", ".join(all_found[:_MANY]) + (f" and {rest} more" if rest > 0 else "")

@@ -9,16 +9,17 @@ index is never refreshed, and nothing goes through a shell. Text that a user wro
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from subprocess import CompletedProcess
+    from subprocess import CompletedProcess, Popen
 
-__all__ = ["GitError", "GitMissingError", "Repository", "names", "run", "text"]
+__all__ = ["GitError", "GitMissingError", "Repository", "Talk", "names", "run", "text"]
 
 MINIMUM = (2, 25)
 
@@ -69,7 +70,7 @@ def run(
     cwd: Path,
     stdin: bytes | None = None,
     settings: Iterable[str] = (),
-    variables: Mapping[str, str] | None = None,
+    index: Path | None = None,
 ) -> "CompletedProcess[bytes]":
     """Run one git command.
 
@@ -83,8 +84,8 @@ def run(
         What it reads; nothing by default, so that it can never wait for somebody to type.
     settings : iterable of str
         Further configuration, ``key=value``.
-    variables : mapping, optional
-        Further environment variables.
+    index : Path, optional
+        The index that it works on, in place of the user's.
 
     Raises
     ------
@@ -95,21 +96,27 @@ def run(
     """
     import subprocess
 
-    if any("\0" in argument for argument in arguments):
-        raise GitError(f"a name holds a NUL character: {arguments[-1]!r}")
-    options = [*_OPTIONS, *(word for setting in settings for word in ("-c", setting))]
-    given = {"input": stdin} if stdin is not None else {"stdin": subprocess.DEVNULL}
     done = subprocess.run(
-        [_executable(os.environ.get("PATH", os.defpath)), *options, *arguments],
+        _command(arguments, settings),
         cwd=cwd,
-        env=_environment() | dict(variables or {}),
+        env=_environment(index),
         capture_output=True,
         check=False,
-        **given,  # type: ignore[call-overload]  # one of two ways to say what it reads
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
     )
     if done.returncode:
         raise GitError(os.fsdecode(done.stderr), done.returncode)
-    return done  # type: ignore[no-any-return]  # the overload that was not found is the one of bytes
+    return done
+
+
+def _command(arguments: Iterable[str], settings: Iterable[str] = ()) -> list[str]:
+    command = [_executable(os.environ.get("PATH", os.defpath)), *_OPTIONS]
+    command += (word for setting in settings for word in ("-c", setting))
+    command += arguments
+    if any("\0" in word for word in command):
+        raise GitError(f"a NUL character cannot be part of {command[-1]!r}")
+    return command
 
 
 def text(*arguments: str, cwd: Path) -> str:
@@ -135,8 +142,10 @@ def names(output: bytes) -> list[str]:
     return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
 
-def _environment() -> dict[str, str]:
+def _environment(index: Path | None = None) -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
+    if index is not None:
+        kept["GIT_INDEX_FILE"] = str(index)
     return kept | {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -188,10 +197,41 @@ class Repository:
     def run(
         self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = (), index: Path | None = None
     ) -> "CompletedProcess[bytes]":
-        """Run git at the top of the worktree, on another index than the user's if one is given."""
-        variables = {"GIT_INDEX_FILE": str(index)} if index is not None else {}
-        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, variables=variables)
+        """Run git at the top of the worktree."""
+        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, index=index)
 
     def text(self, *arguments: str) -> str:
         """Run git at the top of the worktree and return the line that it prints."""
         return text(*arguments, cwd=self.top)
+
+    @contextmanager
+    def talk(self, *arguments: str) -> Iterator["Talk"]:
+        """Keep git running to ask it many questions, one after the other."""
+        import subprocess
+
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            _command(arguments), cwd=self.top, env=_environment(), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+        ) as process:
+            yield Talk(process)
+
+
+class Talk:
+    """A git command that answers line by line."""
+
+    def __init__(self, process: "Popen[bytes]") -> None:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes
+        self._ask, self._answer = process.stdin, process.stdout
+
+    def line(self, question: bytes) -> bytes:
+        """Ask, and read one line of answer."""
+        try:
+            self._ask.write(question)
+            self._ask.flush()
+        except BrokenPipeError:
+            raise GitError("git ended in the middle of an answer") from None
+        return self._answer.readline().removesuffix(b"\n")
+
+    def content(self, size: int) -> bytes:
+        """Read what follows that line, of a size that it told, and the end of line after it."""
+        return self._answer.read(size + 1)[:size]

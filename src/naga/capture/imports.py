@@ -22,14 +22,17 @@ def imported_files() -> set[Path]:
         for name, module in sys.modules.copy().items()
         if name.partition(".")[0] != "naga"
     )
-    files = {file for file in told if isinstance(file, str)}
-    return {Path(file).resolve() for file in files if not _is_installed(Path(file).parent) and Path(file).is_file()}
+    files = {file for file in told if isinstance(file, str) and not _is_installed(os.path.dirname(file))}  # noqa: PTH120
+    return {Path(file).resolve() for file in files if os.path.isfile(file)}  # noqa: PTH113  # thousands of modules
 
 
 @cache
-def _is_installed(folder: Path) -> bool:
-    places = _installed_places()
-    return any(path.name in ("site-packages", "dist-packages") or path in places for path in (folder, *folder.parents))
+def _is_installed(folder: str) -> bool:
+    path = Path(folder)
+    return any(
+        place.name in ("site-packages", "dist-packages") or place in _installed_places()
+        for place in (path, *path.parents)
+    )
 
 
 @cache

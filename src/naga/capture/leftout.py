@@ -61,7 +61,8 @@ class LeftOut:
         where = self.top / path
         for folder in (where, *where.parents):
             if folder in self.folders:
-                return Skipped(path=path[: len(str(folder)) - len(str(where)) or None], reason=self.folders[folder])
+                shown = path if folder == where else f"{folder.relative_to(self.top)}/"
+                return Skipped(path=shown, reason=self.folders[folder])
         if found := _MLFLOW.search(path):
             return Skipped(path=path[: found.end()], reason="MLflow's own")
         if path in self.include:

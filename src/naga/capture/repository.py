@@ -14,7 +14,9 @@ from pathlib import Path
 from naga.capture.git import GitError, Repository, names
 from naga.capture.leftout import LeftOut, matching, named, run_folders
 from naga.capture.refs import Kept, commit_tree, is_ancestor, is_complete, keep, wait_for_gc
-from naga.capture.worktree import Change, KeptIndex, Status, add, clear_flags, put, read_status, scratch
+from naga.capture.scratch import scratch
+from naga.capture.tree import edited_tree
+from naga.capture.worktree import Change, Entry, KeptIndex, Status, clear_flags, read_status, store
 from naga.record.schema import Code, Skipped
 
 __all__ = ["Asked", "Held", "Taken", "take"]
@@ -51,38 +53,46 @@ class Taken:
     held: "Held | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What a snapshot holds, as the index that made it: git compares it with the worktree by times of change alone."""
+    """What a snapshot holds, and how to see that the worktree has changed since.
+
+    ``index`` is the user's index and ``stored`` that of the files that differed from HEAD: git compares both with the
+    worktree by times of change alone. ``uncommitted`` are the paths that ``index`` says nothing about.
+    """
 
     repository: Repository
+    commit: str
     index: KeptIndex
+    stored: KeptIndex
+    uncommitted: frozenset[str]
     skipped: frozenset[str]
 
     def changed(self) -> list[str]:
         """Return the files that are no longer as the snapshot has them."""
+        committed = [path for path in self._compare(self.index) if path not in self.uncommitted]
+        return sorted(committed + [path for path in self._compare(self.stored) if path not in self.skipped])
+
+    def _compare(self, index: KeptIndex) -> list[str]:
         question = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--ignore-submodules=all")
-        return [path for path in self._ask(*question) if path not in self.skipped]
+        if not index.content:
+            return []
+        with scratch() as folder:
+            index.write(folder / "index")
+            return names(self.repository.run(*question, index=folder / "index").stdout)
 
     def lacks(self, paths: list[str]) -> list[str]:
         """Return those of the paths that the snapshot does not hold as they were."""
-        held = set(self._ask("--literal-pathspecs", "ls-files", "-z", "--", *paths)) - self.skipped
-        return [path for path in paths if path not in held]
-
-    def _ask(self, *question: str) -> list[str]:
-        with scratch() as folder:
-            index = folder / "index"
-            self.index.write(index)
-            return names(self.repository.run(*question, index=index).stdout)
+        held = set(names(self.repository.run("ls-tree", "-z", "--name-only", self.commit, "--", *paths).stdout))
+        return [path for path in paths if path not in held or path in self.skipped]
 
 
 @dataclass(slots=True)
 class _Plan:
-    """What to do to the copy of the index, and what is left out."""
+    """What becomes of the paths that are not as in HEAD."""
 
-    entries: list[tuple[str, str, str]] = field(default_factory=list)
-    files: list[str] = field(default_factory=list)
-    staged: bool = False
+    entries: dict[str, Entry | None] = field(default_factory=dict)
+    files: list[Change] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
 
@@ -114,36 +124,47 @@ def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Pa
 
 def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     index = folder / "index"
-    index.unlink(missing_ok=True)
     KeptIndex.read(repository.git_dir / "index").write(index)
-    clear_flags(repository, index)
-    status = read_status(repository, index)
-    code = replace(code, base_commit=status.head, branch=status.branch, remote=_remote(repository))
+    status, committed, remote = _look(repository, index)
+    code = replace(code, base_commit=status.head, branch=status.branch, remote=remote)
     plan = _planned(repository, asked, status, folder)
     try:
-        tree, dirty = _tree(repository, index, status, plan)
-        kept = _kept(repository, asked, status.head, tree, dirty)
+        tree, stored = _tree(repository, committed, plan, folder / "stored")
+        kept = _keep(repository, asked, status.head, tree, dirty=tree != committed)
     except GitError as error:
         if wait_for_gc(repository, seconds=0):
             raise
         return _refused(replace(code, dirty=True, skipped=named(plan.skipped)), str(error))
     skipped = plan.skipped + plan.missing
+    code = replace(code, commit=kept.commit, tree=tree, dirty=tree != committed, skipped=named(skipped))
     missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
     warning = [f"{code.name}: {kept.warning}"] if kept.warning else []
     return Taken(
-        code=replace(
-            code,
-            commit=kept.commit,
-            tree=tree,
-            dirty=dirty,
-            ref=kept.ref,
-            log_branch=kept.log_branch,
-            skipped=named(skipped),
-        ),
+        code=replace(code, ref=kept.ref, log_branch=kept.log_branch),
         missing=tuple(missing if kept.ref else missing + warning),
         notes=tuple(warning if kept.ref else ()),
-        held=Held(repository, KeptIndex.read(index), frozenset(one.path for one in skipped)),
+        held=Held(
+            repository=repository,
+            commit=kept.commit,
+            index=KeptIndex.read(index),
+            stored=stored,
+            uncommitted=frozenset(change.path for change in status.changes),
+            skipped=frozenset(one.path for one in skipped),
+        ),
     )
+
+
+def _look(repository: Repository, index: Path) -> tuple[Status, str | None, str | None]:
+    """Return the status, the tree of HEAD and the address of the remote; all that takes time runs at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor() as at_once:
+        flags = at_once.submit(clear_flags, repository, index)
+        walk = at_once.submit(read_status, repository, index)
+        committed = at_once.submit(_committed, repository)
+        remote = at_once.submit(_remote, repository)
+        status = read_status(repository, index) if flags.result() else walk.result()
+    return status, committed.result(), remote.result()
 
 
 def _refused(code: Code, reason: str) -> Taken:
@@ -169,56 +190,40 @@ def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path
     for change in changes:
         why = None if change.removed else left_out.why(change.path, untracked=change.untracked)
         if why is not None:
-            _leave(plan, change, why)
-        elif change.repository:
-            _take_nested(plan, change, asked.nested(change.path))
+            plan.skipped.append(why)
+        elif change.repository and not change.removed:
+            _plan_nested(plan, change.path, asked.nested(change.path))
+        elif change.removed or change.staged:
+            plan.entries[change.path] = None if change.removed else change.index
         else:
-            _take_file(plan, change)
-    taken = set(plan.files)
+            plan.files.append(change)
+    taken = {change.path for change in plan.files}
     plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in taken]
     plan.missing += status.unreadable
     return plan
 
 
-def _leave(plan: _Plan, change: Change, why: Skipped) -> None:
-    plan.skipped.append(why)
-    if not change.untracked:  # the index may hold it, or an older content of it: HEAD's is what is left in the snapshot
-        mode, blob = change.head
-        plan.entries.append((change.path, "0" if mode == "000000" else mode, blob))
-
-
-def _take_nested(plan: _Plan, change: Change, nested: Code | Skipped) -> None:
+def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:
     if isinstance(nested, Skipped):
         plan.skipped.append(nested)
     elif nested.commit is not None:
-        plan.entries.append((change.path.removesuffix("/"), "160000", nested.commit))
+        plan.entries[path.removesuffix("/")] = ("160000", nested.commit)
     else:
-        plan.missing.append(Skipped(path=change.path, reason=f"is a repository of its own: {nested.reason}"))
+        plan.missing.append(Skipped(path=path, reason=f"is a repository of its own: {nested.reason}"))
 
 
-def _take_file(plan: _Plan, change: Change) -> None:
-    if change.staged_only:
-        plan.staged = True
-    elif change.removed:
-        plan.entries.append((change.path, "0", change.head[1]))
-    else:
-        plan.files.append(change.path)
-
-
-def _tree(repository: Repository, index: Path, status: Status, plan: _Plan) -> tuple[str, bool]:
-    """Return the tree of what was taken, and whether it differs from HEAD's."""
-    committed = repository.text("rev-parse", "--verify", f"{status.head}^{{tree}}") if status.head else None
-    if committed and not (plan.entries or plan.files or plan.staged):
-        return committed, False
+def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> tuple[str, KeptIndex]:
+    """Return the tree of what was taken, and the index of the files that differ from HEAD's."""
+    if committed is not None and not plan.entries and not plan.files:
+        return committed, KeptIndex(b"", 0)
     if not os.access(repository.common_dir / "objects", os.W_OK):
         raise GitError("the repository cannot be written")
-    put(repository, index, plan.entries)
-    plan.missing += add(repository, index, plan.files)
-    tree = repository.run("write-tree", index=index).stdout.decode().strip()
-    return tree, tree != committed
+    stored, failed, kept = store(repository, index, plan.files)
+    plan.missing += failed
+    return edited_tree(repository, committed, plan.entries | stored), kept
 
 
-def _kept(repository: Repository, asked: Asked, head: str | None, tree: str, dirty: bool) -> Kept:
+def _keep(repository: Repository, asked: Asked, head: str | None, tree: str, *, dirty: bool) -> Kept:
     def clean(tip: str | None) -> str | None:
         return head if tip is None or is_ancestor(repository, tip, str(head)) else None
 
@@ -229,6 +234,13 @@ def _kept(repository: Repository, asked: Asked, head: str | None, tree: str, dir
         return commit_tree(repository, tree, parents, asked.message)
 
     return keep(repository, asked.ref, asked.branch, changed if dirty else clean)
+
+
+def _committed(repository: Repository) -> str | None:
+    try:
+        return repository.text("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
+    except GitError:  # before the first commit
+        return None
 
 
 def _remote(repository: Repository) -> str | None:

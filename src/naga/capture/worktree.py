@@ -1,40 +1,41 @@
-"""What lies in a worktree: one walk of it by git, and the tree that its files make.
+"""What lies in a worktree: one walk of it by git, and the files that differ from HEAD as git would store them.
 
-All of it happens on a copy of the user's index. The copy keeps the index's time of change: git takes a file for
+All of it happens on copies of the user's index. A copy keeps the index's time of change: git takes a file for
 unchanged only if it is older than the index, and a younger copy would hide edits of the same second.
 """
 
 import os
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from naga.capture.git import GitError, Repository, names
 from naga.record.schema import Skipped
 
-__all__ = ["Change", "KeptIndex", "Status", "add", "clear_flags", "put", "read_status", "scratch"]
+__all__ = ["Change", "Entry", "KeptIndex", "Status", "clear_flags", "read_status", "store"]
 
-_PREFIX = "naga-snapshot-"
+Entry = tuple[str, str]
+"""A mode and an object, as git writes them."""
+
 _GITLINK = "160000"
 _ABSENT = "000000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A path whose content is not that of HEAD.
+    """A path that is not as in HEAD.
 
-    ``head`` is the mode and object in HEAD, both all zero where HEAD has none. ``removed`` says that the file is gone
-    from the worktree or, where it is ``staged_only`` (the worktree has what the index has), from the index.
-    ``repository`` says that the path is a repository of its own.
+    ``index`` is what the user's index has for it, None where it has nothing, or several. ``staged`` says that the
+    worktree has the same. ``removed`` says that the path is no longer there. ``repository`` says that it is a
+    repository of its own.
     """
 
     path: str
-    head: tuple[str, str] = (_ABSENT, "")
+    index: Entry | None = None
     untracked: bool = False
+    staged: bool = False
     removed: bool = False
-    staged_only: bool = False
     repository: bool = False
 
 
@@ -67,69 +68,17 @@ class KeptIndex:
 
     def write(self, path: Path) -> None:
         """Write it where git will read it."""
+        path.unlink(missing_ok=True)
         if self.content:
             path.write_bytes(self.content)
             os.utime(path, ns=(self.time_ns, self.time_ns))
 
 
-@contextmanager
-def scratch() -> Iterator[Path]:
-    """Give a folder of one's own for temporary files, after removing those of processes that were killed.
+def clear_flags(repository: Repository, index: Path) -> bool:
+    """Make git look at the files that the index asks it not to look at; return whether there were any.
 
-    Each folder is locked by its owner, and the system unlocks it however the owner ends.
+    Files that are left out of a sparse checkout stay so: they are not there to be looked at.
     """
-    import shutil
-    import tempfile
-
-    _sweep(Path(tempfile.gettempdir()))
-    folder, lock = _own_folder()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _own_folder() -> tuple[Path, int]:
-    import tempfile
-
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = _lock(folder)
-        if lock is not None and folder.exists():
-            return folder, lock
-        if lock is not None:  # swept by another process before it was locked
-            os.close(lock)
-
-
-def _sweep(parent: Path) -> None:
-    import shutil
-
-    for folder in parent.glob(f"{_PREFIX}*"):
-        lock = _lock(folder)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
-
-
-def _lock(folder: Path) -> int | None:
-    """Lock a folder, or return None where another process has done so, or it is not ours."""
-    import fcntl
-
-    try:
-        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(handle)
-        return None
-    return handle
-
-
-def clear_flags(repository: Repository, index: Path) -> None:
-    """Make git look at files that the index asks it not to look at, where they exist."""
     listed = repository.run("ls-files", "-v", "-z", index=index).stdout
     flagged = re.findall(rb"(?:\A|\0)([a-zS]) ([^\0]+)", listed)
     assumed = [path for tag, path in flagged if tag.islower()]
@@ -137,6 +86,7 @@ def clear_flags(repository: Repository, index: Path) -> None:
     for flag, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
             repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths), index=index)
+    return bool(assumed or skipped)
 
 
 def read_status(repository: Repository, index: Path) -> Status:
@@ -161,15 +111,15 @@ def _no_filter_required(repository: Repository) -> list[str]:
 
 
 def _parsed(output: bytes, complaints: str) -> Status:
-    records = [(record[:1], record[2:]) for record in output.split(b"\0") if record]
-    header = dict(record.split(b" ", 1) for kind, record in records if kind == b"#")
-    head, branch = header[b"branch.oid"].decode(), os.fsdecode(header[b"branch.head"])
+    records = [(record[:1], os.fsdecode(record[2:])) for record in output.split(b"\0") if record]
+    header = dict(record.split(" ", 1) for kind, record in records if kind == b"#")
+    head, branch = header["branch.oid"], header["branch.head"]
     unreadable = re.findall(r"^warning: could not open directory '(.*)': (.*)$", complaints, re.MULTILINE)
     return Status(
         head=None if head == "(initial)" else head,
         branch=None if branch == "(detached)" else branch,
-        changes=tuple(_change(kind, os.fsdecode(record)) for kind, record in records if kind in b"1u?"),
-        ignored=tuple(os.fsdecode(record) for kind, record in records if kind == b"!"),
+        changes=tuple(_change(kind, record) for kind, record in records if kind in b"1u?"),
+        ignored=tuple(record for kind, record in records if kind == b"!"),
         unreadable=tuple(Skipped(path=path, reason=f"cannot be read: {why}") for path, why in unreadable),
     )
 
@@ -177,29 +127,45 @@ def _parsed(output: bytes, complaints: str) -> Status:
 def _change(kind: bytes, record: str) -> Change:
     if kind == b"?":
         return Change(path=record, untracked=True, repository=record.endswith("/"))
-    if kind == b"u":  # stage 2 is ours: what HEAD has
-        _, _, _, mode, _, here, _, blob, _, path = record.split(" ", 9)
-        return Change(path=path, head=(mode, blob), removed=here == _ABSENT)
-    states, _, mode, index_mode, here, blob, _, path = record.split(" ", 7)
-    staged_only = states[1] == "."
+    if kind == b"u":
+        *_, here, _, _, _, path = record.split(" ", 9)
+        return Change(path=path, removed=here == _ABSENT)
+    states, _, _, mode, here, _, blob, path = record.split(" ", 7)
+    staged = states[1] == "."
     return Change(
         path=path,
-        head=(mode, blob),
-        removed=_ABSENT in (here, index_mode) if staged_only else here == _ABSENT,
-        staged_only=staged_only,
-        repository=here == _GITLINK and not staged_only,
+        index=(mode, blob) if mode != _ABSENT else None,
+        staged=staged,
+        removed=(mode if staged else here) == _ABSENT,
+        repository=here == _GITLINK and not staged,
     )
 
 
-def put(repository: Repository, index: Path, entries: Iterable[tuple[str, str, str]]) -> None:
-    """Set entries of the index to a mode and an object; a mode of 0 takes the path out."""
-    lines = b"".join(b"%b %b\t%b\0" % (mode.encode(), blob.encode(), os.fsencode(path)) for path, mode, blob in entries)
+def store(
+    repository: Repository, index: Path, changes: Iterable[Change]
+) -> tuple[dict[str, Entry], list[Skipped], KeptIndex]:
+    """Store the content of files, and return their entries, those that git could not take, and the index they are in.
+
+    The index holds nothing else, so that its size is that of the changes. What the user's index knew of a file goes in
+    first: git asks it which line ends and which mode to keep.
+    """
+    index.unlink(missing_ok=True)
+    known = {change.path: change.index for change in changes}
+    lines = [b"%b %b\t%b\0" % (*map(str.encode, entry), os.fsencode(path)) for path, entry in known.items() if entry]
     if lines:
-        repository.run("update-index", "-z", "--index-info", stdin=lines, index=index)
+        repository.run("update-index", "-z", "--index-info", stdin=b"".join(lines), index=index)
+    failed = _add(repository, index, list(known))
+    entries = {}
+    for line in names(repository.run("ls-files", "--stage", "-z", index=index).stdout):
+        (mode, blob, _), path = line[: line.index("\t")].split(" "), line[line.index("\t") + 1 :]
+        entries[path] = (mode, blob)
+    for one in failed:
+        entries.pop(one.path, None)
+    return entries, failed, KeptIndex.read(index)
 
 
-def add(repository: Repository, index: Path, paths: list[str]) -> list[Skipped]:
-    """Take the content of files into the index; return those that git could not take.
+def _add(repository: Repository, index: Path, paths: list[str]) -> list[Skipped]:
+    """Take files into the index; return those that git could not take.
 
     git stops at the first file that it cannot take and keeps none: halving the list finds those files in few steps.
     """
@@ -207,12 +173,12 @@ def add(repository: Repository, index: Path, paths: list[str]) -> list[Skipped]:
         return []
     lines = b"".join(os.fsencode(path) + b"\0" for path in paths)
     try:
-        repository.run("update-index", "--add", "--remove", "--replace", "-z", "--stdin", stdin=lines, index=index)
+        repository.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=lines, index=index)
     except GitError as error:
         if len(paths) == 1:
             return [Skipped(path=paths[0], reason=f"cannot be captured: {_cause(error)}")]
         middle = len(paths) // 2
-        return add(repository, index, paths[:middle]) + add(repository, index, paths[middle:])
+        return _add(repository, index, paths[:middle]) + _add(repository, index, paths[middle:])
     return []
 
 
