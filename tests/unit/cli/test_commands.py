@@ -1,0 +1,84 @@
+"""`naga ls` and `naga show` as their users see them."""
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import pytest
+from workbench import Script
+
+from naga import load_run
+from naga.cli import main
+
+
+@pytest.fixture
+def runs(project: Path, script: Script) -> Path:
+    """A finished run of which an input was left out of git, and a failed one."""
+    script("exp.py", "learning_rate=0.5")
+    Path("fail.py").write_text(
+        "import naga\n@naga.runlock\n@naga.clicfg\ndef main(cfg={'save_dir': 'results/bad', 'x': '[red]\\x1b[2J'}):\n"
+        "    raise ValueError('no [bold]luck')\n\nmain.cli()\n"
+    )
+    script("fail.py", check=False)
+    return project
+
+
+def test_ls_is_a_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line a run, the newest last."""
+    assert main(["ls"]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    assert header.split() == ["status", "started", "took", "task", "save_dir", "run_id"]
+    assert [row.split()[0] for row in rows] == ["finished", "failed"]
+    assert "results/run" in rows[0]
+    assert all(row == row.rstrip() for row in rows)
+
+
+def test_ls_for_programs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """JSON is a list of objects, CSV has the same columns."""
+    main(["ls", "results", "--format", "json", "--sort", "status"])
+    listed = json.loads(capsys.readouterr().out)
+    assert [row["status"] for row in listed] == ["failed", "finished"]
+    assert set(listed[0]) >= {"run_id", "save_dir", "status", "task", "started", "duration_s"}
+    main(["ls", "results", "--format", "csv", "--sort", "status"])
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["run_id"] for row in rows] == [row["run_id"] for row in listed]
+
+
+def test_ls_of_nothing(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Said in words for people, as an empty list for programs."""
+    assert main(["ls", "data"]) == 0
+    assert capsys.readouterr().out == "no runs below 'data'\n"
+    main(["ls", "data", "--format", "json"])
+    assert json.loads(capsys.readouterr().out) == []
+
+
+def test_show_is_one_run_at_a_glance(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Configuration, code, data, ending."""
+    run = load_run("results/run")
+    assert main(["show", "results/run"]) == 0
+    page = capsys.readouterr().out
+    for word in (run.run_id, "exp.main", "finished after", "learning_rate: 0.5", "data/raw.csv", "blake3:", "1 file"):
+        assert word in page
+    assert run.record.code[0].commit is not None
+    assert run.record.code[0].commit[:10] in page
+
+
+def test_show_is_not_fooled_by_what_a_lock_holds(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Brackets are text, not markup; control characters do not reach the terminal."""
+    main(["show", "results/bad"])
+    page = capsys.readouterr().out
+    assert "no [bold]luck" in page
+    assert "\x1b[2J" not in page
+    assert "Traceback" in page
+
+
+@pytest.mark.parametrize("words", [["show", "nowhere"], ["show"], ["lss"], ["ls", "--sort", "colour"], []])
+def test_wrong_use(project: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One line and a hint on stderr, exit code 2."""
+    assert main(words) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    first, second = shown.err.splitlines()
+    assert first.startswith("naga: ")
+    assert second.startswith("  hint: ")

@@ -1,0 +1,229 @@
+"""The life of a run: what the lock says at every moment, and how it ends."""
+
+import json
+import os
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+from workbench import Script, git
+
+from naga import clicfg, load_run, load_stage, runlock, track_data
+from naga.errors import ClaimError
+
+PREAMBLE = "import os, sys, signal, shutil, time\nfrom pathlib import Path\nimport naga\n"
+
+
+@pytest.fixture
+def ending(project: Path, script: Script) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run a task with the given body in a process of its own."""
+
+    def run(body: str, **options: Any) -> "subprocess.CompletedProcess[str]":
+        indented = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        task = f"@naga.runlock\n@naga.clicfg\ndef main(cfg={{'save_dir': 'results/run', 'lr': 0.1}}):\n{indented}\n"
+        Path("ending.py").write_text(f"{PREAMBLE}{task}if __name__ == '__main__':\n    main()\n")
+        return script("ending.py", check=False, **options)
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "cause"),
+    [
+        ("return 1", "finished", 0, None),
+        ("sys.exit(0)", "finished", 0, None),
+        ("sys.exit()", "finished", 0, None),
+        ("sys.exit(3)", "failed", 3, "SystemExit"),
+        ("sys.exit('no data')", "failed", 1, "SystemExit"),
+        ("raise ValueError('too large')", "failed", 1, "ValueError"),
+        ("raise KeyboardInterrupt", "killed", 130, "KeyboardInterrupt"),
+    ],
+)
+def test_how_a_run_ends(ending: Any, body: str, status: str, code: int, cause: str | None) -> None:
+    """The status, the recorded cause, and an exit code that Naga does not change."""
+    done = ending(body)
+    record = load_run("results/run").record
+    assert (record.status, record.error.type if record.error else None) == (status, cause)
+    assert done.returncode in (code, code - 130 - 2)  # a shell's number for Ctrl-C, and the signal's own
+    assert record.ended is not None
+    assert record.duration_s is not None
+
+
+def test_an_exception_is_recorded_and_raised_unchanged(project: Path) -> None:
+    """The very object, with its traceback in the lock."""
+    error = ValueError("too large: ünïcode\nand a second line")
+
+    @runlock
+    def task(cfg: Any = {"save_dir": "results/run"}) -> None:  # noqa: B006
+        raise error
+
+    with pytest.raises(ValueError, match="too large") as caught:
+        task()
+    assert caught.value is error
+    failure = load_run("results/run").record.error
+    assert failure is not None
+    assert (failure.type, failure.message) == ("ValueError", str(error))
+    assert failure.traceback is not None
+    assert "raise error" in failure.traceback
+
+
+def test_the_lock_says_running_while_it_runs(ending: Any) -> None:
+    """Written before any capture, complete before the function starts."""
+    ending("shutil.copy(Path(cfg['save_dir'], 'run.lock'), 'seen.lock')")
+    seen = yaml.safe_load(Path("seen.lock").read_text())
+    assert seen["status"] == "running"
+    assert "environment" in seen
+    assert "ended" not in seen
+
+
+def test_a_killed_process_leaves_a_lost_run_which_is_tried_again(ending: Any, project: Path) -> None:
+    """Its files stay; the next attempt knows that it is one."""
+    ending("Path(cfg['save_dir'], 'checkpoint').touch(); os.kill(os.getpid(), signal.SIGKILL)")
+    run = load_run("results/run")
+    assert (run.record.status, run.status) == ("running", "lost")
+    ending("assert Path(cfg['save_dir'], 'checkpoint').exists()")
+    again = load_run("results/run")
+    assert (again.status, again.record.attempt) == ("finished", 2)
+    assert [path.name for path in (again.save_dir / ".naga" / "attempts").iterdir()] == [f"0001-{run.run_id}.lock"]
+
+
+def test_a_folder_in_use_is_refused_and_left_alone(project: Path) -> None:
+    """A task that starts itself again with the same save_dir."""
+
+    @runlock
+    def task(cfg: Any = {"save_dir": "results/run", "again": True}) -> None:  # noqa: B006
+        if cfg["again"]:
+            before = Path(cfg["save_dir"], "run.lock").read_bytes()
+            with pytest.raises(ClaimError, match="belongs to the running run"):
+                task(again=False)
+            assert Path(cfg["save_dir"], "run.lock").read_bytes() == before
+
+    task()
+    assert load_run("results/run").status == "finished"
+
+
+def test_a_change_of_directory_is_harmless(ending: Any, project: Path) -> None:
+    """The save_dir is absolute for the function, and as written in the lock."""
+    ending("os.chdir('/'); Path(cfg['save_dir'], 'out').touch(); assert os.path.isabs(cfg['save_dir'])")
+    record = load_run("results/run").record
+    assert (record.save_dir, record.config["save_dir"], record.status) == ("results/run", "results/run", "finished")
+    assert record.outputs is not None
+    assert record.outputs.files == 1
+
+
+def test_a_function_that_empties_its_folder_still_gets_its_lock(ending: Any) -> None:
+    """As scripts that begin with `shutil.rmtree(save_dir)` do."""
+    ending("shutil.rmtree(cfg['save_dir']); Path(cfg['save_dir']).mkdir(); Path(cfg['save_dir'], 'out').touch()")
+    assert load_run("results/run").status == "finished"
+
+
+def test_a_changed_configuration_is_recorded_and_warned_of(ending: Any) -> None:
+    """What it was at the start stays in `config`."""
+    done = ending("cfg['lr'] = 0.5")
+    record = load_run("results/run").record
+    assert (record.config["lr"], record.config_end["lr"]) == (0.1, 0.5)
+    assert "lr" in record.warnings[0]
+    assert record.warnings[0] in done.stderr
+
+
+def test_what_cannot_be_recorded_is_a_warning(ending: Any) -> None:
+    """A fifo among the results has no content to hash: the run is finished all the same."""
+    ending("os.mkfifo(Path(cfg['save_dir'], 'pipe'))")
+    record = load_run("results/run").record
+    assert record.status == "finished"
+    assert any("outputs" in warning or "pipe" in warning for warning in record.warnings) or record.outputs is not None
+
+
+def test_an_input_that_changes_is_warned_of(project: Path) -> None:
+    """Under its key."""
+
+    @runlock
+    @track_data("input_data")
+    def task(cfg: Any = {"save_dir": "results/run", "input_data": "data/raw.csv"}) -> None:  # noqa: B006
+        Path("data/raw.csv").write_text("changed\n")
+
+    task()
+    (warning,) = load_run("results/run").record.warnings
+    assert "input_data" in warning
+    assert "changed" in warning
+
+
+def test_upstream_runs_are_found_by_their_outputs(project: Path) -> None:
+    """A tracked path in another run's folder, or a key that names the folder, names that run."""
+
+    @runlock
+    def prepare(cfg: Any = {"save_dir": "results/prep"}) -> None:  # noqa: B006
+        Path(cfg["save_dir"], "clean.csv").write_text("1\n")
+
+    prepare()
+    prep = load_run("results/prep")
+    settings = {"save_dir": "results/train", "data": "results/prep/clean.csv", "stage": "results/prep"}
+    runlock(track_data("data")(lambda cfg=settings: None))()
+    tracked = load_run("results/train").record.upstream
+    runlock(load_stage("stage")(lambda cfg=settings: None))()
+    named = load_run("results/train").record.upstream
+    assert tracked == named
+    (upstream,) = tracked
+    assert (upstream.save_dir, upstream.run_id, upstream.lock_hash) == ("results/prep", prep.run_id, prep.lock_hash)
+
+
+def test_a_run_is_not_upstream_of_itself(project: Path) -> None:
+    """A task that reads what its last attempt left."""
+    Path("results/run").mkdir(parents=True)
+    Path("results/run/state").write_text("0")
+    settings = {"save_dir": "results/run", "state": "results/run/state"}
+    task = runlock(track_data("state")(lambda cfg=settings: 1 / 0))
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            task()
+    assert load_run("results/run").record.upstream == ()
+
+
+def test_a_configuration_is_resolved_once(project: Path) -> None:
+    """The folder that is claimed, recorded and used are one, however fine the clock."""
+    settings = {"save_dir": "results/${stamp}", "stamp": "${now:%H%M%S%f}", "other": "${stamp}"}
+
+    @runlock
+    @clicfg
+    def task(cfg: Any = OmegaConf.create(settings)) -> Any:
+        return cfg
+
+    cfg = task()
+    record = load_run(cfg.save_dir).record
+    assert record.config == {"save_dir": f"results/{cfg.stamp}", "stamp": cfg.stamp, "other": cfg.stamp}
+
+
+def test_the_branch_and_the_message_name_the_run(project: Path, script: Script) -> None:
+    """A commit of the log can be traced back to its run."""
+    Path("new.py").touch()
+    script("exp.py")
+    record = load_run("results/run").record
+    message = git("log", "-1", "--format=%B", "run_logs", cwd=project)
+    for word in (record.run_id, record.task, record.save_dir):
+        assert word in message
+
+
+def test_manifests_lie_beside_the_lock(project: Path, script: Script) -> None:
+    """The lists of files are JSON, never in the lock itself."""
+    script("exp.py")
+    outputs = json.loads(Path("results/run/.naga/outputs.json").read_text())
+    assert "model.txt" in json.dumps(outputs)
+    assert "model.txt" not in Path("results/run/run.lock").read_text()
+
+
+def test_recorded_times_are_utc(project: Path) -> None:
+    """Whatever the time zone of the machine."""
+    from datetime import UTC, datetime
+
+    os.environ["TZ"] = "Asia/Kolkata"
+    try:
+        runlock(lambda cfg={"save_dir": "results/run"}: None)()
+    finally:
+        del os.environ["TZ"]
+    started = datetime.fromisoformat(load_run("results/run").record.started)
+    assert abs((datetime.now(UTC) - started).total_seconds()) < 60
