@@ -1,0 +1,61 @@
+# Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs stress benchmark constraints clean
+
+# The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
+PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
+	$$name -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$name && break; done)
+BIN := .venv/bin
+# -qq: only errors. --no-compile: Python compiles what is imported, which is far less than what is installed.
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' Makefile | awk -F@ '{printf "%-18s%s\n", $$1, $$2}'
+
+demo: .venv/demo ## Run the example on real data, diagnose it twice, and show what there is
+	@$(BIN)/python examples/demo.py
+
+test: .venv/dev .venv/omegaconf-2.3 ## Run all tests, then lint
+	$(BIN)/pytest -n 2
+	PYTHONPATH=$(CURDIR)/.venv/omegaconf-2.3 $(BIN)/pytest -n 2 -m compat
+	@$(MAKE) --no-print-directory lint
+
+lint: .venv/dev ## Check style and types
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+docs: .venv/dev ## Build the documentation into docs/_build
+	$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
+	@echo "docs/_build/index.html"
+
+stress: .venv/dev ## Run the slow tests
+	$(BIN)/pytest -m stress --timeout 3600
+
+benchmark: .venv/dev ## Measure what Naga costs
+	$(BIN)/python -m benchmarks
+
+constraints: .venv/dev ## Write the versions in .venv to constraints.txt
+	$(BIN)/python -m pip freeze --all --exclude-editable > constraints.txt
+
+clean: ## Remove .venv and everything built
+	rm -rf .venv docs/_build
+
+.venv/python:
+	@test -n "$(PYTHON)" || { \
+		echo "make: Naga needs Python 3.11 or newer with its venv module; found: $$(python3 --version 2>&1)" >&2; \
+		echo "  install it, or say where it is: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 2; }
+	@echo "Setting up .venv, once; this takes a minute or two ..."
+	@$(PYTHON) -m venv .venv
+	@$(PIP) --constraint constraints.txt --upgrade pip  # an older one cannot read dependency groups
+	@touch $@
+
+.venv/demo .venv/dev: .venv/python pyproject.toml constraints.txt
+	@$(PIP) --constraint constraints.txt --group $(@F) --editable .
+	@touch $@
+
+# The other supported OmegaConf, and the Hydra that needs it, beside the environment: PYTHONPATH puts them in front.
+.venv/omegaconf-2.3: .venv/dev
+	@$(PIP) --no-deps --upgrade --target $@ omegaconf==2.3.1 hydra-core==1.3.8 antlr4-python3-runtime==4.9.3
+	@touch $@
