@@ -1,0 +1,117 @@
+"""Runs every code block of README.md and docs/*.md; CONTRIBUTING.md tells writers the rules."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+from sybil import Document, Example, Region, Sybil
+from sybil.evaluators.doctest import DocTestEvaluator
+from sybil.integration.pytest import SybilItem
+from sybil.parsers.abstract.doctest import DocTestStringParser
+from sybil.parsers.markdown import CodeBlockParser, SkipParser
+
+LOOSE = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+FILE_NAME = re.compile(r"# ([\w./-]+\.\w+)\n")
+COMMAND = re.compile(r"^\$ ((?:.*\\\n)*.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
+EXIT_CODE = re.compile(r"^\(exit code (\d+)\)\n\Z", re.MULTILINE)
+
+
+def enter_repository(namespace: dict[str, Any]) -> None:
+    """Give a page a new git repository as its working directory, and no settings but these."""
+    folder, patch = TemporaryDirectory(prefix="naga-docs-"), pytest.MonkeyPatch()
+    namespace.update(page_folder=folder, page_patch=patch)
+    patch.chdir(folder.name)
+    for name in [name for name in os.environ if name.startswith(("GIT_", "MLFLOW_"))]:
+        patch.delenv(name)
+    patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    patch.setenv("COLUMNS", "120")
+    for command in ("init -qb main", "config user.name Reader", "config user.email reader@example.org"):
+        subprocess.run(["git", *command.split()], check=True)
+
+
+def leave_repository(namespace: dict[str, Any]) -> None:
+    """Remove the page's repository."""
+    namespace["page_patch"].undo()
+    namespace["page_folder"].cleanup()
+
+
+def save(example: Example) -> str:
+    """Save a block whose first line is ``# file.name`` under that name; give the name that its code goes by."""
+    if not (match := FILE_NAME.match(example.parsed)):
+        return Path(example.path).name
+    path = Path(match[1])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(example.parsed, encoding="utf-8")
+    return match[1]
+
+
+def python(example: Example) -> None:
+    """Run a block where the former ones of its page have run; its ``__name__`` is not ``__main__``."""
+    lines = "\n" * (example.line + example.parsed.line_offset)  # so that a traceback tells the page's own lines
+    exec(compile(lines + example.parsed, save(example), "exec", dont_inherit=True), example.namespace)  # noqa: S102
+
+
+def yaml_file(example: Example) -> None:
+    """Save a block; refuse one that is not YAML."""
+    save(example)
+    yaml.safe_load(example.parsed)
+
+
+def sh(example: Example) -> str | None:
+    """Run a block as a shell script, which ends at the first command that fails."""
+    done = shell(f"set -e\n{example.parsed}")
+    return f"exit code {done.returncode}:\n{done.stdout}{done.stderr}" if done.returncode else None
+
+
+def console(example: Example) -> str | None:
+    """Run each line that begins with ``$``, and compare what it prints with what the page shows, as a doctest would."""
+    commands = COMMAND.findall(example.parsed.rstrip("\n") + "\n")
+    for command, shown in commands:
+        done, code, wanted = shell(command), EXIT_CODE.search(shown), EXIT_CODE.sub("", shown)
+        printed = done.stdout + done.stderr
+        if done.returncode != int(code[1] if code else 0):
+            return f"$ {command}\nexit code {done.returncode}:\n{printed}"
+        if wanted.strip() and not doctest.OutputChecker().check_output(wanted, printed, LOOSE):
+            return f"$ {command}\nThe page shows:\n{wanted}\nIt prints:\n{printed}"
+    return None if commands else "a console block needs a line that begins with '$ '"
+
+
+def shell(script: str) -> "subprocess.CompletedProcess[str]":
+    """Run a script as its reader would, who types nothing more."""
+    return subprocess.run(["sh", "-c", script], check=False, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+
+
+def pycon(document: Document) -> Iterator[Region]:
+    """Find the examples in ``pycon`` blocks."""
+    for block in CodeBlockParser("pycon", evaluator=lambda _: None)(document):
+        for example in DocTestStringParser(DocTestEvaluator(LOOSE))(block.parsed, document.path):
+            example.adjust(block, block.parsed)
+            yield example
+
+
+RUNS = {"python": python, "yaml": yaml_file, "sh": sh, "console": console}
+pytest_collect_file = Sybil(
+    parsers=[SkipParser(), pycon, *(CodeBlockParser(language, run) for language, run in RUNS.items())],
+    patterns=["README.md", "docs/*.md"],
+    setup=enter_repository,
+    teardown=leave_repository,
+).pytest()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the blocks of a page in one worker, and mark the tests to repeat with the other version of OmegaConf."""
+    configuration = Path(__file__).parent / "tests/unit/config"
+    for item in items:
+        if isinstance(item, SybilItem):
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+        elif item.path.is_relative_to(configuration):
+            item.add_marker("compat")
