@@ -78,7 +78,7 @@ def _with_option(argv: Sequence[str]) -> list[str]:
         if argument == "--":
             continue
         is_plain = not argument.startswith("-") and former not in TAKING_VALUES
-        arguments += [f"-o{argument}"] if is_plain else [argument]
+        arguments += ["-o", argument] if is_plain else [argument]
         former = "" if former in TAKING_VALUES else argument
     return arguments
 

@@ -98,7 +98,7 @@ class _Slot:
 
     def own_key(self, key: Any) -> Any:
         """Give a key as the container has it, which may be another type than was typed: ``1`` and ``"1"``."""
-        text, value = (key.text, key.value) if isinstance(key, Typed) else (str(key), key)
+        text, value = (key.text, key.value) if isinstance(key, Typed) else (str(getattr(key, "name", key)), key)
         if not isinstance(self.box, DictConfig):
             return value
         if value in self.box.keys():  # noqa: SIM118  # `in` evaluates interpolations

@@ -23,11 +23,11 @@ def is_script(fn: Callable[..., Any]) -> bool:
     -------
     bool
     """
-    import multiprocessing
-
     if getattr(fn, "__module__", None) != "__main__" or hasattr(sys, "ps1"):
         return False
-    if multiprocessing.parent_process() is not None:
+    # A child of `multiprocessing` has imported it; importing it here would cost every script 10 ms.
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is not None and processes.parent_process() is not None:
         return False
     return _was_typed(sys.modules["__main__"])
 

@@ -45,8 +45,8 @@ class Config:
     anything: Any = None
 
 
-def typed(cfg: DictConfig = OmegaConf.structured(Config)) -> None: ...  # noqa: B008  # what users write
-def instance(cfg: Config = Config()) -> None: ...  # noqa: B008
+def typed(cfg: DictConfig = OmegaConf.structured(Config)) -> None: ...
+def instance(cfg: Config = Config()) -> None: ...
 
 
 def declared(function: Callable[..., Any] = typed) -> Declared:
