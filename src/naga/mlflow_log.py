@@ -4,18 +4,18 @@ Inside the function MLflow is used as always: ``mlflow.log_metric``, ``mlflow.lo
 pass ``run_id=mlflow.active_run().info.run_id``, since MLflow's active run belongs to one thread.
 """
 
-import functools
 import inspect
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from naga.config.script import is_script
+from naga.decorated import Decorated
 from naga.diagnose.draft import draft
 from naga.diagnose.publish import publish
 from naga.diagnose.subject import PathOf, subject_of
-from naga.errors import UsageError, report_uncaught
+from naga.errors import report_uncaught
 
 __all__ = ["Diag", "mlflow_log_run"]
 
@@ -23,11 +23,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Diag(Generic[P, R]):
+class Diag(Decorated[P, R]):
     """A function whose calls are publications.
 
-    Made by `mlflow_log_run`; keeps the function's name, docstring and signature, can be pickled where the function
-    could, and works as a method. Its first argument is one of
+    Made by `mlflow_log_run`. Its first argument is one of
 
     - the run's configuration, as ``main`` returned it;
     - the path of the run's folder, or of its run.lock;
@@ -41,14 +40,10 @@ class Diag(Generic[P, R]):
         The undecorated function.
     """
 
-    __name__: str
-    __qualname__: str
-
     def __init__(
         self, fn: Callable[P, R], *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
     ) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
+        super().__init__(fn)
         self._options: dict[str, Any] = {
             "run_lock_path": run_lock_path,
             "log_file_path": log_file_path,
@@ -86,33 +81,9 @@ class Diag(Generic[P, R]):
             return f"{self.__name__}({_near(save_dir)!r})"
         return f"python {shlex.quote(_near(self._file))} --reuse {run}"
 
-    @overload
-    def __get__(self, instance: None, owner: type) -> "Diag[P, R]": ...
-    @overload
-    def __get__(self, instance: object, owner: type | None = None) -> "Diag[..., R]": ...
-    def __get__(self, instance: object, owner: type | None = None) -> "Diag[..., R]":
-        """Bind to an instance, as functions do."""
-        bound = self.fn.__get__(instance, owner)
-        return self if bound is self.fn else Diag(bound, **self._options)
-
-    def __reduce__(self) -> Any:
-        instance = getattr(self.fn, "__self__", None)
-        return self.__qualname__ if instance is None else (getattr, (instance, self.__name__))
-
-    def __repr__(self) -> str:
-        return f"<naga diag {self.__module__}.{self.__qualname__}>"
-
-
-def _check(fn: Any) -> None:
-    if not callable(fn):
-        raise UsageError(f"@mlflow_log_run was given {fn!r}, not a function", hint="@mlflow_log_run(run_lock_path=...)")
-    if any(
-        check(fn) for check in (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-    ):
-        raise UsageError(
-            f"'{fn.__qualname__}' is async or a generator: its call ends before it logs anything",
-            hint="decorate a plain function that runs it to its end",
-        )
+    def on(self, fn: Callable[..., Any]) -> Self:
+        """Decorate another function in the same way."""
+        return type(self)(fn, **self._options)
 
 
 def _near(path: Path) -> str:
@@ -163,7 +134,6 @@ def mlflow_log_run(
     """
 
     def decorate(fn: Callable[..., Any]) -> Diag[..., Any]:
-        _check(fn)
         return Diag(fn, run_lock_path=run_lock_path, log_file_path=log_file_path, allow_unfinished=allow_unfinished)
 
     return decorate if fn is None else decorate(fn)

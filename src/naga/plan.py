@@ -5,54 +5,26 @@ mistype is found here, so that a wrong call leaves no folder and no commit behin
 """
 
 import inspect
-import secrets
+import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from naga.capture.code import Snapshot
-from naga.capture.data import Tracked, require_inputs, tracked_paths
+from naga.capture.data import require_inputs, tracked_paths
 from naga.capture.upstream import stage_folders
 from naga.config.arguments import Request, parse_arguments, show
 from naga.config.compose import Resolved, compose, differing_keys, rebuild
 from naga.config.declared import Declared, declared_config
 from naga.errors import ConfigError, SaveDirError
-from naga.record.claim import Existing
+from naga.marks import Call, Declares, Existing
 from naga.record.lockfile import LOCK_NAME
 from naga.runs.find import Run, load_run
 from naga.terminal import say
 
-__all__ = ["Call", "Declares", "Lock", "Plan", "Reuse", "resolve"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
-    """What ``@runlock`` declares."""
-
-    existing: Existing = "archive"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declares:
-    """The marks of a task's decorators."""
-
-    command_line: bool = False
-    lock: Lock | None = None
-    snapshot: Snapshot | None = None
-    tracked: tuple[Tracked, ...] = ()
-    stages: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
-    """One call of a task: arguments from Python, or the words of a command line."""
-
-    args: tuple[Any, ...] = ()
-    kwargs: Mapping[str, Any] = field(default_factory=dict)
-    argv: tuple[str, ...] | None = None
+__all__ = ["Plan", "Reuse", "resolve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -204,7 +176,7 @@ def _reuse(declared: Declared | None, run: Run, task: str) -> Reuse:
 
 
 def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
 
 
 def script_of(fn: Callable[..., Any]) -> Path | None:

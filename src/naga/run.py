@@ -19,7 +19,8 @@ from naga.capture.environment import capture_environment
 from naga.capture.outputs import capture_outputs
 from naga.capture.upstream import capture_upstream
 from naga.config.compose import differing_keys, plain_config
-from naga.plan import Call, Declares, Plan, Reuse, resolve
+from naga.marks import Call, Declares
+from naga.plan import Plan, Reuse, resolve
 from naga.record.claim import take
 from naga.record.lockfile import naga_folder, write_lock
 from naga.record.process import this_process
@@ -36,9 +37,9 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     ----------
     fn : callable
         The undecorated function.
-    declares : naga.plan.Declares
+    declares : naga.marks.Declares
         The marks of its decorators.
-    call : naga.plan.Call
+    call : naga.marks.Call
         What its caller said.
 
     Returns

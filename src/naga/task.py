@@ -4,20 +4,15 @@ A decorator adds one mark to a `Task`; their order cannot matter, because nothin
 hands the function and its marks to `naga.run.run`, where everything happens.
 """
 
-import functools
-import inspect
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from naga.capture.code import Snapshot
-from naga.capture.data import Tracked
 from naga.config.script import is_script
+from naga.decorated import Decorated
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
-from naga.plan import Call, Declares, Lock
-from naga.record.claim import Existing
-from naga.run import run
+from naga.marks import Call, Declares, Existing, Lock, Snapshot, Tracked
 
 __all__ = ["Task", "clicfg", "load_stage", "runlock", "snapshot", "track_data"]
 
@@ -25,11 +20,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Task(Generic[P, R]):
+class Task(Decorated[P, R]):
     """A function whose calls are runs.
 
-    Made by the decorators; keeps the function's name, docstring and signature, can be pickled where the function could,
-    and works as a method. Calling it:
+    Made by the decorators. Calling it:
 
     - ``main()`` reads the command line where ``main`` belongs to the script being run and carries ``@clicfg``;
       elsewhere
@@ -42,16 +36,12 @@ class Task(Generic[P, R]):
     ----------
     fn : callable
         The undecorated function.
-    declares : naga.plan.Declares
+    declares : naga.marks.Declares
         The marks of its decorators.
     """
 
-    __name__: str
-    __qualname__: str
-
     def __init__(self, fn: Callable[P, R], declares: Declares) -> None:
-        functools.update_wrapper(self, fn)
-        self.fn = fn
+        super().__init__(fn)
         self.declares = declares
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
@@ -81,36 +71,21 @@ class Task(Generic[P, R]):
             print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
             raise SystemExit(error.exit_code) from None
 
+    def on(self, fn: Callable[..., Any]) -> Self:
+        """Decorate another function in the same way."""
+        return type(self)(fn, self.declares)
+
     def _run(self, call: Call) -> R:
+        # Only now: `import naga` is to cost next to nothing.
+        from naga.run import run
+
         result: R = run(self.fn, self.declares, call)
         return result
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> "Task[P, R]": ...
-    @overload
-    def __get__(self, instance: object, owner: type | None = None) -> "Task[..., R]": ...
-    def __get__(self, instance: object, owner: type | None = None) -> "Task[..., R]":
-        """Bind to an instance, as functions do."""
-        bound = self.fn.__get__(instance, owner)
-        return self if bound is self.fn else Task(bound, self.declares)
-
-    def __reduce__(self) -> Any:
-        instance = getattr(self.fn, "__self__", None)
-        return self.__qualname__ if instance is None else (getattr, (instance, self.__name__))
-
-    def __repr__(self) -> str:
-        return f"<naga task {self.__module__}.{self.__qualname__}>"
 
 
 def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:
     if isinstance(fn, Task):
         return Task(fn.fn, replace(fn.declares, **marks))
-    if not callable(fn) and not isinstance(fn, classmethod):
-        raise UsageError(f"a decorator of Naga was given {fn!r}, not a function", hint="@runlock, or @runlock(...)")
-    deferred = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-    if any(check(fn) for check in deferred):
-        raise UsageError(f"'{fn.__qualname__}' is async or a generator: its call ends before it computes anything",
-                         hint="decorate a plain function that runs it to its end")  # fmt: skip
     return Task(fn, replace(Declares(), **marks))
 
 

@@ -22,7 +22,8 @@ LAYERS = [
     ["config"],
     ["capture"],
     ["record"],
-    ["errors", "terminal"],
+    ["decorated"],
+    ["errors", "marks", "terminal"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(SOURCE.rglob("*.py"))

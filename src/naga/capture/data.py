@@ -15,23 +15,10 @@ from typing import Any, NoReturn
 from naga.capture.manifest import write_inputs
 from naga.capture.tree_hash import Tree, combine, hash_path
 from naga.errors import ConfigError, DataError
+from naga.marks import Tracked
 from naga.record.schema import Data
 
-__all__ = ["Tracked", "capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tracked:
-    """What one ``@track_data(...)`` declares.
-
-    ``fresh`` reads everything again, whatever the cache remembers; ``background`` hashes beside the function;
-    ``ignore`` are gitignore patterns of what to leave out of tracked folders.
-    """
-
-    keys: tuple[str, ...]
-    fresh: bool = False
-    background: bool = False
-    ignore: tuple[str, ...] = ()
+__all__ = ["capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
 
 
 @dataclass(frozen=True, slots=True)

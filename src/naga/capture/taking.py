@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from naga.capture.code import CodeCapture, Snapshot, Subject
+from naga.capture.code import CodeCapture, Subject
 from naga.capture.git import GitError, Repository
 from naga.capture.imports import NAGA, top_of
 from naga.capture.repository import Asked, Taken, take
+from naga.marks import Snapshot
 from naga.record.schema import Code, Skipped
 
 __all__ = ["Taking"]

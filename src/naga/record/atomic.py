@@ -2,7 +2,6 @@
 
 import errno
 import os
-import secrets
 from pathlib import Path
 
 __all__ = ["write_atomic"]
@@ -30,7 +29,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     b'schema: naga.run/1'
     """
     # Not made from the final name, which may already be as long as names can be.
-    new = path.with_name(f".naga-{secrets.token_hex(8)}.tmp")
+    new = path.with_name(f".naga-{os.urandom(8).hex()}.tmp")
     try:
         # `open` asks for mode 666 and lets the umask decide, which `tempfile` does not.
         with new.open("xb") as file:

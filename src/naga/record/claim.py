@@ -13,17 +13,16 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from naga.errors import ClaimError, LockError, SaveDirError
+from naga.marks import Existing
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import LOCK_NAME, naga_folder, read_lock
 from naga.record.process import is_alive
 from naga.record.schema import FINAL, Process, Record, from_plain, to_plain
 
-__all__ = ["Claim", "Existing", "take"]
+__all__ = ["Claim", "take"]
 
-Existing = Literal["archive", "refuse", "reuse"]
 _ROUNDS = 100
 
 

@@ -1,7 +1,6 @@
 """Which process owns a run, and whether it still lives."""
 
 import os
-import socket
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -22,7 +21,7 @@ def this_process() -> Process:
     return Process(
         argv=tuple(sys.orig_argv),
         cwd=str(Path.cwd()),
-        host=socket.gethostname(),
+        host=os.uname().nodename,
         pid=os.getpid(),
         boot_id=_boot_id(),
         started_ticks=_started_ticks(os.getpid()),
@@ -39,7 +38,7 @@ def is_alive(process: Process) -> bool | None:
     bool or None
         None where it cannot be known from here: the process belongs to another host.
     """
-    if process.host != socket.gethostname():
+    if process.host != os.uname().nodename:
         return None
     if process.boot_id and process.boot_id != _boot_id():
         return False

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from naga.capture.data import Tracked, capture_data, changed_inputs, tracked_paths
+from naga.capture.data import capture_data, changed_inputs, tracked_paths
+from naga.marks import Tracked
 from naga.capture.tree_hash import hash_path
 from naga.errors import ConfigError, DataError
 from naga.record.schema import Data

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from naga.errors import ClaimError, LockError, SaveDirError
-from naga.record.claim import Existing, take
+from naga.marks import Existing
+from naga.record.claim import take
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.process import this_process
 from naga.record.schema import Process, Record
