@@ -61,8 +61,10 @@ def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) ->
             with _telling(f"half of it was published to MLflow at '{shown_uri(uri)}'", later):
                 publication.write()
             result = body()
-        except BaseException:
+        except BaseException as error:
             publication.fail()
+            if "is already active. To start a new run" in str(error):
+                say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
             raise
         with _telling(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
             publication.succeed()
@@ -173,10 +175,7 @@ def _telling(what: str, later: str) -> Iterator[None]:
 
 
 def _reason(error: Exception) -> str:
-    text = str(error)
-    if "failed with timeout exception" in text:
-        return "no answer in time"
-    if "failed with exception" in text:
+    if "failed with exception" in str(error) or "failed with timeout" in str(error):
         return "no answer"
-    lines = text.strip().splitlines() or [type(error).__name__]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]

@@ -27,9 +27,11 @@ def require_mlflow() -> None:
     try:
         import mlflow  # noqa: F401
     except ImportError as error:
-        raise MlflowMissingError(
-            f"MLflow is not installed ({error})", hint='pip install "naga-runs[mlflow]"'
-        ) from error
+        raise _missing(error) from error
+
+
+def _missing(error: ImportError) -> MlflowMissingError:
+    return MlflowMissingError(f"MLflow is not installed ({error})", hint='pip install "naga-runs[mlflow]"')
 
 
 def project_root(start: Path) -> Path:
@@ -111,8 +113,10 @@ def _create_if_missing(uri: str, artifacts: Path) -> None:
 def _sqlite_file(uri: str) -> Path | None:
     if not uri.startswith("sqlite:///"):
         return None
-    from sqlalchemy.engine import make_url
-
+    try:
+        from sqlalchemy.engine import make_url
+    except ImportError as error:  # MLflow alone can talk to a server, and has no store of its own
+        raise _missing(error) from error
     url = make_url(uri)
     return Path(url.database).absolute() if url.database and not url.query else None
 

@@ -58,6 +58,7 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert tags["naga.lock_hash"] == load_run(folder).lock_hash
     assert tags["mlflow.source.git.commit"] == "c" * 40
     assert "naga.supersedes_run_id" not in tags
+    assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("input_data", "ab" * 18)
 
@@ -454,7 +455,7 @@ def test_further_arguments(store: Store, make_run: MakeRun) -> None:
 
     assert counting(folder, 3, log=True) == (3, True)
     with pytest.raises(TypeError, match="top"):
-        counting(folder)  # type: ignore[call-arg]
+        counting(folder)
     assert len(store.runs()) == 1
 
 
