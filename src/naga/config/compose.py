@@ -126,13 +126,14 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     >>> rebuild(None, {"note": "${HOME}", "save_dir": "a"}, Path("/runs/a")).note
     '${HOME}'
     """
-    literal = {**escaped(dict(plain)), "save_dir": escaped(str(save_dir))}
+    literal = escaped(dict(plain))
+    place = {"save_dir": escaped(str(save_dir))}
     if declared is not None:
         try:
-            return _refilled(declared, literal)
+            return _refilled(declared, literal | place if "save_dir" in plain else literal)
         except ConfigError:
             pass
-    return OmegaConf.create(literal)
+    return OmegaConf.create(literal | place)
 
 
 def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:

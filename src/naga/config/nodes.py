@@ -256,14 +256,15 @@ def _takes_any_key(node: Any) -> bool:
 def make_room(box: Any, values: Any) -> None:
     """Make a configuration that went through `open_up` ready for plain values to be merged.
 
-    Two things that OmegaConf's merging does are prevented: it evaluates the interpolations that it replaces, and it
-    refuses to give values to what it has just made of a frozen class.
+    Three things that OmegaConf's merging does are prevented: it evaluates the interpolations that it replaces, leaves
+    the former value where ``???`` is laid over it, and refuses to give values to what it has just made of a frozen
+    class.
     """
     for key, value in values.items():
         node = child(box, key)
-        if isinstance(node, ValueNode) and node._is_interpolation():
-            is_kept = isinstance(value, str) and value == "???"  # which OmegaConf merges as nothing
-            node._set_value(node._value() if is_kept else "???")
+        is_missing_now = isinstance(value, str) and value == "???"
+        if node is not None and (is_missing_now or (isinstance(node, ValueNode) and node._is_interpolation())):
+            node._set_value("???")
         elif isinstance(value, dict):
             _, inner = slot(box, key)
             if not is_live(node) and is_live(inner) and OmegaConf.is_readonly(inner):

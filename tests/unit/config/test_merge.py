@@ -181,3 +181,10 @@ def test_the_nearest_key_may_be_nested() -> None:
     assert nearest("learning_rte", ["save_dir", "optim.learning_rate"]) == "optim.learning_rate"
     assert nearest("save_dri", ["save_dir", "optim.save"]) == "save_dir"
     assert nearest("zzz", ["save_dir"]) is None
+
+
+def test_question_marks_ask_for_a_value() -> None:
+    """A file can say that a value has to be given, though there is a default."""
+    cfg = opened({"a": 1, "m": {"b": 2}, "t": "${a}"})
+    merge(cfg, {"a": "???", "m": "???", "t": "???"})
+    assert OmegaConf.missing_keys(cfg) == {"a", "m", "t"}
