@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
 
+from naga.config.hydra import hydra_start
 from naga.config.script import is_script
 from naga.decorated import Decorated
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
@@ -48,9 +49,22 @@ class Task(Decorated[P, R]):
         """Run the task once and return what the function returns."""
         if is_script(self.fn):
             report_uncaught()
-            if not args and not kwargs and self.declares.command_line:
-                return self._run(Call(argv=tuple(sys.argv[1:])))
+            if not args and not kwargs:
+                return self._as_script()
         return self._run(Call(args=args, kwargs=kwargs))
+
+    def _as_script(self) -> R:
+        if start := hydra_start(self.fn):
+            result: R = start(self._under_hydra)
+            return result
+        return self._run(Call(argv=tuple(sys.argv[1:]) if self.declares.command_line else None))
+
+    def _under_hydra(self, cfg: Any) -> R:
+        try:
+            return self._run(Call(args=(cfg,)))
+        except NagaError as error:
+            # Hydra would print a traceback and end with 1.
+            raise _ended(error) from None
 
     def cli(self, argv: Sequence[str] | None = None) -> None:
         """Run the task as a command: for ``[project.scripts]`` entry points.
@@ -68,8 +82,7 @@ class Task(Decorated[P, R]):
         try:
             self._run(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
         except NagaError as error:
-            print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
-            raise SystemExit(error.exit_code) from None
+            raise _ended(error) from None
 
     def on(self, fn: Callable[..., Any]) -> Self:
         """Decorate another function in the same way."""
@@ -81,6 +94,11 @@ class Task(Decorated[P, R]):
 
         result: R = run(self.fn, self.declares, call)
         return result
+
+
+def _ended(error: NagaError) -> SystemExit:
+    print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
+    return SystemExit(error.exit_code)
 
 
 def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:

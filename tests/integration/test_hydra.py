@@ -1,0 +1,80 @@
+"""`@hydra.main` in the place of `@clicfg`."""
+
+from pathlib import Path
+
+import pytest
+from workbench import Script
+
+from naga import load_run
+
+pytest.importorskip("hydra", reason="Hydra 1.3 needs OmegaConf below 2.4; `make test` runs this with both")
+pytestmark = pytest.mark.compat
+
+EXPERIMENT = """
+from pathlib import Path
+
+import hydra
+
+from naga import runlock, snapshot, track_data
+
+@runlock
+@snapshot
+@track_data("input_data")
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(cfg):
+    Path(cfg.save_dir, "model.txt").write_text(str(cfg.model.depth))
+    return cfg
+
+if __name__ == "__main__":
+    print(main().model.depth)
+"""
+
+
+@pytest.fixture
+def hydra_project(project: Path) -> Path:
+    """A project with a configuration of two files."""
+    Path("hydra_exp.py").write_text(EXPERIMENT)
+    Path("conf/model").mkdir(parents=True)
+    Path("conf/config.yaml").write_text(
+        "defaults: [{model: small}, _self_]\n"
+        "save_dir: results/${model.name}-${now:%H%M%S%f}\ninput_data: data/raw.csv\nout: ${hydra:runtime.output_dir}\n"
+    )
+    for name, depth in (("small", 1), ("large", 9)):
+        Path(f"conf/model/{name}.yaml").write_text(f"name: {name}\ndepth: {depth}\n")
+    return project
+
+
+def test_hydra_composes_and_naga_records(hydra_project: Path, script: Script) -> None:
+    """The run has the configuration that Hydra composed, resolved once, and main returns what it returned."""
+    assert script("hydra_exp.py", "model=large", "model.depth=7").stdout.strip() == "7"
+    (folder,) = Path("results").iterdir()
+    record = load_run(folder).record
+    assert record.config["model"] == {"name": "large", "depth": 7}
+    assert record.save_dir == f"results/{folder.name}"
+    assert record.config["out"].startswith(str(hydra_project / "outputs"))
+    assert (record.status, list(record.data), len(record.code)) == ("finished", ["input_data"], 1)
+
+
+def test_a_sweep_of_hydra_is_several_runs(hydra_project: Path, script: Script) -> None:
+    """Each job claims a folder of its own."""
+    script("hydra_exp.py", "--multirun", "model.depth=1,2,3")
+    assert sorted(load_run(folder).record.config["model"]["depth"] for folder in Path("results").iterdir()) == [1, 2, 3]
+
+
+def test_what_a_user_can_mend_is_one_line(hydra_project: Path, script: Script) -> None:
+    """Hydra's traceback would hide it."""
+    done = script("hydra_exp.py", "input_data=nowhere.csv", check=False)
+    assert done.returncode == 2
+    assert "nowhere.csv" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not Path("results").exists()
+
+
+def test_imported_it_reads_no_command_line(hydra_project: Path, script: Script) -> None:
+    """A configuration is passed through, as Hydra does."""
+    Path("driver.py").write_text(
+        "import hydra_exp\n"
+        "cfg = dict(save_dir='results/x', input_data='data/raw.csv', model=dict(depth=4))\n"
+        "print(hydra_exp.main(cfg).model.depth)\n"
+    )
+    assert script("driver.py", "--nonsense").stdout.strip() == "4"
