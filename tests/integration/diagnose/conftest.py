@@ -11,11 +11,6 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from publications import MakeRun, Store, copy_store, leave_run
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Tell pytest of the long forms of these tests."""
-    config.addinivalue_line("markers", "stress: the long form of a test whose short form always runs")
-
-
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create one store for all workers: it takes seconds."""
@@ -45,7 +40,7 @@ def clean_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         del os.environ[name]
     for engine in SqlAlchemyStore._engine_map.values():
-        engine.dispose()
+        engine.dispose()  # a connection that nobody closes is a ResourceWarning
 
 
 @pytest.fixture
@@ -58,12 +53,20 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def shared_uri(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Copy the store once for each worker: opening one takes longer than most tests."""
+    return copy_store(migrated, tmp_path_factory.mktemp("shared"))
+
+
 @pytest.fixture
-def store(migrated: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Configure a store that is the test's own."""
-    uri = copy_store(migrated, project)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
-    return Store(uri)
+def store(shared_uri: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Configure a store, with an experiment that is the test's own."""
+    store = Store(shared_uri)
+    store.experiment_id = store.client.create_experiment(str(project), (project / "mlruns").as_uri())
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id)
+    return store
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ def test_inside_an_active_run(store: Store, make_run: MakeRun) -> None:
 
 def test_run_id_in_the_environment(store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that the environment names is not resumed, and is still named afterwards."""
-    other = store.client.create_run("0").info.run_id
+    other = store.client.create_run(store.experiment_id).info.run_id
     monkeypatch.setenv("MLFLOW_RUN_ID", other)
     diag(make_run())
     assert os.environ["MLFLOW_RUN_ID"] == other
@@ -65,6 +65,7 @@ def test_set_experiment(store: Store, make_run: MakeRun) -> None:
 
 def test_experiment_name_in_the_environment(store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """So it does where the environment names the experiment."""
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "mine")
     diag(make_run())
     assert store.runs() == []
