@@ -27,10 +27,19 @@ def capture_environment() -> Environment:
     return Environment(
         python=platform.python_version(),
         executable=sys.executable,
-        platform=platform.platform(),
+        platform=_platform(),
         cpus=os.cpu_count(),
         packages=dict(sorted(_packages(), key=lambda pair: pair[0].lower())),
     )
+
+
+def _platform() -> str:
+    """Name system, kernel, machine and C library as `platform.platform` does, which starts a process for it."""
+    system = os.uname()
+    with suppress(ValueError, OSError):
+        library = os.confstr("CS_GNU_LIBC_VERSION") or ""
+        return "-".join((system.sysname, system.release, system.machine, *library.split()))
+    return "-".join((system.sysname, system.release, system.machine))
 
 
 def _packages() -> Iterator[tuple[str, str]]:
