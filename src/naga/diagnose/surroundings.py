@@ -66,4 +66,5 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+            if logger.level == logging.ERROR:  # else what was imported meanwhile has set it
+                logger.setLevel(level)

@@ -84,11 +84,9 @@ def test_again_supersedes(store: Store, make_run: MakeRun) -> None:
     assert second.data.tags[Tag.SUPERSEDED_BY] == third.info.run_id
     assert third.data.tags[Tag.SUPERSEDES] == second.info.run_id
     assert second.data.tags[Tag.SUPERSEDES] == first.info.run_id
-    note = second.data.tags[Tag.NOTE]
-    assert (
-        f"Superseded by [{third.info.run_id[:8]}](#/experiments/{store.experiment_id}/runs/{third.info.run_id})" in note
-    )
-    assert f"Supersedes [{first.info.run_id[:8]}](#/experiments/{store.experiment_id}/runs/{first.info.run_id})" in note
+    note, address = second.data.tags[Tag.NOTE], f"#/experiments/{store.experiment_id}/runs"
+    assert f"Superseded by [{third.info.run_id[:8]}]({address}/{third.info.run_id})" in note
+    assert f"Supersedes [{first.info.run_id[:8]}]({address}/{first.info.run_id})" in note
     assert note.splitlines()[0] == "my_experiment.main: computed 2026-01-01 00:00, finished; published by diag"
 
 
