@@ -7,7 +7,8 @@
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
 	$$name -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo $$name && break; done)
 BIN := .venv/bin
-# -qq: only errors. --no-compile: Python compiles what is imported, which is far less than what is installed.
+# -qq: only errors. --no-compile: Python compiles what is imported, far less than what is installed, and keeps it.
+unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 
 help: ## Show this list

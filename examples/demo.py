@@ -28,7 +28,8 @@ def demo() -> None:
         del os.environ[name]  # the demo publishes to its own store, never to the reader's server
 
     title("Compute once", "the run leaves its results and a run.lock that says exactly what ran")
-    call("python", "examples/digits/prepare.py")
+    if not Path("data/digits.csv.gz").exists():
+        call("python", "examples/digits/prepare.py")
     call("python", DIGITS)
     run = max(find_runs(RUNS), key=lambda run: run.record.started)
     folder = str(run.save_dir.relative_to(ROOT))
