@@ -1,10 +1,9 @@
-"""The command line of a task."""
+"""What the command line of a task asks for."""
 
-import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NoReturn
+from typing import Literal
 
 from omegaconf import OmegaConf
 
@@ -52,17 +51,14 @@ def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: 
     >>> parse_arguments(["lr=0.1", "--config", "a.yaml"], None, program="exp.py", description="").overrides
     ('lr=0.1',)
     """
-    keys = list(dotted_keys(declared.base)) if declared else []
-    found = _parser(declared, keys, program, description).parse_args(_with_option(argv))
-    for text in found.overrides:
-        _check_override(text, keys)
-    if found.experiment is not None and found.file is None:
-        raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
-    if found.reuse is not None and (found.overrides or found.file):
-        raise UsageError(
-            "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
-        )
-    return Request(**{**vars(found), "overrides": tuple(found.overrides)})
+    if not argv:
+        return Request()
+    from naga.config.parser import Parser  # argparse takes as long to import as the rest of Naga's configuration
+
+    found = Parser(declared, program, description).parse_args(_with_option(argv))
+    request = Request(**{**vars(found), "overrides": tuple(found.overrides)})
+    _check(request, declared)
+    return request
 
 
 def show(resolved: Resolved) -> str:
@@ -83,45 +79,15 @@ def _with_option(argv: Sequence[str]) -> list[str]:
     return arguments
 
 
-def _check_override(text: str, keys: list[str]) -> None:
-    key, equals, _ = text.partition("=")
-    if not equals or not key:
-        near = nearest(key, keys)
-        raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
-
-
-class _Parser(argparse.ArgumentParser):
-    """An argparse parser whose errors are Naga's."""
-
-    declared: Declared | None = None
-    keys: Sequence[str] = ()
-
-    def format_help(self) -> str:
-        from naga.config.describe import describe_fields  # reads source; only help needs it
-
-        self.epilog = describe_fields(self.declared) if self.declared else None
-        return super().format_help()
-
-    def error(self, message: str) -> NoReturn:
-        option = message.removeprefix("unrecognized arguments: ").split()[0].split("=")[0]
-        near = nearest(option.lstrip("-").replace("-", "_"), list(self.keys)) if option.startswith("-") else None
-        raise UsageError(message, hint=f"{near}=..." if near else f"{self.prog} --help")
-
-
-def _parser(declared: Declared | None, keys: list[str], program: str, description: str) -> _Parser:
-    parser = _Parser(
-        prog=program,
-        description=description,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        usage="%(prog)s [key=value ...] [options]",
-        allow_abbrev=False,
-    )
-    parser.declared, parser.keys = declared, keys
-    add = parser.add_argument
-    add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
-    add("--config", dest="file", metavar="FILE", type=Path, help="values from a YAML file")
-    add("--experiment", metavar="KEY", help="only the part of the file under this dotted key")
-    add("--show-config", action="store_true", help="print the configuration and do nothing else")
-    add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
-    add("--reuse", metavar="RUN_DIR", type=Path, help="compute nothing: take the configuration of this run")
-    return parser
+def _check(request: Request, declared: Declared | None) -> None:
+    for text in request.overrides:
+        key, equals, _ = text.partition("=")
+        if not equals or not key:
+            near = nearest(key, list(dotted_keys(declared.base))) if declared else None
+            raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
+    if request.experiment is not None and request.file is None:
+        raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
+    if request.reuse is not None and (request.overrides or request.file):
+        raise UsageError(
+            "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
+        )

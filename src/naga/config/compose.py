@@ -11,15 +11,14 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.declared import Declared
+from naga.config.hints import hint_name, is_structured
 from naga.config.merge import merge, override, override_text
 from naga.config.nodes import (
     Flags,
     dotted,
     empty_open,
     escaped,
-    hint_name,
     is_missing,
-    is_structured,
     node_hint,
     open_up,
     own_copy,

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from naga.config.nodes import is_structured, split_optional
+from naga.config.hints import is_structured, split_optional
 from naga.errors import ConfigError
 
 __all__ = ["Declared", "Kind", "declared_config"]

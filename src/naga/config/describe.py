@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from naga.config import nodes
 from naga.config.declared import Declared
+from naga.config.hints import hint_name, is_structured
 from naga.config.plain import plain_config
 
 __all__ = ["describe_fields"]
@@ -76,7 +77,7 @@ def _rows(cfg: Any, above: nodes.Keys) -> Iterator[_Row]:
 
 
 def _type_of(node: Any) -> str:
-    name = nodes.hint_name(nodes.node_hint(node))
+    name = hint_name(nodes.node_hint(node))
     value = nodes.as_written(node)
     if name == "Any" and not isinstance(value, str | None):
         name = type(value).__name__
@@ -99,7 +100,7 @@ def _cut(text: str) -> str:
 
 def _helps(kind: Any) -> dict[str, str]:
     """Collect what a class and its parents say of their fields."""
-    if not nodes.is_structured(kind):
+    if not is_structured(kind):
         return {}
     helps: dict[str, str] = {}
     for parent in reversed(kind.__mro__[:-1]):

@@ -11,6 +11,7 @@ from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
 
 from naga.config import nodes
+from naga.config.hints import element_hint, hint_name, is_structured
 from naga.config.nodes import Keys, dotted
 from naga.config.text import Typed, read_text, typed_for
 from naga.errors import ConfigError
@@ -90,7 +91,7 @@ class _Slot:
 
     def below(self, key: Any) -> "_Slot":
         if self.box is None:
-            hint = nodes.element_hint(self.hint, key)
+            hint = element_hint(self.hint, key)
             box = nodes.expanded(hint)
         else:
             hint, box = nodes.slot(self.box, key)
@@ -113,7 +114,7 @@ class _Slot:
             return _as_key(text, value, kind)
         except (KeyError, ValueError):
             path = dotted((*self.keys, text))
-            raise ConfigError(f"{self._where}{path!r}: the keys there are {nodes.hint_name(kind)}") from None
+            raise ConfigError(f"{self._where}{path!r}: the keys there are {hint_name(kind)}") from None
 
     def index(self, key: str) -> int:
         if key.isdecimal() and int(key) < len(self.box):
@@ -133,7 +134,7 @@ class _Slot:
             return ConfigError(f"{what}, which is no interpolation", hint="write \\${ for a plain ${")
         if isinstance(error, UnsupportedValueType):
             return ConfigError(f"{what}, which a configuration cannot hold")
-        return ConfigError(f"{what}, not {nodes.hint_name(self.hint)}")
+        return ConfigError(f"{what}, not {hint_name(self.hint)}")
 
     @property
     def _where(self) -> str:
@@ -163,7 +164,7 @@ def _find(cfg: DictConfig, key: str) -> _Slot:
 
 def _fitted(slot: _Slot, value: Any) -> Any:
     """Check the keys of a value against the place that it is for, and give it the types of the fields."""
-    if isinstance(value, DictConfig) and not nodes.is_structured(OmegaConf.get_type(value)):
+    if isinstance(value, DictConfig) and not is_structured(OmegaConf.get_type(value)):
         value = nodes.written(value)
     if isinstance(value, Mapping) and not isinstance(value, Container):
         keys = {key: slot.own_key(key) for key in value}

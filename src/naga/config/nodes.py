@@ -7,14 +7,14 @@ looks inside OmegaConf.
 # ruff: noqa: SLF001  # written, unevaluated values are reachable in no other way
 
 import copy
-import dataclasses
 import re
-import types
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode, ValueNode
+
+from naga.config.hints import element_hint, is_structured, split_optional
 
 __all__ = [
     "Flags",
@@ -23,15 +23,12 @@ __all__ = [
     "child",
     "children",
     "dotted",
-    "element_hint",
     "empty_open",
     "escaped",
     "expanded",
-    "hint_name",
     "is_live",
     "is_missing",
     "is_open",
-    "is_structured",
     "key_type",
     "make_room",
     "node_hint",
@@ -39,7 +36,6 @@ __all__ = [
     "own_copy",
     "restore_flags",
     "slot",
-    "split_optional",
     "walk",
     "written",
 ]
@@ -51,11 +47,6 @@ Flags = dict[Keys, dict[str, bool]]
 def is_live(node: Any) -> bool:
     """Tell whether a node is a container that holds something: not None, missing or an interpolation."""
     return isinstance(node, Container) and not (node._is_none() or node._is_missing() or node._is_interpolation())
-
-
-def is_structured(kind: Any) -> bool:
-    """Tell whether a type is one that OmegaConf makes structured configurations of."""
-    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"))
 
 
 def is_open(node: Any) -> bool:
@@ -100,23 +91,6 @@ def slot(box: Any, key: Any) -> tuple[Any, Any]:
     return hint, node if is_live(node) else expanded(hint)
 
 
-def element_hint(hint: Any, key: Any) -> Any:
-    """Give the type of what lies under a key of a container type, where that says it.
-
-    Examples
-    --------
-    >>> element_hint(dict[str, float], "a")
-    <class 'float'>
-    """
-    kind, _ = split_optional(hint)
-    arguments = get_args(kind)
-    if get_origin(kind) is dict and arguments:
-        return arguments[1]
-    if get_origin(kind) is tuple and Ellipsis not in arguments and isinstance(key, int):
-        return arguments[key] if key < len(arguments) else Any
-    return arguments[0] if get_origin(kind) in (list, tuple) and arguments else Any
-
-
 def expanded(hint: Any) -> Any:
     """Give the container that a value of a type would be laid into, None where the type is no container's."""
     kind, _ = split_optional(hint)
@@ -141,50 +115,6 @@ def is_missing(node: Any) -> bool:
 def key_type(box: Any) -> Any:
     """Give the type of the keys of a dict."""
     return box._metadata.key_type
-
-
-def split_optional(hint: Any) -> tuple[Any, bool]:
-    """Take None out of a type.
-
-    Examples
-    --------
-    >>> split_optional(int | None)
-    (<class 'int'>, True)
-    """
-    if hint is Any or hint is None:
-        return Any, True
-    if get_origin(hint) not in (Union, types.UnionType) or type(None) not in get_args(hint):
-        return hint, False
-    rest = tuple(item for item in get_args(hint) if item is not type(None))
-    return Union[rest], True  # noqa: UP007  # any number of them
-
-
-def hint_name(hint: Any) -> str:
-    """Say a type as one would write it.
-
-    Examples
-    --------
-    >>> hint_name(int | None)
-    'int or None'
-    >>> hint_name(list[float])
-    'list[float]'
-    """
-    kind, optional = split_optional(hint)
-    if kind is Any:
-        return "Any"
-    return f"{_bare_name(kind)} or None" if optional else _bare_name(kind)
-
-
-def _bare_name(kind: Any) -> str:
-    arguments = [item for item in get_args(kind) if item is not Ellipsis]
-    if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(map(hint_name, arguments))
-    if get_origin(kind) is Literal:
-        return " or ".join(map(repr, arguments))
-    if isinstance(kind, type) and issubclass(kind, Enum):
-        return "|".join(kind.__members__)
-    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
-    return f"{name}[{', '.join(map(hint_name, arguments))}]" if arguments and set(arguments) != {Any} else name
 
 
 def dotted(keys: Keys) -> str:
@@ -243,7 +173,7 @@ def open_up(cfg: Any) -> Flags:
 def empty_open(cfg: Any) -> None:
     """Take out the contents of every dict that takes any key, in a configuration that went through `open_up`."""
     for _, node in list(walk(cfg)):
-        if isinstance(node, DictConfig) and is_open(node):
+        if isinstance(node, DictConfig) and is_open(node) and not is_structured(OmegaConf.get_type(node)):
             node._set_value({})
 
 
@@ -295,5 +225,6 @@ def escaped(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: escaped(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return type(value)(map(escaped, value))
+        items = [escaped(item) for item in value]
+        return tuple(items) if isinstance(value, tuple) else items
     return value

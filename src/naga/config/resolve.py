@@ -4,6 +4,9 @@ OmegaConf evaluates an interpolation at each access, so ``save_dir: ${stamp}/x``
 comes out with another time than ``stamp`` does, also under `OmegaConf.resolve`. Here, what an interpolation refers to
 is resolved first, in place, depth first, so that every reference reads one value. The result of an interpolation is
 data: text that looks like another interpolation, such as the value of an environment variable, stays text.
+
+A resolver that looks at other keys by itself (``_root_``, ``_parent_``) sees those that are not resolved yet as
+OmegaConf shows them; OmegaConf's own, such as ``oc.select``, see them resolved.
 """
 # ruff: noqa: SLF001  # evaluation in another order than OmegaConf's own is reachable in no other way
 
@@ -27,7 +30,8 @@ from omegaconf.grammar_visitor import GrammarVisitor
 from omegaconf.omegaconf import _select_one
 
 from naga.config import nodes
-from naga.config.nodes import escaped, hint_name
+from naga.config.hints import hint_name
+from naga.config.nodes import escaped
 from naga.errors import ConfigError
 
 __all__ = ["resolve"]

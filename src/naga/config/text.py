@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 import yaml
 from omegaconf import basecontainer
 
-from naga.config.nodes import split_optional
+from naga.config.hints import split_optional
 from naga.errors import ConfigError
 
 __all__ = ["Typed", "read_file", "read_text", "typed_for"]
@@ -115,9 +115,9 @@ def typed_for(value: Any, hint: Any) -> Any:
     """
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's, as a loop over np.linspace gives
         return value.item()
+    kind, optional = split_optional(hint)
     if not isinstance(value, Typed):
-        return value
-    kind, _ = split_optional(hint)
+        return None if optional and kind not in (str, Any) and isinstance(value, str) and value == "None" else value
     choices = get_args(kind) if get_origin(kind) is Union else (kind,)
     wants_text = value.text in _words(kind) or (str in choices and type(value.value) not in choices)
     is_padded = str in choices and type(value.value) is int and str(value.value) != value.text

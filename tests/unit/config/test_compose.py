@@ -44,6 +44,7 @@ class Config:
     models: Dict[str, Model] = field(default_factory=dict)  # noqa: UP006
     sizes: List[int] = field(default_factory=lambda: [1, 2])  # noqa: UP006
     words: List[str] = field(default_factory=list)  # noqa: UP006
+    maybes: List[Optional[int]] = field(default_factory=list)  # noqa: UP006, UP045
     either: Union[int, str] = 1  # noqa: UP007
     anything: Any = None
 
@@ -102,6 +103,7 @@ def composed(*overrides: str, **arguments: Any) -> Resolved:
         ("either=00123", "either", "00123"),
         ("either=12", "either", 12),
         ("data=2024-01-01", "data", "2024-01-01"),
+        ("maybes=[1, None, null]", "maybes", [1, None, None]),
         ("spare.name=yes", "spare", {"lr": 0.1, "name": "yes"}),
         ("models.a.lr=2", "models", {"a": {"lr": 2.0, "name": "small"}}),
         ("models={a: {name: 1e5}}", "models", {"a": {"lr": 0.1, "name": "1e5"}}),
@@ -403,6 +405,14 @@ def test_rebuild_takes_entries_from_the_record_alone() -> None:
         table: Dict[str, int] = field(default_factory=lambda: {"a": 1, "b": 2})  # noqa: UP006
 
     assert rebuild(of(Table()), {"table": {"b": 3}}, Path("/r")).table == {"b": 3}
+
+
+def test_a_record_of_a_default_opened_by_hand_is_rebuilt() -> None:
+    """With the keys that it had besides, which a dataclass cannot have."""
+    default = OmegaConf.structured(Careful)
+    OmegaConf.set_struct(default, False)
+    plain = compose(of(default), overrides=["new=5"]).plain
+    assert plain_config(rebuild(of(default), plain, Path("/r"))) == plain
 
 
 def test_a_record_of_another_time_is_still_read() -> None:
