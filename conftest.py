@@ -113,5 +113,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, SybilItem):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
+            item.add_marker(pytest.mark.timeout(300))  # a block may start many a process
         elif item.path.is_relative_to(configuration):
             item.add_marker("compat")
