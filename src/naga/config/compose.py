@@ -171,24 +171,25 @@ def _require_all(cfg: DictConfig) -> None:
 
 
 def _resolved(declared: Declared, cfg: DictConfig, flags: Flags, folder: Path) -> Resolved:
-    written = _written_save_dir(cfg)
-    if written is not None:
-        absolute = os.path.abspath(folder / written)  # noqa: PTH100  # links stay: `resolve` would follow them
+    written = OmegaConf.select(cfg, "save_dir")
+    absolute = _absolute(folder, written) if written and isinstance(written, str | Path) else None
+    if absolute is not None:
         override(cfg, "save_dir", escaped(absolute))
     value = _as_kind(declared, cfg, flags)
     plain = plain_config(value)
-    if written is None:
+    chosen = plain.get("save_dir")
+    if chosen is None:
         return Resolved(value, plain, None, None)
-    save_dir = Path(plain["save_dir"])
-    return Resolved(value, plain | {"save_dir": written}, save_dir, written)
+    if not isinstance(chosen, str) or not chosen:
+        raise ConfigError(f"save_dir is {chosen!r}, not a folder", hint="save_dir=results/my_run")
+    if chosen != absolute:  # by the dataclass's own __post_init__
+        written, absolute = chosen, _absolute(folder, chosen)
+        object.__setattr__(value, "save_dir", type(value.save_dir)(absolute))
+    return Resolved(value, plain | {"save_dir": str(written)}, Path(absolute), str(written))
 
 
-def _written_save_dir(cfg: DictConfig) -> str | None:
-    if "save_dir" not in cfg or cfg.save_dir is None:
-        return None
-    if not isinstance(cfg.save_dir, str | Path) or str(cfg.save_dir) == "":
-        raise ConfigError(f"save_dir is {cfg.save_dir!r}, not a folder", hint="save_dir=results/my_run")
-    return str(cfg.save_dir)
+def _absolute(folder: Path, path: str | Path) -> str:
+    return os.path.abspath(folder / path)  # noqa: PTH100  # links stay: `resolve` would follow them
 
 
 def _as_kind(declared: Declared, cfg: DictConfig, flags: Flags) -> Any:

@@ -371,6 +371,23 @@ def test_a_save_dir_with_signs_in_it_is_a_folder(monkeypatch: pytest.MonkeyPatch
         assert resolved.plain["save_dir"] == resolved.written_save_dir == "a/${b} ü"
 
 
+@dataclass(frozen=True)
+class Named:
+    name: str = "x"
+    save_dir: Path = Path()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "save_dir", Path("results") / self.name)
+
+
+@pytest.mark.parametrize("default", [Named, Named()])
+def test_a_dataclass_may_choose_its_save_dir(default: Any) -> None:
+    """Its `__post_init__` has the last word; the folder is absolute all the same."""
+    resolved = compose(of(default), overrides=["name=y"], base=Path("/base"))
+    assert resolved.value.save_dir == resolved.save_dir == Path("/base/results/y")
+    assert resolved.plain["save_dir"] == resolved.written_save_dir == "results/y"
+
+
 def test_links_on_the_way_to_save_dir_are_left(tmp_path: Path) -> None:
     """The folder is the one that was named."""
     (tmp_path / "real").mkdir()
