@@ -14,7 +14,7 @@ from naga.config.declared import Declared
 from naga.config.hints import hint_name, is_structured
 from naga.config.merge import merge, override, override_text
 from naga.config.nodes import (
-    Flags,
+    close_again,
     dotted,
     empty_open,
     escaped,
@@ -22,7 +22,6 @@ from naga.config.nodes import (
     node_hint,
     open_up,
     own_copy,
-    restore_flags,
     walk,
 )
 from naga.config.plain import differing_keys, plain_config
@@ -88,21 +87,16 @@ def compose(
     """
     folder = base or Path.cwd()
     cfg = own_copy(declared.base)
-    flags = open_up(cfg)
     if file is not None:
         merge(cfg, read_file(base / file if base else file, experiment), source=str(file))
     if given is not None:
-        cfg, flags = _with_given(cfg, flags, given)
+        cfg = _with_given(cfg, given)
     for key, value in keywords.items():
-        flags = open_up(cfg) | flags
         override(cfg, key, value)
     for text in overrides:
-        flags = open_up(cfg) | flags
         override_text(cfg, text)
-    _require_all(cfg)
-    flags = open_up(cfg) | flags
-    resolve(cfg)
-    return _resolved(declared, cfg, flags, folder)
+    _settle(cfg)
+    return _resolved(declared, cfg, folder)
 
 
 def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path) -> Any:
@@ -137,24 +131,22 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
 
 def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:
     cfg = own_copy(declared.base)
-    flags = open_up(cfg)
+    open_up(cfg)
     empty_open(cfg)
     merge(cfg, literal)
-    _require_all(cfg)
-    resolve(cfg)
-    return _as_kind(declared, cfg, flags)
+    _settle(cfg)
+    return _as_kind(declared, cfg)
 
 
-def _with_given(cfg: DictConfig, flags: Flags, given: Any) -> tuple[DictConfig, Flags]:
+def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
     kind = OmegaConf.get_type(given) if isinstance(given, DictConfig) else type(given)
     if is_structured(kind):
         _check_kind(OmegaConf.get_type(cfg), kind)
-        cfg = own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
-        return cfg, open_up(cfg)
+        return own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
     if not isinstance(given, Mapping):
         raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
     merge(cfg, given)
-    return cfg, flags
+    return cfg
 
 
 def _check_kind(wanted: Any, kind: Any) -> None:
@@ -163,19 +155,22 @@ def _check_kind(wanted: Any, kind: Any) -> None:
         raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
 
-def _require_all(cfg: DictConfig) -> None:
+def _settle(cfg: DictConfig) -> None:
+    """Resolve a configuration that has all its values."""
+    open_up(cfg)
     for keys, node in walk(cfg):
         if is_missing(node):
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
+    resolve(cfg)
 
 
-def _resolved(declared: Declared, cfg: DictConfig, flags: Flags, folder: Path) -> Resolved:
+def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:
     written = OmegaConf.select(cfg, "save_dir")
     absolute = _absolute(folder, written) if written and isinstance(written, str | Path) else None
     if absolute is not None:
         override(cfg, "save_dir", escaped(absolute))
-    value = _as_kind(declared, cfg, flags)
+    value = _as_kind(declared, cfg)
     plain = plain_config(value)
     chosen = plain.get("save_dir")
     if chosen is None:
@@ -192,11 +187,11 @@ def _absolute(folder: Path, path: str | Path) -> str:
     return os.path.abspath(folder / path)  # noqa: PTH100  # links stay: `resolve` would follow them
 
 
-def _as_kind(declared: Declared, cfg: DictConfig, flags: Flags) -> Any:
+def _as_kind(declared: Declared, cfg: DictConfig) -> Any:
     if declared.kind == "dict":
         return OmegaConf.to_container(cfg, resolve=True)
     if declared.kind == "dictconfig":
-        restore_flags(cfg, flags)
+        close_again(cfg)
         return cfg
     try:
         return OmegaConf.to_object(cfg)

@@ -35,7 +35,7 @@ def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> No
     ConfigError
         A key that the configuration does not have, or a value of another type.
     """
-    top = _Slot(cfg, source, (), Any, cfg)
+    top = _top(cfg, source)
     _lay(top, _fitted(top, values))
 
 
@@ -141,6 +141,11 @@ class _Slot:
         return f"{self.source}: " if self.source else ""
 
 
+def _top(cfg: DictConfig, source: str = "") -> _Slot:
+    nodes.open_up(cfg)
+    return _Slot(cfg, source, (), Any, cfg)
+
+
 def _shown(value: Any) -> str:
     text = " ".join(repr(value).split())
     return text if len(text) <= 60 else text[:57] + "..."
@@ -153,7 +158,7 @@ def _as_key(text: str, value: Any, kind: Any) -> Any:
 
 
 def _find(cfg: DictConfig, key: str) -> _Slot:
-    slot = _Slot(cfg, "", (), Any, cfg)
+    slot = _top(cfg)
     whole = key in cfg.keys()  # noqa: SIM118
     for part in [key] if whole else key.replace("[", ".").replace("]", "").split("."):
         if slot.box is None:

@@ -17,11 +17,11 @@ from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode,
 from naga.config.hints import element_hint, is_structured, split_optional
 
 __all__ = [
-    "Flags",
     "Keys",
     "as_written",
     "child",
     "children",
+    "close_again",
     "dotted",
     "empty_open",
     "escaped",
@@ -34,14 +34,15 @@ __all__ = [
     "node_hint",
     "open_up",
     "own_copy",
-    "restore_flags",
     "slot",
     "walk",
     "written",
 ]
 
 Keys = tuple[Any, ...]  # a path
-Flags = dict[Keys, dict[str, bool]]
+
+# Flags of nodes that say which of OmegaConf's own flags were changed for a while.
+LIFTED, OPENED = "naga_lifted", "naga_opened"
 
 
 def is_live(node: Any) -> bool:
@@ -156,18 +157,25 @@ def walk(cfg: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
         yield from walk(node, (*keys, key))
 
 
-def open_up(cfg: Any) -> Flags:
-    """Make a configuration take new values, and new keys where its type has any, and tell its former flags.
+def open_up(cfg: Any) -> None:
+    """Make a configuration take new values, and new keys where its type has any; `close_again` undoes it.
 
     Typed dicts and empty ones are open, as are those that were opened by hand.
     """
-    former = {keys: dict(node._metadata.flags or {}) for keys, node in walk(cfg)}
-    for keys, node in walk(cfg):
-        if former[keys].get("readonly"):
-            node._set_flag("readonly", None)
-        if isinstance(node, DictConfig) and "struct" not in former[keys] and _takes_any_key(node):
-            node._set_flag("struct", False)
-    return former
+    for _, node in walk(cfg):
+        if node._get_node_flag("readonly"):
+            node._set_flag(["readonly", LIFTED], [None, True])
+        if isinstance(node, DictConfig) and node._get_node_flag("struct") is None and _takes_any_key(node):
+            node._set_flag(["struct", OPENED], [False, True])
+
+
+def close_again(cfg: Any) -> None:
+    """Put the flags back that `open_up` changed."""
+    for _, node in walk(cfg):
+        if node._get_node_flag(LIFTED):
+            node._set_flag(["readonly", LIFTED], [True, None])
+        if node._get_node_flag(OPENED):
+            node._set_flag(["struct", OPENED], [None, None])
 
 
 def empty_open(cfg: Any) -> None:
@@ -202,14 +210,6 @@ def make_room(box: Any, values: Any) -> None:
                 open_up(child(box, key))
             if is_live(child(box, key)):
                 make_room(child(box, key), value)
-
-
-def restore_flags(cfg: Any, former: Flags) -> None:
-    """Put the flags back that `open_up` changed, on the nodes that are still there."""
-    for keys, node in walk(cfg):
-        flags = former.get(keys, {})
-        if (node._metadata.flags or {}) != flags:
-            node._set_flag(["readonly", "struct"], [flags.get("readonly"), flags.get("struct")])
 
 
 def escaped(value: Any) -> Any:

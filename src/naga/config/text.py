@@ -157,7 +157,7 @@ def _load(text: str, where: str, *, is_file: bool = False) -> Any:
         mark = getattr(error, "problem_mark", None)
         place = f"{where}, line {mark.line + 1}" if mark and is_file else where
         problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(f"{place}: {problem}", hint="quotes around text with signs in it may help") from None
+        raise ConfigError(f"{place}: {problem}", hint="" if is_file else "[1, 2] or {a: 1}") from None
 
 
 def _yaml(text: str) -> Any:

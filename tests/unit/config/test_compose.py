@@ -226,6 +226,7 @@ def test_frozen_classes_take_overrides(default: Any, count: Any) -> None:
     }
     if isinstance(default, DictConfig):
         assert OmegaConf.is_readonly(resolved.value.one)
+        assert OmegaConf.is_readonly(resolved.value.more.a)
     else:
         assert isinstance(resolved.value.more["a"], Frozen)
 
