@@ -9,9 +9,9 @@ index is never refreshed, and nothing goes through a shell. Text that a user wro
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,7 +70,7 @@ def run(
     cwd: Path,
     stdin: bytes | None = None,
     settings: Iterable[str] = (),
-    index: Path | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> "CompletedProcess[bytes]":
     """Run one git command.
 
@@ -84,8 +84,8 @@ def run(
         What it reads; nothing by default, so that it can never wait for somebody to type.
     settings : iterable of str
         Further configuration, ``key=value``.
-    index : Path, optional
-        The index that it works on, in place of the user's.
+    variables : mapping, optional
+        Further environment variables.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def run(
     done = subprocess.run(
         _command(arguments, settings),
         cwd=cwd,
-        env=_environment(index),
+        env=_environment() | dict(variables or {}),
         capture_output=True,
         check=False,
         input=stdin,
@@ -142,10 +142,8 @@ def names(output: bytes) -> list[str]:
     return [os.fsdecode(name) for name in output.split(b"\0") if name]
 
 
-def _environment(index: Path | None = None) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
-    if index is not None:
-        kept["GIT_INDEX_FILE"] = str(index)
     return kept | {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
@@ -183,6 +181,7 @@ class Repository:
     top: Path
     git_dir: Path
     common_dir: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def find(cls, folder: Path) -> "Repository":
@@ -194,24 +193,39 @@ class Repository:
         top, git_dir, common_dir = lines
         return cls(Path(top), Path(git_dir), (folder / common_dir).resolve())
 
+    @property
+    def objects(self) -> Path:
+        """Where its objects lie."""
+        return self.common_dir / "objects"
+
+    def with_index(self, index: Path) -> "Repository":
+        """Return the same repository with another index in place of the user's."""
+        return replace(self, variables={**self.variables, "GIT_INDEX_FILE": str(index)})
+
+    def writing_to(self, objects: Path) -> "Repository":
+        """Return the same repository, new objects of which go to another folder."""
+        escaped = str(self.objects).replace("\\", "\\\\").replace('"', '\\"')
+        elsewhere = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"'}
+        return replace(self, variables={**self.variables, **elsewhere})
+
     def run(
-        self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = (), index: Path | None = None
+        self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = ()
     ) -> "CompletedProcess[bytes]":
         """Run git at the top of the worktree."""
-        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, index=index)
+        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, variables=self.variables)
 
-    def text(self, *arguments: str) -> str:
+    def text(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run git at the top of the worktree and return the line that it prints."""
-        return text(*arguments, cwd=self.top)
+        return os.fsdecode(self.run(*arguments, stdin=stdin).stdout).removesuffix("\n")
 
     @contextmanager
     def talk(self, *arguments: str) -> Iterator["Talk"]:
         """Keep git running to ask it many questions, one after the other."""
         import subprocess
 
-        pipe = subprocess.PIPE
+        pipe, variables = subprocess.PIPE, {**_environment(), **self.variables}
         with subprocess.Popen(
-            _command(arguments), cwd=self.top, env=_environment(), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            _command(arguments), cwd=self.top, env=variables, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
         ) as process:
             yield Talk(process)
 

@@ -112,14 +112,15 @@ def matching(
         return frozenset()
     index = scratch / "paths"
     index.unlink(missing_ok=True)
+    repository = repository.with_index(index)
     blob = repository.text("hash-object", "--stdin").encode()  # any object will do; that of nothing at all has a name
     listed = {
         f"{below}{path}_" if path.endswith("/") else f"{below}{path}": path for path in paths
     }  # a folder is what lies in it
     lines = b"".join(b"100644 %b\t%b\0" % (blob, os.fsencode(path)) for path in listed)
-    repository.run("update-index", "-z", "--index-info", stdin=lines, index=index)
+    repository.run("update-index", "-z", "--index-info", stdin=lines)
     try:
-        found = names(repository.run("ls-files", "-z", "--", *patterns, index=index).stdout)
+        found = names(repository.run("ls-files", "-z", "--", *patterns).stdout)
     except GitError as error:
         raise SnapshotError(f"@snapshot: git does not understand a pattern: {error}") from None
     return frozenset(listed[path] for path in found)

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 
 from naga.capture.git import GitError, Repository
 
-__all__ = ["Kept", "commit_tree", "is_ancestor", "is_complete", "keep", "wait_for_gc"]
+__all__ = ["Kept", "commit_tree", "is_ancestor", "keep"]
 
 _STALE_S = 3600.0  # a lock on a ref lives for milliseconds; after this long, its owner is dead
 _BUSY_S = 10.0  # ... and after this long it is not waited for
@@ -40,7 +39,7 @@ def commit_tree(repository: Repository, tree: str, parents: list[str], message: 
     """Write one commit."""
     given = [word for parent in parents for word in ("-p", parent)]
     written = message.replace("\0", "").encode(errors="surrogateescape")
-    return repository.run("commit-tree", *given, "-F", "-", tree, stdin=written).stdout.decode().strip()
+    return repository.text("commit-tree", *given, "-F", "-", tree, stdin=written)
 
 
 def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
@@ -93,6 +92,7 @@ def _advance(
     repository: Repository, ref: str, branch: str, commit_on: Callable[[str | None], str | None]
 ) -> str | None:
     """Move the branch and the run's ref together; None where the branch cannot lead to the commit."""
+    _sweep_locks(repository, branch)
     failed_at: list[str | None] = []
     for _ in range(_MOVES):
         tip = _tip(repository, branch)
@@ -118,7 +118,6 @@ def _transact(repository: Repository, commands: str) -> None:
 
 def _tip(repository: Repository, branch: str) -> str | None:
     """Return where the branch stands, None where there is none; `_BlockedError` where it must not be moved."""
-    _check_lock(repository.common_dir / f"{branch}.lock")
     form = "%(refname)%00%(objectname)%00%(worktreepath)%00%(symref)"
     listed = repository.text("for-each-ref", f"--format={form}", "--end-of-options", branch)
     for line in listed.splitlines():
@@ -135,46 +134,13 @@ def _tip(repository: Repository, branch: str) -> str | None:
     return None
 
 
-def _check_lock(lock: Path) -> None:
-    """Wait for nobody who is dead: git leaves the lock of a killed process where it is."""
-    with suppress(OSError):
-        age = time.time() - lock.stat().st_mtime
-        if age > _STALE_S:
-            lock.unlink()
-        elif age > _BUSY_S:
-            raise _BlockedError(f"a killed process left a lock; remove {lock}")
-
-
-def wait_for_gc(repository: Repository, seconds: float = 10.0) -> bool:
-    """Wait until a garbage collection that is running has ended; return whether one was.
-
-    One that began before our ref stood can remove objects of ours after it stands.
-    """
-    lock = repository.common_dir / "gc.pid"
-    owner = _owner(lock)
-    if owner is None:
-        return False
-    deadline = time.monotonic() + seconds
-    while _owner(lock) == owner and time.monotonic() < deadline:
-        time.sleep(0.005)
-    return True
-
-
-def _owner(lock: Path) -> str | None:
-    """Return who holds git's lock on garbage collection, None if nobody who is alive does."""
-    try:
-        pid, host = lock.read_text().split()
-        if host == os.uname().nodename and not Path(f"/proc/{int(pid)}").exists():
-            return None
-    except (OSError, ValueError):
-        return None
-    return f"{pid} {host}"
-
-
-def is_complete(repository: Repository, commit: str, base: str | None) -> bool:
-    """Tell whether all objects of a commit exist, those of its base taken as given."""
-    try:
-        repository.run("rev-list", "--objects", f"{commit}^{{tree}}", *(["--not", base] if base else []))
-    except GitError:
-        return False
-    return True
+def _sweep_locks(repository: Repository, branch: str) -> None:
+    """Wait for nobody who is dead: git leaves the lock of a killed process where it is, for ever."""
+    own = repository.common_dir / f"{branch}.lock"
+    for lock in (own, *repository.common_dir.glob("refs/naga/runs/*.lock")):
+        with suppress(OSError):
+            age = time.time() - lock.stat().st_mtime
+            if age > _STALE_S:
+                lock.unlink()
+            elif age > _BUSY_S and lock == own:
+                raise _BlockedError(f"a killed process left a lock; remove {lock}")

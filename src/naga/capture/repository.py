@@ -5,7 +5,6 @@
     copy of the index ── one walk ──> changes ── less what is left out ──> tree ──> commit ──> refs
 """
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,8 @@ from pathlib import Path
 
 from naga.capture.git import GitError, Repository, names
 from naga.capture.leftout import LeftOut, matching, named, run_folders
-from naga.capture.refs import Kept, commit_tree, is_ancestor, is_complete, keep, wait_for_gc
+from naga.capture.objects import bring, is_collected, secure
+from naga.capture.refs import Kept, commit_tree, is_ancestor, keep
 from naga.capture.scratch import scratch
 from naga.capture.tree import edited_tree
 from naga.capture.worktree import Change, Entry, KeptIndex, Status, clear_flags, read_status, store
@@ -79,12 +79,21 @@ class Held:
             return []
         with scratch() as folder:
             index.write(folder / "index")
-            return names(self.repository.run(*question, index=folder / "index").stdout)
+            return names(self.repository.with_index(folder / "index").run(*question).stdout)
 
     def lacks(self, paths: list[str]) -> list[str]:
         """Return those of the paths that the snapshot does not hold as they were."""
         held = set(names(self.repository.run("ls-tree", "-z", "--name-only", self.commit, "--", *paths).stdout))
         return [path for path in paths if path not in held or path in self.skipped]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen: the walk, the tree of HEAD, the address of the remote."""
+
+    status: Status
+    tree: str | None
+    remote: str | None
 
 
 @dataclass(slots=True)
@@ -100,43 +109,39 @@ class _Plan:
 def take(repository: Repository, asked: Asked) -> Taken:
     """Take a repository; where it cannot be taken, say why in ``code.reason``."""
     code = Code(name=repository.top.name, path=str(repository.top))
-    try:
-        with scratch() as folder:
+    with scratch() as folder:
+        try:
             return _take_beside_gc(repository, asked, code, folder)
-    except (GitError, OSError) as error:
-        return _refused(code, str(error))
+        except (GitError, OSError) as error:
+            return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
 
 
 def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
-    """Take it again while a garbage collection takes away what was just written and not yet kept by a ref."""
-    for left in reversed(range(_GC_TRIES)):
+    """Take it again while a garbage collection takes away objects that are in the repository and in no ref."""
+    for _ in range(_GC_TRIES):
         try:
-            taken = _take(repository, asked, code, folder)
+            return _take(repository, asked, code, folder)
         except GitError:
-            if not left or not wait_for_gc(repository):
+            if not is_collected(repository):
                 raise
-            continue
-        commit = taken.code.commit
-        if not wait_for_gc(repository) or commit is None or is_complete(repository, commit, taken.code.base_commit):
-            return taken
-    return _refused(code, "garbage collection of the repository removed it, again and again")
+    return _take(repository, asked, code, folder)
 
 
 def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     index = folder / "index"
     KeptIndex.read(repository.git_dir / "index").write(index)
-    status, committed, remote = _look(repository, index)
-    code = replace(code, base_commit=status.head, branch=status.branch, remote=remote)
+    look = _look(repository.with_index(index))
+    status = look.status
+    code = replace(code, base_commit=status.head, branch=status.branch, remote=look.remote)
     plan = _planned(repository, asked, status, folder)
     try:
-        tree, stored = _tree(repository, committed, plan, folder / "stored")
-        kept = _keep(repository, asked, status.head, tree, dirty=tree != committed)
-    except GitError as error:
-        if wait_for_gc(repository, seconds=0):
+        tree, kept = _keep(repository, asked, look, plan, folder)
+    except (GitError, OSError) as error:
+        if is_collected(repository):
             raise
         return _refused(replace(code, dirty=True, skipped=named(plan.skipped)), str(error))
     skipped = plan.skipped + plan.missing
-    code = replace(code, commit=kept.commit, tree=tree, dirty=tree != committed, skipped=named(skipped))
+    code = replace(code, commit=kept.commit, tree=tree, dirty=tree != look.tree, skipped=named(skipped))
     missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
     warning = [f"{code.name}: {kept.warning}"] if kept.warning else []
     return Taken(
@@ -147,24 +152,24 @@ def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Tak
             repository=repository,
             commit=kept.commit,
             index=KeptIndex.read(index),
-            stored=stored,
+            stored=KeptIndex.read(folder / "stored"),
             uncommitted=frozenset(change.path for change in status.changes),
             skipped=frozenset(one.path for one in skipped),
         ),
     )
 
 
-def _look(repository: Repository, index: Path) -> tuple[Status, str | None, str | None]:
-    """Return the status, the tree of HEAD and the address of the remote; all that takes time runs at once."""
+def _look(repository: Repository) -> _Look:
+    """Look at the repository, at all that takes time at once."""
     from concurrent.futures import ThreadPoolExecutor
 
     with ThreadPoolExecutor() as at_once:
-        flags = at_once.submit(clear_flags, repository, index)
-        walk = at_once.submit(read_status, repository, index)
-        committed = at_once.submit(_committed, repository)
+        flags = at_once.submit(clear_flags, repository)
+        walk = at_once.submit(read_status, repository)
+        tree = at_once.submit(_committed, repository)
         remote = at_once.submit(_remote, repository)
-        status = read_status(repository, index) if flags.result() else walk.result()
-    return status, committed.result(), remote.result()
+        status = read_status(repository) if flags.result() else walk.result()
+        return _Look(status, tree.result(), remote.result())
 
 
 def _refused(code: Code, reason: str) -> Taken:
@@ -212,18 +217,13 @@ def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:
         plan.missing.append(Skipped(path=path, reason=f"is a repository of its own: {nested.reason}"))
 
 
-def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> tuple[str, KeptIndex]:
-    """Return the tree of what was taken, and the index of the files that differ from HEAD's."""
-    if committed is not None and not plan.entries and not plan.files:
-        return committed, KeptIndex(b"", 0)
-    if not os.access(repository.common_dir / "objects", os.W_OK):
-        raise GitError("the repository cannot be written")
-    stored, failed, kept = store(repository, index, plan.files)
-    plan.missing += failed
-    return edited_tree(repository, committed, plan.entries | stored), kept
+def _keep(repository: Repository, asked: Asked, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
+    """Make the commit of what was planned and let refs keep it; HEAD is that commit where it has the same tree."""
+    objects = folder / "objects"
+    (objects / "pack").mkdir(parents=True, exist_ok=True)
+    aside = repository.writing_to(objects)
+    tree, head = _tree(aside, look.tree, plan, folder / "stored"), look.status.head
 
-
-def _keep(repository: Repository, asked: Asked, head: str | None, tree: str, *, dirty: bool) -> Kept:
     def clean(tip: str | None) -> str | None:
         return head if tip is None or is_ancestor(repository, tip, str(head)) else None
 
@@ -231,9 +231,25 @@ def _keep(repository: Repository, asked: Asked, head: str | None, tree: str, *, 
         parents = [tip] if tip else []
         if head and not (tip and is_ancestor(repository, head, tip)):
             parents.append(head)
-        return commit_tree(repository, tree, parents, asked.message)
+        commit = commit_tree(aside, tree, parents, asked.message)
+        bring(repository, aside, objects, commit)
+        return commit
 
-    return keep(repository, asked.ref, asked.branch, changed if dirty else clean)
+    if tree == look.tree:
+        return tree, keep(repository, asked.ref, asked.branch, clean)
+    kept = keep(repository, asked.ref, asked.branch, changed)
+    secure(repository, aside, objects, kept.commit)
+    return tree, kept
+
+
+def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> str:
+    """Return the tree of HEAD with what was planned done to it."""
+    index.unlink(missing_ok=True)
+    stored, failed = store(repository.with_index(index), plan.files) if plan.files else ({}, [])
+    plan.missing += failed
+    if committed is not None and not plan.entries and not stored:
+        return committed
+    return edited_tree(repository, committed, plan.entries | stored)
 
 
 def _committed(repository: Repository) -> str | None:

@@ -74,34 +74,34 @@ class KeptIndex:
             os.utime(path, ns=(self.time_ns, self.time_ns))
 
 
-def clear_flags(repository: Repository, index: Path) -> bool:
+def clear_flags(repository: Repository) -> bool:
     """Make git look at the files that the index asks it not to look at; return whether there were any.
 
     Files that are left out of a sparse checkout stay so: they are not there to be looked at.
     """
-    listed = repository.run("ls-files", "-v", "-z", index=index).stdout
+    listed = repository.run("ls-files", "-v", "-z").stdout
     flagged = re.findall(rb"(?:\A|\0)([a-zS]) ([^\0]+)", listed)
     assumed = [path for tag, path in flagged if tag.islower()]
     skipped = [path for tag, path in flagged if tag in b"Ss" and os.path.lexists(repository.top / os.fsdecode(path))]
     for flag, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
-            repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths), index=index)
+            repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
     return bool(assumed or skipped)
 
 
-def read_status(repository: Repository, index: Path) -> Status:
+def read_status(repository: Repository) -> Status:
     """Walk the worktree once."""
     question = (
         *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching"),
         *("--ignore-submodules=none", "--no-renames", "--no-ahead-behind"),
     )
     try:
-        done = repository.run(*question, index=index)
+        done = repository.run(*question)
     except GitError as error:
         if "filter" not in error.words:
             raise
         # git must filter some file to compare it and cannot: seen as edited, that file is then named as not captured.
-        done = repository.run(*question, index=index, settings=_no_filter_required(repository))
+        done = repository.run(*question, settings=_no_filter_required(repository))
     return _parsed(done.stdout, os.fsdecode(done.stderr))
 
 
@@ -141,30 +141,27 @@ def _change(kind: bytes, record: str) -> Change:
     )
 
 
-def store(
-    repository: Repository, index: Path, changes: Iterable[Change]
-) -> tuple[dict[str, Entry], list[Skipped], KeptIndex]:
-    """Store the content of files, and return their entries, those that git could not take, and the index they are in.
+def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, Entry], list[Skipped]]:
+    """Store the content of files; return their entries, and those that git could not take.
 
-    The index holds nothing else, so that its size is that of the changes. What the user's index knew of a file goes in
-    first: git asks it which line ends and which mode to keep.
+    The index of the repository given is empty and holds nothing else afterwards, so that its size is that of the
+    changes. What the user's index knew of a file goes in first: git asks it which line ends and which mode to keep.
     """
-    index.unlink(missing_ok=True)
     known = {change.path: change.index for change in changes}
     lines = [b"%b %b\t%b\0" % (*map(str.encode, entry), os.fsencode(path)) for path, entry in known.items() if entry]
     if lines:
-        repository.run("update-index", "-z", "--index-info", stdin=b"".join(lines), index=index)
-    failed = _add(repository, index, list(known))
+        repository.run("update-index", "-z", "--index-info", stdin=b"".join(lines))
+    failed = _add(repository, list(known))
     entries = {}
-    for line in names(repository.run("ls-files", "--stage", "-z", index=index).stdout):
+    for line in names(repository.run("ls-files", "--stage", "-z").stdout):
         (mode, blob, _), path = line[: line.index("\t")].split(" "), line[line.index("\t") + 1 :]
         entries[path] = (mode, blob)
     for one in failed:
         entries.pop(one.path, None)
-    return entries, failed, KeptIndex.read(index)
+    return entries, failed
 
 
-def _add(repository: Repository, index: Path, paths: list[str]) -> list[Skipped]:
+def _add(repository: Repository, paths: list[str]) -> list[Skipped]:
     """Take files into the index; return those that git could not take.
 
     git stops at the first file that it cannot take and keeps none: halving the list finds those files in few steps.
@@ -173,15 +170,16 @@ def _add(repository: Repository, index: Path, paths: list[str]) -> list[Skipped]
         return []
     lines = b"".join(os.fsencode(path) + b"\0" for path in paths)
     try:
-        repository.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=lines, index=index)
+        repository.run("update-index", "--add", "--remove", "-z", "--stdin", stdin=lines)
     except GitError as error:
         if len(paths) == 1:
             return [Skipped(path=paths[0], reason=f"cannot be captured: {_cause(error)}")]
         middle = len(paths) // 2
-        return _add(repository, index, paths[:middle]) + _add(repository, index, paths[middle:])
+        return _add(repository, paths[:middle]) + _add(repository, paths[middle:])
     return []
 
 
 def _cause(error: GitError) -> str:
     said = [line for line in error.words.splitlines() if "Unable to process path" not in line]
-    return said[0].removeprefix("error: ").removeprefix("fatal: ") if said else str(error)
+    fatal = [line for line in said if line.startswith("fatal: ")]
+    return (fatal or said or [str(error)])[0].removeprefix("error: ").removeprefix("fatal: ")
