@@ -118,7 +118,7 @@ def state(name: str) -> Callable[[Callable[[Zoo], None]], Callable[[Zoo], None]]
     return enter
 
 
-# What is edited ---
+# What is edited
 
 
 @state("clean")
@@ -228,7 +228,7 @@ def _(zoo: Zoo) -> None:
     (zoo.top / "pkg").symlink_to("old")
 
 
-# Where HEAD is ---
+# Where HEAD is
 
 
 @state("no commit yet")
@@ -319,7 +319,7 @@ def _(zoo: Zoo) -> None:
         zoo.git("cherry-pick", "side")
 
 
-# How the repository is kept ---
+# How the repository is kept
 
 
 @state("`index.lock` present")
@@ -403,7 +403,7 @@ def _(zoo: Zoo) -> None:
     (zoo.top / "notes.txt").unlink()
 
 
-# Repositories in repositories ---
+# Repositories in repositories
 
 
 def _submodule(zoo: Zoo) -> Path:
@@ -465,7 +465,7 @@ def _(zoo: Zoo) -> None:
     zoo.write("vendor/tool.py")
 
 
-# Files that are not plain files ---
+# Files that are not plain files
 
 
 def _bound_by_permissions(zoo: Zoo) -> None:
@@ -544,7 +544,7 @@ def _(zoo: Zoo) -> None:
     zoo.write("/".join(["d" * 100] * 20) + "/deep.py")
 
 
-# What git is told to do with files ---
+# What git is told to do with files
 
 
 @state("CRLF, `core.autocrlf=true`")
@@ -612,7 +612,7 @@ def _(zoo: Zoo) -> None:
     zoo.names += ["scratch.tmp", "private/", "ignored by git"]
 
 
-# What git runs ---
+# What git runs
 
 
 def _trap(zoo: Zoo) -> Path:
@@ -704,7 +704,7 @@ def _(zoo: Zoo) -> None:
     zoo.write("train.py")
 
 
-# What cannot be written, or is not there ---
+# What cannot be written, or is not there
 
 
 def _read_only(zoo: Zoo) -> None:
@@ -777,7 +777,7 @@ def _(zoo: Zoo) -> None:
     zoo.log_branch = False
 
 
-# The log branch ---
+# The log branch
 
 
 @state("log branch checked out")

@@ -79,7 +79,7 @@ def test_a_strict_snapshot_takes_what_is_complete(zoo: Zoo) -> None:
     assert _snapshot(zoo, strict=True).entries[0].commit
 
 
-# What the user has ---
+# What the user has
 
 
 def _portrait(zoo: Zoo) -> dict[str, object]:
@@ -119,7 +119,7 @@ def _asked(top: Path, *words: str, stdin: bytes = b"") -> bytes:
     return subprocess.run(words, check=False, cwd=top, input=stdin, capture_output=True, env=kept).stdout
 
 
-# What the snapshot has ---
+# What the snapshot has
 
 
 def _said(capture: CodeCapture) -> str:
@@ -193,7 +193,7 @@ def _is_named(path: str, code: Code) -> bool:
     return any(path == one.path or (one.path.endswith("/") and path.startswith(one.path)) for one in code.skipped)
 
 
-# The page ---
+# The page
 
 BEGIN, END = "<!-- zoo: written by the tests -->\n", "<!-- zoo: end -->\n"
 HEAD = "| State of the repository | Code | User's state |\n| --- | --- | --- |\n"

@@ -10,7 +10,7 @@ index is never refreshed, and nothing goes through a shell. Text that a user wro
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -239,12 +239,13 @@ class Talk:
 
     def line(self, question: bytes) -> bytes:
         """Ask, and read one line of answer."""
-        try:
+        with suppress(BrokenPipeError):
             self._ask.write(question)
             self._ask.flush()
-        except BrokenPipeError:
-            raise GitError("git ended in the middle of an answer") from None
-        return self._answer.readline().removesuffix(b"\n")
+        answer = self._answer.readline()
+        if not answer:
+            raise GitError("git ended without an answer")
+        return answer.removesuffix(b"\n")
 
     def content(self, size: int) -> bytes:
         """Read what follows that line, of a size that it told, and the end of line after it."""

@@ -92,6 +92,8 @@ def _advance(
     repository: Repository, ref: str, branch: str, commit_on: Callable[[str | None], str | None]
 ) -> str | None:
     """Move the branch and the run's ref together; None where the branch cannot lead to the commit."""
+    if branch.startswith("refs/heads/-") or "\0" in branch:  # what a user could not get rid of again
+        raise _BlockedError("that is no name for a branch")
     _sweep_locks(repository, branch)
     failed_at: list[str | None] = []
     for _ in range(_MOVES):

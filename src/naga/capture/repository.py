@@ -202,8 +202,8 @@ def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path
             plan.entries[change.path] = None if change.removed else change.index
         else:
             plan.files.append(change)
-    taken = {change.path for change in plan.files}
-    plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in taken]
+    seen = set(paths)
+    plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in seen]
     plan.missing += status.unreadable
     return plan
 
