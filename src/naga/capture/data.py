@@ -1,44 +1,32 @@
-"""Tracked inputs: what the keys named by ``@track_data`` hold, and the hash of what lies there.
+"""Tracked inputs: the hash of what lies where the keys named by ``@track_data`` say."""
 
-A key holds a path, a list or mapping of paths, or a glob. `_places` alone knows these forms; what it finds is hashed
-like a folder whose names are the positions of the list, the keys of the mapping, or the paths that match.
-"""
-
-import difflib
-import glob
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, TypeVar
 
-from naga.capture.manifest import write_inputs
-from naga.capture.tree_hash import Tree, combine, hash_path
-from naga.errors import ConfigError, DataError
+from naga.capture.hash_format import Entry, Tree, combine
+from naga.capture.manifest import add_inputs, write_inputs
+from naga.capture.places import Place, find_place, plain_value
+from naga.capture.tree_hash import hash_listed, list_path
+from naga.errors import DataError
 from naga.marks import Tracked
-from naga.record.schema import Data
+from naga.record.schema import Data, Upstream
 
-__all__ = ["capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
+__all__ = ["Beside", "capture_beside", "capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
 
+MANIFEST = "inputs.json"
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the data of one value lies: at a path, or at several under names of their own."""
-
-    kind: str
-    path: Path = Path()
-    inside: Mapping[str, "_Place"] | None = None
-
-    def paths(self) -> Iterator[Path]:
-        if self.inside is None:
-            yield self.path
-        else:
-            for place in self.inside.values():
-                yield from place.paths()
+Config = Mapping[Any, Any]
+T = TypeVar("T")
+Hash = Callable[[], Tree]  # reads what was listed before
 
 
-def tracked_paths(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
-    """List the absolute paths of all inputs, whether or not anything lies there.
+def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
+    """List the absolute local paths of all inputs, whether or not anything lies there.
 
     Parameters
     ----------
@@ -59,12 +47,12 @@ def tracked_paths(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: P
     >>> [str(path) for path in tracked_paths({"train": "data/a.csv"}, [Tracked(keys=("train",))], Path("/home/me"))]
     ['/home/me/data/a.csv']
     """
-    places = _all_places(config, tracked, base).values()
-    return tuple(dict.fromkeys(path for _, place in places for path in place.paths()))
+    places = _places(config, tracked, base)
+    return tuple(dict.fromkeys(path for _, place in places.values() for path in place.paths()))
 
 
-def require_inputs(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path) -> None:
-    """Refuse where an input is missing, before anything is written; nothing is read.
+def require_inputs(config: Config, tracked: Sequence[Tracked], base: Path) -> None:
+    """Refuse where a local input is missing, before anything is written; nothing is read.
 
     Raises
     ------
@@ -73,31 +61,19 @@ def require_inputs(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: 
     DataError
         Nothing lies where a key points.
     """
-    for key, (_, place) in _all_places(config, tracked, base).items():
-        _require(key, place)
-
-
-def _require(key: str, place: _Place) -> None:
-    if place.inside is None:
-        if not place.path.exists():
-            _refuse_missing(key, place.path)
-        return
-    if place.kind == "glob" and not place.inside:
-        raise DataError(f"{key}: nothing matches '{place.path}'", hint=f"{key}=PATH")
-    for name, inner in place.inside.items():
-        _require(f"{key}.{name}", inner)
-
-
-def _refuse_missing(key: str, path: Path) -> NoReturn:
-    if path.is_symlink():
-        raise DataError(f"{key}: '{path}' is a link to '{path.readlink()}', which does not exist", hint=f"{key}=PATH")
-    raise DataError(f"{key}: no file or folder {str(path)!r}", hint=f"{key}=PATH")
+    for key, (_, place) in _places(config, tracked, base).items():
+        place.require(key)
 
 
 def capture_data(
-    config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path, *, manifest_dir: Path | None
+    config: Config,
+    tracked: Sequence[Tracked],
+    base: Path,
+    *,
+    manifest_dir: Path | None,
+    upstream: Sequence[Upstream] = (),
 ) -> dict[str, Data]:
-    """Hash all inputs.
+    """Hash all inputs but those that are to be hashed in the background.
 
     Parameters
     ----------
@@ -105,6 +81,8 @@ def capture_data(
         As for `tracked_paths`.
     manifest_dir : Path, optional
         Where to write ``inputs.json``, the list of all files.
+    upstream : sequence of Upstream
+        The runs whose outputs are inputs: the list says which files they left.
 
     Raises
     ------
@@ -113,123 +91,167 @@ def capture_data(
     DataError
         An input is missing, cannot be read, keeps changing, or is neither file nor folder.
     """
-    captured, manifests = {}, {}
-    for key, (declared, place) in _all_places(config, tracked, base).items():
-        tree = _hash_place(key, place, declared)
-        captured[key] = _data(_value(config, key), tree)
-        manifests[key] = tree.entries(place.path.name if tree.kind == "file" else "")
-    if manifest_dir is not None and captured:
+    hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
+    trees = {key: hash_() for key, hash_ in hashes.items()}
+    data = {key: _data(plain_value(config, key), tree) for key, tree in trees.items()}
+    if manifest_dir is not None and tracked:
         manifest_dir.mkdir(parents=True, exist_ok=True)
-        write_inputs(manifest_dir / "inputs.json", manifests)
-    return captured
+        write_inputs(manifest_dir / MANIFEST, _entries(data, trees))
+    return data
+
+
+def capture_beside(
+    config: Config,
+    tracked: Sequence[Tracked],
+    base: Path,
+    *,
+    manifest_dir: Path | None,
+    upstream: Sequence[Upstream] = (),
+) -> "Beside":
+    """List the inputs that are to be hashed in the background, and begin; as `capture_data`, which comes before."""
+    hashes = _prepare([each for each in tracked if each.background], config, base, upstream)
+    reason = "it was to be hashed while the run was running, and the run did not get that far"
+    pending = {key: Data(path=plain_value(config, key), kind="unknown", reason=reason) for key in hashes}
+    return Beside(hashes, pending, manifest_dir)
+
+
+class Beside:
+    """Inputs that are hashed in the background, in the state in which they were when the function began.
+
+    Attributes
+    ----------
+    pending : dict of str to Data
+        What is true of them until `join`.
+    """
+
+    def __init__(self, hashes: Mapping[str, Hash], pending: Mapping[str, Data], manifest_dir: Path | None) -> None:
+        self.pending = dict(pending)
+        self._hashes = hashes
+        self._manifest_dir = manifest_dir
+        self._trees: dict[str, Tree | BaseException] = {}
+        # A daemon: after Ctrl-C nobody waits for it.
+        self._thread = threading.Thread(target=self._hash, name="naga-hash", daemon=True)
+        if hashes:
+            self._thread.start()
+
+    def _hash(self) -> None:
+        for key, hash_ in self._hashes.items():
+            try:
+                self._trees[key] = hash_()
+            except BaseException as error:  # noqa: BLE001  # `join` raises it, or records it
+                self._trees[key] = error
+
+    def join(self) -> tuple[dict[str, Data], tuple[str, ...]]:
+        """Wait for the hashes.
+
+        Returns
+        -------
+        tuple
+            The inputs, and a warning for each that changed meanwhile or could not be hashed.
+        """
+        if self._thread.ident:
+            self._thread.join()
+        data, warnings, trees = {}, [], {}
+        for key, tree in self._trees.items():
+            if isinstance(tree, DataError):
+                data[key] = replace(self.pending[key], reason=tree.message)
+                warnings.append(tree.message)
+            elif isinstance(tree, BaseException):
+                raise tree
+            else:
+                data[key], trees[key] = _data(self.pending[key].path, tree), tree
+                if tree.changed:
+                    warnings.append(_changed(key, data[key]))
+        if self._manifest_dir is not None and trees:
+            add_inputs(self._manifest_dir / MANIFEST, _entries(data, trees))
+        return data, tuple(warnings)
 
 
 def changed_inputs(
-    before: Mapping[str, Data], config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path
+    before: Mapping[str, Data], config: Config, tracked: Sequence[Tracked], base: Path
 ) -> tuple[str, ...]:
     """Hash all inputs once more and name those that are not what they were, one warning each."""
     warnings = []
     for declared in tracked:
         for key in declared.keys:
-            if key not in before:
-                continue
-            try:
-                after = capture_data(config, [Tracked(keys=(key,), ignore=declared.ignore)], base, manifest_dir=None)
-            except DataError as error:
-                warnings.append(f"{error.message}: it was there when the run began")
-                continue
-            if after[key].hash != before[key].hash:
-                warnings.append(f"{key}: {_shown(before[key].path)} changed while the run was running")
+            if key in before and before[key].hash:
+                try:
+                    tree = _prepare([replace(declared, keys=(key,))], config, base, ())[key]()
+                except DataError as error:
+                    warnings.append(f"{error.message}; it could be read when the run began")
+                else:
+                    warnings += [_changed(key, before[key])] if tree.hash != before[key].hash else []
     return tuple(warnings)
 
 
-def _all_places(config: Mapping[Any, Any], tracked: Sequence[Tracked], base: Path) -> dict[str, tuple[Tracked, _Place]]:
-    """Find every tracked key's places; a key that is null tracks nothing."""
-    keys = ((key, declared) for declared in tracked for key in declared.keys)
-    found = ((key, declared, _value(config, key)) for key, declared in keys)
-    return {key: (declared, _places(key, value, base)) for key, declared, value in found if value is not None}
-
-
-def _value(config: Mapping[Any, Any], key: str) -> Any:
-    node: Any = config
-    for name in key.split("."):
-        if not isinstance(node, Mapping) or name not in node:
-            raise _unknown(key, config)
-        node = node[name]
-    return node
-
-
-def _unknown(key: str, config: Mapping[Any, Any]) -> ConfigError:
-    near = difflib.get_close_matches(key, list(_keys(config, "")), n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}?" if near else "name a key of the configuration"
-    return ConfigError(f"@track_data({key!r}): the configuration has no such key", hint=hint)
-
-
-def _keys(config: Mapping[Any, Any], above: str) -> Iterator[str]:
-    for name, value in config.items():
-        yield f"{above}{name}"
-        if isinstance(value, Mapping):
-            yield from _keys(value, f"{above}{name}.")
-
-
-def _places(key: str, value: Any, base: Path) -> _Place:
-    if isinstance(value, Mapping):
-        return _Place("dict", inside=_several(key, value.items(), base))
-    if isinstance(value, list | tuple):
-        return _Place("list", inside=_several(key, enumerate(value), base))
-    if not isinstance(value, str | os.PathLike) or os.fspath(value) in ("", "???"):
-        raise ConfigError(f"{key} is {value!r}, not a path", hint=f"{key}=PATH")
-    text = os.fspath(value)
-    if glob.has_magic(text) and not os.path.lexists(base / text):
-        return _Place("glob", base / text, _matches(text, base))
-    return _Place("path", base / text)
-
-
-def _several(key: str, items: Any, base: Path) -> dict[str, _Place]:
-    return {str(name): _places(f"{key}.{name}", value, base) for name, value in items if value is not None}
-
-
-def _matches(pattern: str, base: Path) -> dict[str, _Place]:
-    """Find what a glob matches, by the path from the first name that is a pattern on."""
-    names = Path(pattern).parts
-    fixed = Path(*names[: next(place for place, name in enumerate(names) if glob.has_magic(name))])
-    found = [Path(match) for match in glob.glob(pattern, root_dir=base, recursive=True)]  # noqa: PTH207  # has root_dir
-    known = set(found)
-    topmost = [path for path in found if known.isdisjoint(path.parents)]  # what a matching folder holds is in its hash
-    return {str(path.relative_to(fixed)): _Place("path", base / path) for path in topmost}
-
-
-def _hash_place(key: str, place: _Place, declared: Tracked) -> Tree:
-    _require(key, place)
-    if place.inside is not None:
-        trees = {name: _hash_place(f"{key}.{name}", inner, declared) for name, inner in place.inside.items()}
-        return combine(place.kind, trees)
-    try:
-        return hash_path(place.path, ignore=declared.ignore)
-    except DataError as error:
-        raise DataError(f"{key}: {error.message}", hint=error.hint or f"{key}=PATH") from None
-
-
 def _data(value: Any, tree: Tree) -> Data:
+    reason = None
+    if tree.leads_out:
+        first = ", ".join(os.fsdecode(path) for path in tree.leads_out[:3])
+        more = ", ..." if len(tree.leads_out) > 3 else ""
+        reason = f"{len(tree.leads_out)} links lead out of it, and what they lead to was not hashed: {first}{more}"
     return Data(
-        path=_plain(value),
+        path=value,
         kind=tree.kind,
         hash=tree.hash,
         size_bytes=tree.size_bytes,
         files=tree.files,
-        source="fresh",
+        source=tree.source,
+        reason=reason,
     )
 
 
-def _plain(value: Any) -> Any:
-    """Write a value as the user did, with strings for path objects."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None else os.fspath(value)
+def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, Iterator[Entry]]:
+    """List the files of each key; one that is a file is listed by its name."""
+    names = {key: Path(str(data[key].path)).name if tree.kind == "file" else "" for key, tree in trees.items()}
+    return {key: tree.known_as(names[key]).entries() for key, tree in trees.items()}
 
 
-def _shown(path: Any) -> str:
-    text = repr(path)
-    return text if len(text) <= 80 else text[:77] + "..."
+def _changed(key: str, data: Data) -> str:
+    shown = repr(data.path)
+    return f"{key}: {shown if len(shown) <= 80 else shown[:77] + '...'} changed while the run was running"
+
+
+def _places(config: Config, tracked: Sequence[Tracked], base: Path) -> dict[str, tuple[Tracked, Place]]:
+    keys = ((key, declared) for declared in tracked for key in declared.keys)
+    found = ((key, declared, find_place(config, key, base)) for key, declared in keys)
+    return {key: (declared, place) for key, declared, place in found if place}
+
+
+def _prepare(tracked: Sequence[Tracked], config: Config, base: Path, upstream: Sequence[Upstream]) -> dict[str, Hash]:
+    """List what every key means, so that all of them are known to be there before the first is read."""
+    runs = {base / run.save_dir: run.run_id for run in upstream}
+    places = _places(config, tracked, base)
+    for key, (_, place) in places.items():
+        place.require(key)
+    return {key: _hash_of(key, place, declared, runs) for key, (declared, place) in places.items()}
+
+
+def _hash_of(key: str, place: Place, declared: Tracked, runs: Mapping[Path, str]) -> Hash:
+    if place.kind == "path":
+        return _hash_of_path(key, place.path, declared, runs)
+    if place.kind == "url":
+        from naga.capture.remote import hash_url
+
+        return partial(_named, key, partial(hash_url, place.url, ignore=declared.ignore, fresh=declared.fresh))
+    inside = {name: _hash_of(f"{key}.{name}", inner, declared, runs) for name, inner in place.inside.items()}
+    return lambda: combine(place.kind, {name: hash_() for name, hash_ in inside.items()})
+
+
+def _hash_of_path(key: str, path: Path, declared: Tracked, runs: Mapping[Path, str]) -> Hash:
+    listed = _named(key, partial(list_path, path, ignore=declared.ignore))
+    run_id = next((run_id for folder, run_id in runs.items() if path.is_relative_to(folder)), None)
+
+    def hash_() -> Tree:
+        tree = _named(key, partial(hash_listed, listed, fresh=declared.fresh))
+        return tree.known_as("", run_id) if run_id else tree
+
+    return hash_
+
+
+def _named(key: str, act: Callable[[], T]) -> T:
+    """Act, and put the key before whatever is wrong."""
+    try:
+        return act()
+    except DataError as error:
+        raise DataError(f"{key}: {error.message}", hint=error.hint or f"{key}=PATH") from None

@@ -2,20 +2,22 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
+from naga.capture.hash_format import Tree
 from naga.capture.manifest import write_outputs
 from naga.capture.tree_hash import hash_path
+from naga.record.lockfile import LOCK_NAME, naga_folder
 from naga.record.schema import Outputs
 
-__all__ = ["capture_outputs"]
+__all__ = ["MANIFEST", "capture_outputs", "hash_outputs", "missing_outputs"]
+
+MANIFEST = "outputs.json"
 
 
 def capture_outputs(save_dir: Path) -> Outputs:
     """Hash what a run left in its folder, and list it in ``.naga/outputs.json``.
-
-    Naga's own files are left out, and so are fifos, sockets and devices, which hold nothing, and every folder below
-    that has a run.lock of its own: it is another run, with a manifest of its own, and may be running still.
 
     Parameters
     ----------
@@ -27,16 +29,35 @@ def capture_outputs(save_dir: Path) -> Outputs:
     DataError
         Something in it cannot be read, or keeps changing.
     """
+    tree = hash_outputs(save_dir)
+    naga_folder(save_dir).mkdir(exist_ok=True)
+    write_outputs(naga_folder(save_dir) / MANIFEST, tree.entries())
+    return Outputs(hash=tree.hash, size_bytes=tree.size_bytes, files=tree.files)
+
+
+def hash_outputs(save_dir: Path) -> Tree:
+    """Hash what lies in a run's folder now, reading all of it.
+
+    Naga's own files are left out, and so are fifos, sockets and devices, which hold nothing, and every folder below
+    that has a run.lock of its own: it is another run, with a manifest of its own, and may be running still.
+    """
 
     def leave_out(path: bytes, mode: int) -> bool:
         if path in (b"run.lock", b".naga") or (path.startswith(b".naga-") and path.endswith(b".tmp")):
             return True
         if stat.S_ISDIR(mode):
-            return (save_dir / os.fsdecode(path) / "run.lock").exists()
+            return (save_dir / os.fsdecode(path) / LOCK_NAME).exists()
         return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
-    tree = hash_path(save_dir, leave_out=leave_out)
-    own = save_dir / ".naga"
-    own.mkdir(exist_ok=True)
-    write_outputs(own / "outputs.json", tree.entries())
-    return Outputs(hash=tree.hash, size_bytes=tree.size_bytes, files=tree.files)
+    return hash_path(save_dir, leave_out=leave_out, fresh=True)
+
+
+def missing_outputs(save_dir: Path, declared: Sequence[str]) -> tuple[str, ...]:
+    """Name the declared outputs that a run did not leave in its folder.
+
+    Examples
+    --------
+    >>> missing_outputs(Path("/nowhere"), ["model.pkl"])
+    ('model.pkl',)
+    """
+    return tuple(name for name in declared if not (save_dir / name).exists())

@@ -1,122 +1,52 @@
-"""The hash of a file or folder: BLAKE3 of every byte, of names and of structure, and of nothing else.
+"""Hashing a file or folder: list it, look up what is known, read the rest, and put it together.
 
-`docs/hashing.md` writes the format down so that anyone can compute it again. Users keep these hashes: nothing here may
-ever change what a given file or folder hashes to.
+Listing and hashing are two steps, so that a run can settle what its inputs are before it begins, and hash beside it.
+What a hash is, `naga.capture.hash_format` says.
 """
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from struct import Struct
 
-from naga.capture.content import Unreadable, hash_file
-from naga.capture.scan import Folder, LeaveOut, ignored, kind_of, open_below, scan
+from naga.capture.content import Open, Reader, Unreadable
+from naga.capture.hash_cache import HashCache
+from naga.capture.hash_format import Tree, assemble, one_file
+from naga.capture.progress import Progress
+from naga.capture.scan import (
+    Folder,
+    LeaveOut,
+    Refused,
+    Root,
+    ignored,
+    join,
+    kind_of,
+    name_of,
+    row_of,
+    scan,
+    size_of,
+)
 from naga.errors import DataError
 
-__all__ = ["Entry", "Tree", "combine", "fold", "hash_path"]
+__all__ = ["Listed", "hash_listed", "hash_path", "list_path"]
 
-FILE, FOLDER, LINK = b"f", b"d", b"l"
-_CONTEXT = "naga.tree/1"
-_HEAD = Struct("<cQ")  # what an entry of a folder begins with: its type, the length of its name
-_KINDS = {FILE: "file", FOLDER: "folder", LINK: "link"}
-
-Item = tuple[bytes, bytes, bytes]  # name, type, digest
-Part = tuple[bytes, Sequence[tuple[bytes, bytes, int, bytes]]]  # folder; name, type, size, digest
+_SHOWN = 20  # names in one error
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """One file, link or empty folder of a `Tree`."""
+class Listed:
+    """What lies at a path, before it is hashed: a folder's listing, or one nameless file in a folder of its own."""
 
-    path: str
+    path: Path
     kind: str
-    size_bytes: int
-    hash: str
+    folders: list[Folder]
 
 
-@dataclass(frozen=True, slots=True)
-class Tree:
-    """What lay at a path, or at several: the hash, and all that it was made from."""
-
-    kind: str
-    digest: bytes
-    size_bytes: int
-    files: int
-    parts: tuple[Part, ...]
-
-    @property
-    def hash(self) -> str:
-        """As it stands in a run.lock.
-
-        Examples
-        --------
-        >>> Tree("folder", bytes(32), 0, 0, ()).hash
-        'blake3:0000000000000000000000000000000000000000000000000000000000000000'
-        """
-        return written(self.digest)
-
-    def entries(self, known_as: str = "") -> Iterator[Entry]:
-        """List every file, link and empty folder; the tree itself is known by the name given."""
-        for folder, items in self.parts:
-            for name, kind, size, digest in items:
-                path = join(os.fsencode(known_as), folder, name)
-                yield Entry(os.fsdecode(path), _KINDS[kind], size, written(digest))
-
-
-def written(digest: bytes) -> str:
-    """Write a digest as users keep it."""
-    return f"blake3:{digest.hex()}"
-
-
-def join(*names: bytes) -> bytes:
-    """Join the parts of a path, empty ones left out.
-
-    Examples
-    --------
-    >>> join(b"a", b"", b"b")
-    b'a/b'
-    """
-    return b"/".join(name for name in names if name)
-
-
-def fold(items: Iterable[Item]) -> bytes:
-    """Compute the digest of a folder from what lies in it.
-
-    Parameters
-    ----------
-    items : iterable of (name, type, digest)
-        The type is ``b"f"`` for a file, ``b"d"`` for a folder, ``b"l"`` for a link; a link's digest is that of the text
-        it holds. The order does not matter.
-
-    Examples
-    --------
-    >>> fold([]).hex()[:16]
-    '1d49aacf731a1c65'
-    """
-    from blake3 import blake3
-
-    parts: list[bytes] = []
-    for name, kind, digest in sorted(items):
-        parts += (_HEAD.pack(kind, len(name)), name, digest)
-    return bytes(blake3(b"".join(parts), derive_key_context=_CONTEXT).digest())
-
-
-def combine(kind: str, trees: Mapping[str, Tree]) -> Tree:
-    """Hash several trees as though a folder held them under these names."""
-    named = {os.fsencode(name): tree for name, tree in trees.items()}
-    items = [(name, FILE if tree.kind == "file" else FOLDER, tree.digest) for name, tree in named.items()]
-    return Tree(
-        kind,
-        fold(items),
-        sum(tree.size_bytes for tree in trees.values()),
-        sum(tree.files for tree in trees.values()),
-        tuple((join(name, folder), part) for name, tree in named.items() for folder, part in tree.parts),
-    )
-
-
-def hash_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | None = None) -> Tree:
+def hash_path(
+    path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | None = None, fresh: bool = False
+) -> Tree:
     """Hash a file or folder, or what a link there leads to.
 
     Parameters
@@ -127,6 +57,8 @@ def hash_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
         Patterns of what to leave out, as in a .gitignore file in that folder.
     leave_out : callable, optional
         Says of a path below the folder, and its ``st_mode``, if it is left out.
+    fresh : bool
+        Read everything, whatever is known from before.
 
     Raises
     ------
@@ -141,12 +73,21 @@ def hash_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
     ...     hash_path(Path(folder) / "a.txt").hash
     'blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262'
     """
+    return hash_listed(list_path(path, ignore=ignore, leave_out=leave_out), fresh=fresh)
+
+
+def list_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | None = None) -> Listed:
+    """Find out what is to be hashed, without reading it; as `hash_path` otherwise."""
+    path = path.absolute()
     try:
         status = path.stat()
         if stat.S_ISREG(status.st_mode):
-            return _hash_one(path)
+            return Listed(path, "file", [Folder(b"", 0, rows=[row_of(b"", status)], size_bytes=status.st_size)])
         if stat.S_ISDIR(status.st_mode):
-            return _hash_folder(path, leave_out or ignored(ignore))
+            with Root(path) as root:
+                folders, refused = scan(root, leave_out or ignored(ignore))
+            _refuse(path, refused)
+            return Listed(path, "folder", folders)
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise DataError(f"no file or folder {str(path)!r}") from None
     except OSError as error:
@@ -154,81 +95,105 @@ def hash_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
     raise DataError(f"{str(path)!r} is a {kind_of(status)}, not a file or folder")
 
 
-def _hash_one(path: Path) -> Tree:
+def hash_listed(listed: Listed, *, fresh: bool = False) -> Tree:
+    """Hash what was listed; as `hash_path` otherwise."""
+    files, size = sum(len(folder.rows) for folder in listed.folders), sum(f.size_bytes for f in listed.folders)
     try:
-        size, digest = hash_file(path, None)
-    except Unreadable as error:
-        raise DataError(f"cannot read {str(path)!r}: {error}") from None
-    return Tree("file", digest, size, 1, ((b"", [(b"", FILE, size, digest)]),))
+        with (
+            _opening(listed) as opener,
+            HashCache(fresh=fresh) as cache,
+            Progress(listed.path.name, files, size) as progress,
+            Reader(progress.advance) as reader,
+        ):
+            work = _Work(listed, opener, cache, progress, reader)
+            digests = [work.hash_files(folder) for folder in listed.folders]
+    except OSError as error:
+        raise DataError(f"cannot read {str(listed.path)!r}: {error.strerror}") from None
+    _refuse(listed.path, work.refused)
+    one = listed.kind == "file"
+    tree = one_file(listed.folders[0].rows[0], digests[0]) if one else assemble(listed.folders, digests)
+    source = "cached" if work.cached else "fresh"
+    return replace(tree, source=source, changed=tuple(work.changed), leads_out=tuple(_leading_out(listed)))
 
 
-def _hash_folder(path: Path, leave_out: LeaveOut | None) -> Tree:
-    root = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listing = scan(root, leave_out)
-        hashed = _hash_files(root, listing.folders, listing.refused)
-    finally:
-        os.close(root)
-    if listing.refused:
-        raise _refusal(path, listing.refused)
-    return _assemble(listing.folders, hashed)
+@contextmanager
+def _opening(listed: Listed) -> Iterator[Callable[[Folder], Open]]:
+    """Give what gives what opens the files of a folder."""
+    if listed.kind == "file":
+        yield lambda _: lambda _, flags: os.open(listed.path, flags)
+        return
+    with Root(listed.path) as root:
+
+        def opener(folder: Folder) -> Open:
+            descriptor = root.open(folder.path)
+            return lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, dir_fd=descriptor)
+
+        yield opener
 
 
-def _hash_files(
-    root: int, folders: Sequence[Folder], refused: list[tuple[bytes, str]]
-) -> list[list[tuple[int, bytes]]]:
-    hashed = []
-    for folder in folders:
-        results: list[tuple[int, bytes]] = []
+@dataclass(slots=True)
+class _Work:
+    """One hash: its means, and what it has met so far."""
+
+    listed: Listed
+    opener: Callable[[Folder], Open]
+    cache: HashCache
+    progress: Progress
+    reader: Reader
+    cached: bool = False
+    changed: list[bytes] = field(default_factory=list)
+    refused: Refused = field(default_factory=list)
+
+    def hash_files(self, folder: Folder) -> bytes:
+        """Find the digests of a folder's files, one after the other."""
+        key = join(os.fsencode(self.listed.path), folder.path)
+        known = self.cache.known(key, folder.rows)
+        unknown = [place for place, digest in enumerate(known) if digest is None]
+        if len(unknown) < len(known):
+            self.cached = True
+            self.progress.advance(len(known) - len(unknown), folder.size_bytes if not unknown else 0)
+        if unknown:
+            self._read(folder, unknown, known)
+        digests = [digest for digest in known if digest is not None]
+        if unknown and not self.refused:
+            self.cache.keep(key, folder.rows, digests)
+        return b"".join(digests)
+
+    def _read(self, folder: Folder, unknown: Sequence[int], digests: list[bytes | None]) -> None:
+        """Fill in the digests that are not known."""
+        rows = [folder.rows[place] for place in unknown]
         try:
-            descriptor = open_below(root, folder.path, os.O_RDONLY | os.O_DIRECTORY)
-        except OSError:
-            hashed.append(results)
-            continue
-        try:
-            for name in folder.names:
-                try:
-                    results.append(hash_file(name, descriptor))
-                except Unreadable as error:
-                    refused.append((join(folder.path, name), str(error)))
-        finally:
-            os.close(descriptor)
-        hashed.append(results)
-    return hashed
+            found = self.reader.hash_rows(rows, self.opener(folder), shares=folder.shares)
+            for place, (row, digest) in zip(unknown, found, strict=True):
+                if isinstance(digest, Unreadable):
+                    self.refused.append((join(folder.path, name_of(row)), str(digest)))
+                    continue
+                digests[place] = digest
+                if row != folder.rows[place]:
+                    self._correct(folder, place, row)
+        except OSError as error:  # the folder itself
+            self.refused.append((folder.path, str(error.strerror)))
+
+    def _correct(self, folder: Folder, place: int, row: bytes) -> None:
+        self.changed.append(join(folder.path, name_of(row)))
+        folder.size_bytes += size_of(row) - size_of(folder.rows[place])
+        folder.rows[place] = row
 
 
-def _assemble(folders: Sequence[Folder], hashed: Sequence[Sequence[tuple[int, bytes]]]) -> Tree:
-    """Fold each folder into its parent, the last and deepest first."""
-    inside: list[list[Item]] = [[] for _ in folders]  # the folders in each folder
-    parts = []
-    digest = b""
-    for place in reversed(range(len(folders))):
-        folder = folders[place]
-        items = [(name, FILE, size, digest) for name, (size, digest) in zip(folder.names, hashed[place], strict=True)]
-        items += [(name, LINK, 0, fold_link(target)) for name, target in folder.links]
-        if place and folder.hides and not items and not inside[place]:
-            folders[folder.parent].hides = True
-            continue  # nothing in it counts, so neither does it
-        digest = fold([(name, kind, digest) for name, kind, _, digest in items] + inside[place])
-        name = folder.path.rpartition(b"/")[2]
-        if items:
-            parts.append((folder.path, sorted(items)))
-        elif place and not inside[place]:
-            parts.append((folder.path.rpartition(b"/")[0], [(name, FOLDER, 0, digest)]))
-        if place:
-            inside[folder.parent].append((name, FOLDER, digest))
-    sizes = [size for results in hashed for size, _ in results]
-    return Tree("folder", digest, sum(sizes), len(sizes), tuple(sorted(parts)))
+def _leading_out(listed: Listed) -> Iterator[bytes]:
+    """Find the links to something that exists and has no record in the hash."""
+    root = os.fsencode(listed.path)
+    for folder in listed.folders:
+        for name, target in folder.links:
+            path = os.path.normpath(os.path.join(root, folder.path, target))  # noqa: PTH118  # bytes
+            if path != root and not path.startswith(root + b"/") and os.path.lexists(path):
+                yield join(folder.path, name)
 
 
-def fold_link(target: bytes) -> bytes:
-    """Compute the digest of a link: that of the text that it holds."""
-    from blake3 import blake3
-
-    return bytes(blake3(target).digest())
-
-
-def _refusal(path: Path, refused: Sequence[tuple[bytes, str]]) -> DataError:
-    shown = ", ".join(f"{os.fsdecode(name) or '.'} ({why})" for name, why in refused[:10])
-    more = f" and {len(refused) - 10} more" if len(refused) > 10 else ""
-    return DataError(f"cannot hash {str(path)!r}: {shown}{more}")
+def _refuse(path: Path, refused: Refused) -> None:
+    """Raise an error that names what cannot be hashed, if there is any."""
+    if not refused:
+        return
+    first = ", ".join(f"{os.fsdecode(name)} ({why})" if name else why for name, why in refused[:_SHOWN])
+    more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
+    raise DataError(f"cannot hash {str(path)!r}: {first}{more}")

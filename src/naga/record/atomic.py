@@ -2,12 +2,13 @@
 
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 __all__ = ["write_atomic"]
 
 
-def write_atomic(path: Path, data: bytes) -> None:
+def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Put `data` at `path` in one step, on the disk when this returns.
 
     The bytes go to a new file in the same folder, which then takes the name. A failure or Ctrl-C on the way leaves
@@ -17,8 +18,8 @@ def write_atomic(path: Path, data: bytes) -> None:
     ----------
     path : Path
         Where; its folder must exist. What lies there is replaced, a link itself and not what it points to.
-    data : bytes
-        The whole content.
+    data : bytes or iterable of bytes
+        The whole content, or its pieces one after the other.
 
     Examples
     --------
@@ -33,7 +34,7 @@ def write_atomic(path: Path, data: bytes) -> None:
     try:
         # `open` asks for mode 666 and lets the umask decide, which `tempfile` does not.
         with new.open("xb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         new.replace(path)

@@ -1,0 +1,159 @@
+"""What files hashed to before, believed only where they cannot have changed since.
+
+One row of a SQLite table stands for one folder: its files as `naga.capture.scan` lists them (name, device, inode, size,
+mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and is kept only if the file had
+been left alone for a while before it was hashed: otherwise a filesystem with coarse timestamps could show a later
+change under the same ones.
+
+The cache may be lost, broken, locked or read-only at any moment. That costs time and is never told.
+"""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from itertools import compress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from naga.capture.scan import split_rows, touched_ns
+
+if TYPE_CHECKING:
+    import sqlite3
+
+__all__ = ["HashCache", "cache_folder"]
+
+_QUIET_NS = 3 * 10**9  # above the coarsest timestamps in use, the 2 s of FAT
+_PATIENCE_S = 2.0  # for other processes that write
+_FLUSH_AFTER_S = 5.0  # so that an interrupted hash is not lost as a whole
+_DIGEST = 32
+_FILE = "hashes-1.sqlite"  # the number changes with the meaning of the rows
+_TABLE = """
+CREATE TABLE IF NOT EXISTS folders
+(path BLOB PRIMARY KEY, rows BLOB NOT NULL, digests BLOB NOT NULL, seal BLOB NOT NULL)
+"""
+
+T = TypeVar("T")
+
+
+def cache_folder() -> Path:
+    """Find the folder of Naga's caches: ``NAGA_CACHE_DIR``, or ``naga`` in the user's cache folder."""
+    if chosen := os.environ.get("NAGA_CACHE_DIR"):
+        return Path(chosen).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "naga"
+
+
+class HashCache:
+    """The digests that one hash finds and leaves; a context.
+
+    Parameters
+    ----------
+    fresh : bool
+        Believe nothing that was known before, but keep what is found now.
+    """
+
+    def __init__(self, *, fresh: bool) -> None:
+        self._fresh = fresh
+        self._began_ns = time.time_ns()
+        self._new: dict[bytes, tuple[bytes, bytes]] = {}
+        self._flushed = time.monotonic()
+        self._database = _connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._attempt(self._write)
+        self._close()
+
+    def known(self, path: bytes, rows: Sequence[bytes]) -> list[bytes | None]:
+        """Find the digests of a folder's rows, None where there is none to be believed."""
+        found = None if self._fresh or not rows else self._attempt(partial(self._read, path))
+        if not found:
+            return [None] * len(rows)
+        former, joined = found
+        digests = [joined[start : start + _DIGEST] for start in range(0, len(joined), _DIGEST)]
+        if former == b"".join(rows):
+            return list(digests)
+        table = dict(zip(split_rows(former), digests, strict=True))
+        return [table.get(row) for row in rows]
+
+    def keep(self, path: bytes, rows: Sequence[bytes], digests: Sequence[bytes]) -> None:
+        """Keep the digests of those rows whose files were left alone for long enough before all this began."""
+        until = self._began_ns - _QUIET_NS
+        quiet = [touched_ns(row) < until for row in rows]
+        self._new[path] = b"".join(compress(rows, quiet)), b"".join(compress(digests, quiet))
+        if time.monotonic() > self._flushed + _FLUSH_AFTER_S:
+            self._attempt(self._write)
+
+    def _read(self, path: bytes, database: "sqlite3.Connection") -> tuple[bytes, bytes] | None:
+        query = "SELECT CAST(rows AS BLOB), CAST(digests AS BLOB), seal FROM folders WHERE path = ?"
+        found = database.execute(query, (path,)).fetchone()
+        return found[:2] if found and found[2] == _seal(path, *found[:2]) else None
+
+    def _write(self, database: "sqlite3.Connection") -> None:
+        rows = [(path, *blobs, _seal(path, *blobs)) for path, blobs in self._new.items()]
+        if rows:
+            database.execute("BEGIN IMMEDIATE")
+            database.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", rows)
+            database.execute("COMMIT")
+        self._new.clear()
+        self._flushed = time.monotonic()
+
+    def _attempt(self, act: "Callable[[sqlite3.Connection], T]") -> T | None:
+        """Act on the database; the first time that fails is the last."""
+        if self._database is None:
+            return None
+        from sqlite3 import DatabaseError
+
+        try:
+            return act(self._database)
+        except DatabaseError as error:
+            self._close()
+            _remove_if_broken(error)
+            return None
+
+    def _close(self) -> None:
+        if self._database:
+            self._database.close()
+            self._database = None
+
+
+def _connect() -> "sqlite3.Connection | None":
+    try:
+        import sqlite3
+
+        file = cache_folder() / _FILE
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except (ImportError, OSError, RuntimeError):  # a Python without SQLite, a user without a home
+        return None
+    database = None
+    try:
+        database = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)
+        database.execute("PRAGMA synchronous = OFF")  # what a power cut leaves is told by its seal
+        database.execute(_TABLE)
+    except sqlite3.DatabaseError as error:
+        if database:
+            database.close()
+        _remove_if_broken(error)
+        return None
+    return database
+
+
+def _remove_if_broken(error: Exception) -> None:
+    """Remove a file that SQLite cannot read, so that the next hash has a cache again; not one that is merely busy."""
+    from sqlite3 import OperationalError
+
+    if not isinstance(error, OperationalError):
+        for name in (_FILE, f"{_FILE}-journal"):
+            with suppress(OSError):
+                (cache_folder() / name).unlink()
+
+
+def _seal(path: bytes, rows: bytes, digests: bytes) -> bytes:
+    """Compute what tells a row that was written as a whole from a damaged one."""
+    from blake3 import blake3
+
+    return bytes(blake3(b"%d %d " % (len(path), len(rows))).update(path).update(rows).update(digests).digest())
