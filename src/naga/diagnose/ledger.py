@@ -184,8 +184,12 @@ class Ledger:
 
     def _abandon(self, known: Mapping[str, Entry]) -> None:
         """Say of what is pending, and whose process has died, that it will not be finished."""
-        for entry in known.values():
-            if entry.status == Status.PENDING and _owner_is_dead(entry):
+        for seen in known.values():
+            if seen.status != Status.PENDING or not _owner_is_dead(seen):
+                continue
+            # Its process may have finished it after it was seen, and then ended; from now on nobody will.
+            entry = _entry(self._client.get_run(seen.run_id))
+            if entry.status == Status.PENDING:
                 self._edit(entry, {Tag.STATUS: Status.ABANDONED})
                 if entry.running:
                     self._client.set_terminated(entry.run_id, "KILLED")

@@ -1,0 +1,97 @@
+"""What the processes of the convergence tests do: publish, by a clock of their own, and crash where they are told."""
+
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+
+from naga.mlflow_log import mlflow_log_run
+
+CALLS = ("create_run", "log_batch", "log_artifact", "log_inputs", "set_terminated", "search_runs", "get_run")
+
+
+class CrashError(Exception):
+    """What an injected failure raises."""
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A crash at the n-th call of an MLflow client."""
+
+    number: int
+    before: bool
+    exits: bool
+
+    def notice(self, number: int, before: bool) -> None:
+        """Be gone, or raise, if this is the moment."""
+        if (number, before) != (self.number, self.before):
+            return
+        if self.exits:
+            os._exit(9)
+        raise CrashError(f"{'before' if self.before else 'after'} call {self.number}")
+
+
+@mlflow_log_run
+def diag(cfg: Any, token: str) -> None:
+    """Log something that must not be lost."""
+    mlflow.log_metric("kept", 1)
+    mlflow.set_tag("token", token)
+
+
+def publish_many(
+    environment: Mapping[str, str], folder: Path, count: int, *, crash: Crash | None = None, clock_h: float = 0
+) -> None:
+    """Publish a run several times: the body of a process."""
+    os.environ.update(environment)
+    if clock_h:
+        shift_clock(clock_h)
+    with watched_calls(crash.notice if crash else None):
+        for _ in range(count):
+            diag(folder, secrets.token_hex(8))
+
+
+def shift_clock(hours: float) -> None:
+    """Set the clock of this process."""
+    real = time.time
+    time.time = lambda: real() + hours * 3600
+
+
+@contextmanager
+def watched_calls(notice: Callable[[int, bool], None] | None) -> Iterator[None]:
+    """Tell of each call of an MLflow client, before it happens and after."""
+    number = -1
+    notice = notice or (lambda number, before: None)
+
+    def watched(name: str) -> Any:
+        original = getattr(mlflow.MlflowClient, name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            nonlocal number
+            number += 1
+            mine = number
+            notice(mine, True)
+            result = original(*args, **kwargs)
+            notice(mine, False)
+            return result
+
+        return call
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name in CALLS:
+            patch.setattr(mlflow.MlflowClient, name, watched(name))
+        yield
+
+
+def count_calls(folder: Path) -> int:
+    """Publish once and count the calls of MLflow clients."""
+    calls: list[int] = []
+    with watched_calls(lambda number, before: calls.append(number)):
+        diag(folder, "counting")
+    return len(calls) // 2

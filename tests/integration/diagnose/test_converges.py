@@ -1,0 +1,235 @@
+"""Exactly one active publication, whatever runs beside it or crashes in between, on every kind of store."""
+
+import fcntl
+import multiprocessing
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from mlflow.entities import RunTag
+from publications import MakeRun, Store, copy_store
+from publisher import Crash, CrashError, count_calls, publish_many
+from server import mlflow_server, postgres, postgres_programs
+
+from naga.diagnose.tags import Status, Tag
+
+PAGE = Path(__file__).parents[3] / "docs" / "guarantees.md"
+BACKENDS = ("SQLite", "server on SQLite", "server on PostgreSQL")
+FAULTS = (
+    "8 processes, 10 diags each, of one run",
+    "the same, their clocks an hour apart",
+    "the same, some killed (SIGKILL) at random",
+    "the process exits before or after any single call of MLflow",
+    "any single call of MLflow raises, done or not done",
+    "the active page is deleted by hand",
+    "tags are edited by hand: none active, two active, links to nowhere",
+)
+
+LONG = pytest.mark.stress
+SPAWN = multiprocessing.get_context("forkserver")  # children with MLflow imported and no thread of ours
+SPAWN.set_forkserver_preload(["mlflow", "mlflow.store.tracking.sqlalchemy_store", "naga.mlflow_log", "pytest"])
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        "SQLite",
+        pytest.param("server on SQLite", marks=pytest.mark.stress),
+        pytest.param("server on PostgreSQL", marks=pytest.mark.stress),
+    ],
+)
+def backend(
+    request: pytest.FixtureRequest, migrated: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Start each kind of store once; yields its name and URI."""
+    folder = tmp_path_factory.mktemp("backend")
+    with ExitStack() as stack:
+        if request.param == "server on PostgreSQL":
+            pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+            if postgres_programs() is None:
+                pytest.skip("PostgreSQL is not installed")
+            uri = stack.enter_context(postgres(folder))
+        else:
+            uri = copy_store(migrated, folder)
+        if request.param != "SQLite":
+            uri = stack.enter_context(mlflow_server(folder, uri))
+        yield request.param, uri
+
+
+@pytest.fixture
+def store(backend: tuple[str, str], project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """Give each test an experiment of its own in the backend."""
+    name, uri = backend
+    store = Store(uri)
+    where = (project / "mlruns").as_uri() if name == "SQLite" else None
+    store.experiment_id = store.client.create_experiment(str(project), where)
+    for key, value in environment(store).items():
+        monkeypatch.setenv(key, value)
+    return store
+
+
+def environment(store: Store) -> dict[str, str]:
+    """What a publishing process needs to know."""
+    return {"MLFLOW_TRACKING_URI": store.uri, "MLFLOW_EXPERIMENT_ID": store.experiment_id}
+
+
+def start(target: Callable[..., None], *args: Any, **kwargs: Any) -> ForkServerProcess:
+    """Start a process."""
+    process = SPAWN.Process(target=target, args=args, kwargs=kwargs)
+    process.start()
+    return process
+
+
+def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = None, dead: bool = True) -> None:
+    """Hold that one page is active, that all chains lead to it, that nothing was lost, or still runs in the dead."""
+    runs = store.runs(f"tags.`{Tag.LOGICAL_ID}` = '{save_dir}'")
+    tags = {run.info.run_id: run.data.tags for run in runs}
+    active = [run_id for run_id in tags if tags[run_id][Tag.STATUS] == Status.ACTIVE]
+    assert len(active) == 1, [(run.info.run_name, run.data.tags[Tag.STATUS]) for run in runs]
+    for run_id in tags:
+        seen = set()
+        while tags[run_id][Tag.STATUS] == Status.DEPRECATED:
+            assert run_id not in seen
+            seen.add(run_id)
+            run_id = tags[run_id][Tag.SUPERSEDED_BY]  # noqa: PLW2901  # it walks the chain
+        if run_id != active[0]:
+            assert tags[run_id][Tag.STATUS] in (Status.FAILED, Status.ABANDONED if dead else Status.PENDING)
+    if dead:
+        assert {run.info.status for run in runs} <= {"FINISHED", "FAILED", "KILLED"}
+    if bodies is not None:
+        assert len({run.data.tags["token"] for run in runs if run.data.metrics.get("kept") == 1}) == bodies
+
+
+@pytest.mark.parametrize("clock_h", [0, 1], ids=["one clock", "clocks an hour apart"])
+@pytest.mark.parametrize("size", [pytest.param((3, 2), id="short"), pytest.param((8, 10), marks=LONG, id="long")])
+def test_at_once(
+    backend: tuple[str, str], store: Store, make_run: MakeRun, size: tuple[int, int], clock_h: float
+) -> None:
+    """Many processes that publish one run at once leave one active page, and everything that they logged."""
+    processes, diags = size
+    folder = make_run()
+    started = [
+        start(publish_many, environment(store), folder, diags, clock_h=clock_h * (number - processes // 2))
+        for number in range(processes)
+    ]
+    for process in started:
+        process.join(600)
+    assert [process.exitcode for process in started] == [0] * processes
+    check(store, bodies=processes * diags)
+    if processes == 8:
+        write_row(FAULTS[bool(clock_h)], backend[0])
+
+
+@pytest.mark.parametrize("size", [pytest.param((2, 4), id="short"), pytest.param((8, 10), marks=LONG, id="long")])
+def test_killed_at_random(backend: tuple[str, str], store: Store, make_run: MakeRun, size: tuple[int, int]) -> None:
+    """Processes that are killed while they publish leave pages that the next diag settles."""
+    processes, diags = size
+    folder = make_run()
+    chance = random.Random(1)
+    started = [start(publish_many, environment(store), folder, diags) for _ in range(processes)]
+    for process in started[: processes // 2]:
+        time.sleep(chance.uniform(0.1, 0.8))
+        process.kill()
+    for process in started:
+        process.join(600)
+    assert [process.exitcode for process in started[processes // 2 :]] == [0] * (processes - processes // 2)
+    publish_many({}, folder, 1)
+    check(store)
+    if processes == 8:
+        write_row(FAULTS[2], backend[0])
+
+
+@pytest.mark.parametrize("exits", [True, False], ids=["exits", "raises"])
+def test_crash_at_any_call(backend: tuple[str, str], store: Store, make_run: MakeRun, exits: bool) -> None:
+    """A process that dies, or an error, before or after any call leaves a page active, and the next diag leaves one."""
+    folder = make_run("results/counted")
+    publish_many({}, folder, 1)
+    calls = count_calls(folder)
+    assert calls > 8
+    for number in range(calls):
+        for before in (True, False):
+            save_dir = f"results/{number}{before}"
+            folder = make_run(save_dir, run_id=f"20260101T000000-{number:04}{before:04}")
+            publish_many({}, folder, 1)
+            crashing(store, folder, Crash(number, before, exits))
+            actives = store.runs(f"tags.`{Tag.LOGICAL_ID}` = '{save_dir}' and tags.`{Tag.STATUS}` = 'active'")
+            assert actives, f"none active after {number} {before}"
+            publish_many({}, folder, 1)
+            check(store, save_dir, dead=exits)
+    write_row(FAULTS[3 if exits else 4], backend[0])
+
+
+def crashing(store: Store, folder: Path, crash: Crash) -> None:
+    """Publish and crash: in a process of its own, or by an error that leaves nothing open in this one."""
+    if not crash.exits:
+        with pytest.raises(CrashError):
+            publish_many({}, folder, 1, crash=crash)
+        assert mlflow.active_run() is None
+        return
+    process = start(publish_many, environment(store), folder, 1, crash=crash)
+    process.join(60)
+    assert process.exitcode == 9
+
+
+def test_deleted_by_hand(backend: tuple[str, str], store: Store, make_run: MakeRun) -> None:
+    """Where somebody deletes the active page, the next diag's takes its place in all chains."""
+    folder = make_run()
+    publish_many({}, folder, 3)
+    store.client.delete_run(store.active()[0].info.run_id)
+    publish_many({}, folder, 1)
+    check(store)
+    write_row(FAULTS[5], backend[0])
+
+
+def test_edited_by_hand(backend: tuple[str, str], store: Store, make_run: MakeRun) -> None:
+    """Whatever somebody writes into the tags, the next diag leaves one active page, and all chains lead to it."""
+    folder = make_run()
+    publish_many({}, folder, 3)
+    first, second, third = (run.info.run_id for run in store.runs())
+    edits: list[dict[str, dict[str, str]]] = [
+        {third: {Tag.STATUS: "deprecated"}},
+        {first: {Tag.STATUS: "active"}, second: {Tag.STATUS: "active", Tag.GENERATION: "77"}},
+        {first: {Tag.SUPERSEDED_BY: "nowhere"}, second: {Tag.SUPERSEDED_BY: first}},
+        {third: {Tag.STATUS: "deprecated", Tag.SUPERSEDED_BY: third}},
+    ]
+    for edit in edits:
+        for run_id, tags in edit.items():
+            store.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        publish_many({}, folder, 1)
+        check(store)
+    write_row(FAULTS[6], backend[0])
+
+
+# The page ------------------------------------------------------------------------------------------------------------
+
+BEGIN, END = "<!-- ledger: written by the tests -->\n", "<!-- ledger: end -->\n"
+
+
+def write_row(fault: str, backend: str) -> None:
+    """Put a result into the table of `docs/guarantees.md`, between its marks; tests may run at once."""
+    if not PAGE.exists():
+        return
+    with PAGE.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        page = file.read()
+        before, begin, rest = page.partition(BEGIN)
+        table, end, after = rest.partition(END)
+        if not end:
+            return
+        rows = (line.strip("| ").split(" | ") for line in table.splitlines())
+        cells = {name: values for name, *values in rows}
+        row = dict(zip(BACKENDS, cells.get(fault, ["not run"] * 3), strict=True))
+        row[backend] = "1"
+        cells[fault] = list(row.values())
+        lines = [["After", *BACKENDS], ["---"] * 4, *([name, *cells[name]] for name in FAULTS if name in cells)]
+        written = before + begin + "".join(f"| {' | '.join(line)} |\n" for line in lines) + end + after
+        if written != page:
+            file.seek(0)
+            file.truncate()
+            file.write(written)
