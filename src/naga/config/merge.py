@@ -214,7 +214,7 @@ def _blame(top: _Slot, values: Any, error: Exception) -> ConfigError:
             top.box.merge_with(_nested(None, slot.keys, value))
         except NOT_FITTING as cause:
             return slot.wrong(value, cause)
-    return ConfigError(f"{top.source or 'configuration'}: {str(error).splitlines()[0]}")
+    return ConfigError(str(error).splitlines()[0])
 
 
 def _leaves(slot: _Slot, value: Any) -> Iterator[tuple[_Slot, Any]]:

@@ -38,8 +38,10 @@ def read_file(file: Path, experiment: str | None = None) -> dict[Any, Any]:
         The file or the part is missing, not YAML, or not a mapping.
     """
     content = _load(_content(file), str(file), is_file=True)
+    above = ""
     for key in experiment.split(".") if experiment else ():
-        content = _part(content, key, f"{file}: no experiment {experiment!r}")
+        content = _part(content, key, above, f"{file}: no experiment {experiment!r}")
+        above += f"{key}."
     if not isinstance(content, dict):
         what = f"{experiment!r} of {file}" if experiment else str(file)
         raise ConfigError(f"{what} is not a mapping", hint="write one 'key: value' per line")
@@ -66,13 +68,13 @@ def _names(folder: Path) -> list[str]:
     return [item.name for item in folder.iterdir()] if folder.is_dir() else []
 
 
-def _part(content: Any, key: str, problem: str) -> Any:
+def _part(content: Any, key: str, above: str, problem: str) -> Any:
     if isinstance(content, dict) and key in content:
         return content[key]
     names = [str(name) for name in content] if isinstance(content, dict) else []
     near = difflib.get_close_matches(key, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(names[:10])}" if names else ""
-    raise ConfigError(problem, hint=hint)
+    there = ", ".join(above + name for name in names[:10])
+    raise ConfigError(problem, hint=f"did you mean {above + near[0]!r}?" if near else there and f"there is: {there}")
 
 
 def read_text(text: str, hint: Any, key: str) -> Any:

@@ -41,6 +41,7 @@ class Config:
     table: Optional[Dict[str, int]] = None  # noqa: UP006, UP045
     by_number: Dict[int, str] = field(default_factory=dict)  # noqa: UP006
     by_colour: Dict[Colour, str] = field(default_factory=dict)  # noqa: UP006
+    gaps: List[Optional[Model]] = field(default_factory=lambda: [None])  # noqa: UP006, UP045
     pair: Tuple[int, int] = (1, 2)  # noqa: UP006
     grid: Any = field(default_factory=lambda: [[1, 2], [3, {"x": 4}]])
     extra: Dict[str, Any] = field(default_factory=lambda: {"a": {"b": 1}})  # noqa: UP006
@@ -68,6 +69,7 @@ def opened(content: Any = Config) -> DictConfig:
         ("by_number.5=x", "by_number", {5: "x"}),
         ("by_colour.RED=x", "by_colour", {Colour.RED: "x"}),
         ("pair[1]=5", "pair.1", 5),
+        ("gaps[0].lr=2", "gaps", [{"lr": 2.0, "name": "small"}]),
         ("grid[0][1]=5", "grid", [[1, 5], [3, {"x": 4}]]),
         ("grid[1][1].x=5", "grid", [[1, 2], [3, {"x": 5}]]),
         ("extra.a.new=2", "extra", {"a": {"b": 1, "new": 2}}),
