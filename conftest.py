@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import omegaconf
 import pytest
 import yaml
 from sybil import Document, Example, Region, Sybil
@@ -107,12 +108,17 @@ pytest_collect_file = Sybil(
 ).pytest()
 
 
+def pytest_report_header() -> str:
+    """Say which of the two supported versions the tests run with."""
+    return f"OmegaConf {omegaconf.__version__}"
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the blocks of a page in one worker, and mark the tests to repeat with the other version of OmegaConf."""
-    configuration = Path(__file__).parent / "tests/unit/config"
+    configuration = tuple(Path(__file__).parent / folder for folder in ("tests/unit/config", "src/naga/config"))
     for item in items:
         if isinstance(item, SybilItem):
             item.add_marker(pytest.mark.xdist_group(item.path.name))
             item.add_marker(pytest.mark.timeout(300))  # a block may start many a process
-        elif item.path.is_relative_to(configuration):
+        elif any(item.path.is_relative_to(folder) for folder in configuration):
             item.add_marker("compat")
