@@ -19,7 +19,7 @@ demo: .venv/demo ## Run the example on real data, diagnose it twice, and show wh
 
 test: .venv/dev .venv/omegaconf-2.3 ## Run all tests, then lint
 	$(BIN)/pytest -n 2
-	PYTHONPATH=$(CURDIR)/.venv/omegaconf-2.3 $(BIN)/pytest -n 2 -m compat
+	PYTHONPATH="$(CURDIR)/.venv/omegaconf-2.3" $(BIN)/pytest -n 2 -m compat
 	@$(MAKE) --no-print-directory lint
 
 lint: .venv/dev ## Check style and types
