@@ -24,21 +24,24 @@ _MLFLOW = re.compile(r"(^|/)(mlruns|mlartifacts)/|(^|/)mlflow\.db[^/]*$")
 _SECRET_FOLDER = re.compile(
     r"(^|/)(\.env[^/]*|\.(ssh|aws|azure|gnupg|kube|docker|kaggle|gcloud|secrets?))/", re.IGNORECASE
 )
-_TELLING_WORDS = (
-    r"secrets?|credentials?|creds|passwords?|passwd|passphrase|tokens?|(api|access|private|ssh|secret)[-_.]?keys?"
+_WORDS = (
+    r"secrets?|credentials?|creds|passwords?|passwd|passphrase|service[-_]?account|kubeconfig"
+    r"|(api|access|private|ssh|secret)[-_.]?keys?"
 )
+_DATA = r"json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|properties|sh|bak"
 _SECRET_FILE = re.compile(
     rf"""
-      \.env.* | .+\.env                                                          # variables
+      \.env.* | .+\.env                                           # variables
     | [._]netrc | \.(pgpass|htpasswd|git-credentials|pypirc|npmrc|dockercfg|boto|s3cfg|my\.cnf|vault-token)
-    | id_(rsa|dsa|ecdsa|ed25519)[^.]*                                            # ssh, not its public half
+    | id_(rsa|dsa|ecdsa|ed25519)[^.]*                             # ssh, not its public half
     | .+\.(pem|key|p12|pfx|p8|ppk|pkcs12|jks|keystore|kdbx|ovpn|asc|tfvars|token|secrets?|credentials?)
-    | (service[-_]?account|kubeconfig|.*[-_.]kubeconfig).*
-    | \.?([^.]*[-_.])?({_TELLING_WORDS})([-_][^.]*)?(\.(json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|properties|sh|bak))*
+    | (.*[-_.])?({_WORDS})([-_.].*)?\.({_DATA})                   # told by a word, in a file that is no source code
+    | \.?([^.]*[-_])?({_WORDS})([-_][^.]*)?
+    | (.*[-_.])?token(\.({_DATA}))?                               # not token_map.json, which is a tokenizer's
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_FEW = 20  # more of one folder with one reason are named as the folder
+_FEW = 100  # more of one folder with one reason are named as the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +134,8 @@ def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
 
     Examples
     --------
-    >>> named(Skipped(path=f"a/{i}.log", reason="ignored") for i in range(30))
-    (Skipped(path='a/', reason='ignored (30 files)'),)
+    >>> named(Skipped(path=f"a/{i}.log", reason="ignored") for i in range(200))
+    (Skipped(path='a/', reason='ignored (200 files)'),)
     """
     groups: dict[tuple[str, str], list[Skipped]] = defaultdict(list)
     for one in dict.fromkeys(skipped):
@@ -140,5 +143,5 @@ def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
     told: list[Skipped] = []
     for (folder, reason), ones in groups.items():
         many = len(ones) > _FEW
-        told += [Skipped(path=f"{folder}/", reason=f"{reason} ({len(ones)} files)")] if many else ones
+        told += [Skipped(path=f"{folder or '.'}/", reason=f"{reason} ({len(ones)} files)")] if many else ones
     return tuple(sorted(told, key=lambda one: one.path))

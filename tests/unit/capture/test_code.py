@@ -202,6 +202,7 @@ def test_nothing_that_is_left_out_reaches_an_object(top: Path) -> None:
     nested = top / "vendor/tool"
     nested.mkdir(parents=True)
     git("init", "-q", cwd=nested)
+    (nested / "tool.py").write_text("harmless")
     for path in ("committed.env", "raw.csv"):
         (top / path).write_text("harmless")
     git("add", "--all", ":!vendor", cwd=top)
@@ -308,10 +309,10 @@ def test_a_pattern_that_git_refuses_is_an_error(top: Path, pattern: str) -> None
 
 def test_many_for_one_reason_are_named_as_their_folder(top: Path) -> None:
     """A lock stays readable beside ten thousand ignored files."""
-    for number in range(30):
+    for number in range(150):
         _plant(top, f"cache/{number}.tmp")
     skipped = _take(top).entries[0].skipped
-    assert [(one.path, one.reason) for one in skipped] == [("cache/", "ignored by git (30 files)")]
+    assert [(one.path, one.reason) for one in skipped] == [("cache/", "ignored by git (150 files)")]
 
 
 def test_the_folder_of_the_script_is_code_even_as_save_dir(top: Path) -> None:
