@@ -13,11 +13,12 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 from naga.config.script import is_script
 from naga.decorated import Decorated
 from naga.diagnose.draft import draft
+from naga.diagnose.models import log_model_once
 from naga.diagnose.publish import publish
 from naga.diagnose.subject import PathOf, subject_of
 from naga.errors import report_uncaught
 
-__all__ = ["Diag", "mlflow_log_run"]
+__all__ = ["Diag", "log_model_once", "mlflow_log_run"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
