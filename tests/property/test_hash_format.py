@@ -48,7 +48,7 @@ NAMES = (
 )
 LEAVES = st.binary(max_size=40) | st.sampled_from(["a", "..", "/etc", "b/c", "nowhere"])
 FOLDERS = st.dictionaries(
-    NAMES, st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=4), max_leaves=12), max_size=6
+    NAMES, st.recursive(LEAVES, lambda inner: st.dictionaries(NAMES, inner, max_size=4), max_leaves=8), max_size=4
 )
 
 
@@ -64,7 +64,7 @@ def test_agrees_with_the_documented_format(node: Node) -> None:
         shutil.rmtree(folder)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FOLDERS, FOLDERS)
 def test_equal_only_if_equal(one: Node, other: Node) -> None:
     """Two trees have one hash exactly when they hold the same."""

@@ -188,8 +188,8 @@ def _data(value: Any, tree: Tree) -> Data:
     reason = None
     if tree.leads_out:
         first = ", ".join(os.fsdecode(path) for path in tree.leads_out[:3])
-        more = ", ..." if len(tree.leads_out) > 3 else ""
-        reason = f"{len(tree.leads_out)} links lead out of it, and what they lead to was not hashed: {first}{more}"
+        more = f" and {len(tree.leads_out) - 3:,} more" if len(tree.leads_out) > 3 else ""
+        reason = f"what these links lead to lies outside, and was not hashed: {first}{more}"
     return Data(
         path=value,
         kind=tree.kind,

@@ -5,6 +5,7 @@ standard input is the size of a file, with the open file itself; it answers one 
 hashed, then ``=`` and the digest.
 """
 
+import contextlib
 import mmap
 import os
 import socket
@@ -15,8 +16,8 @@ WINDOW = 1 << 27
 
 
 def will_need(descriptor: int, start: int, length: int) -> None:
-    """Ask the disk for a part of a file that is about to be read."""
-    if hasattr(os, "posix_fadvise"):  # not on macOS
+    """Ask the disk for a part of a file that is about to be read, where the system and the file know such a thing."""
+    with contextlib.suppress(AttributeError, OSError):
         os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_WILLNEED)
 
 

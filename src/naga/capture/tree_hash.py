@@ -196,4 +196,5 @@ def _refuse(path: Path, refused: Refused) -> None:
         return
     first = ", ".join(f"{os.fsdecode(name)} ({why})" if name else why for name, why in refused[:_SHOWN])
     more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
-    raise DataError(f"cannot hash {str(path)!r}: {first}{more}")
+    hint = "@track_data(..., ignore=[...]) leaves files out" if any(name for name, _ in refused) else ""
+    raise DataError(f"cannot hash {str(path)!r}: {first}{more}", hint=hint)

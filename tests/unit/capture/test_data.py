@@ -1,15 +1,18 @@
 import json
 import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from naga.capture.data import capture_data, changed_inputs, tracked_paths
-from naga.marks import Tracked
-from naga.capture.tree_hash import hash_path
+from naga.capture import data as data_module
+from naga.capture.data import capture_beside, capture_data, changed_inputs, require_inputs, tracked_paths
+from naga.capture.tree_hash import hash_listed, hash_path
 from naga.errors import ConfigError, DataError
-from naga.record.schema import Data
+from naga.marks import Tracked
+from naga.record.schema import Data, Upstream
 
 
 @pytest.fixture
@@ -112,9 +115,10 @@ def test_not_a_path(base: Path, value: Any) -> None:
 @pytest.mark.parametrize("value", ["data/nothing.csv", "data/a.csv/x", "data/*.txt", ["data", "nul\0"]])
 def test_missing(base: Path, value: Any) -> None:
     """What is not there is refused in one line with the key and where it was looked for."""
-    with pytest.raises(DataError, match=rf"^x(\.1)?: .*{base}") as caught:
-        capture(value, base)
-    assert caught.value.hint.startswith("x")
+    for refuse in (capture, lambda value, base: require_inputs({"x": value}, [Tracked(keys=("x",))], base)):
+        with pytest.raises(DataError, match=rf"^x(\.1)?: .*{base}") as caught:
+            refuse(value, base)
+        assert caught.value.hint.startswith("x")
 
 
 def test_dangling_link(base: Path) -> None:
@@ -170,11 +174,103 @@ def test_changed_inputs(base: Path) -> None:
     assert other.startswith("b: no file or folder")
 
 
-def test_unreadable(base: Path) -> None:
+def test_unreadable(base: Path, as_nobody: Callable[[], None]) -> None:
     """A folder with files that cannot be read names them all, and nothing is hashed in part."""
-    if os.geteuid() == 0:
-        pytest.skip("root reads everything")
     for name in ("a.csv", "sub/c.csv"):
         (base / "data" / name).chmod(0)
-    with pytest.raises(DataError, match=r"a\.csv.*sub/c\.csv"):
+    (base / "data" / "closed").mkdir(mode=0)
+    as_nobody()
+    with pytest.raises(DataError, match=r"x: .*closed \(Permission denied\)"):
         capture("data", base)
+    with pytest.raises(DataError, match=r"x: .*a\.csv \(Permission denied\), sub/c\.csv \(Permission denied\)"):
+        capture_data({"x": "data"}, [Tracked(keys=("x",), ignore=("closed",))], base, manifest_dir=None)
+    with pytest.raises(DataError, match=r"x: cannot hash '.*a\.csv': Permission denied"):
+        capture("data/a.csv", base)
+
+
+def test_links_that_lead_out(base: Path) -> None:
+    """Links to what the hash does not cover are told; those within the data, or to nothing, are not."""
+    for name, target in {"out": "../../data", "far": "/etc", "in": "a.csv", "up": "..", "gone": "../nothing"}.items():
+        (base / "data" / "sub" / name).symlink_to(target)
+    (base / "data" / "here").symlink_to(base / "data" / "a.csv")
+    data = capture("data", base)
+    assert data.reason == "what these links lead to lies outside, and was not hashed: sub/far"
+    assert data.hash
+    (base / "data" / "out").symlink_to("..")
+    assert capture("data", base).reason == "what these links lead to lies outside, and was not hashed: out, sub/far"
+
+
+def test_upstream_in_the_list(base: Path, tmp_path: Path) -> None:
+    """The list says which run left each file."""
+    upstream = [Upstream(save_dir="data/sub", run_id="r1", lock_hash="")]
+    config = {"a": ["data/sub/c.csv", "data/a.csv"], "b": "data/sub"}
+    capture_data(config, [Tracked(keys=("a", "b"))], base, manifest_dir=tmp_path, upstream=upstream)
+    listed = json.loads((tmp_path / "inputs.json").read_text())
+    runs = {key: [entry.get("run_id") for entry in entries] for key, entries in listed.items()}
+    assert runs == {"a": ["r1", None], "b": ["r1"]}
+
+
+def test_beside(base: Path, tmp_path: Path) -> None:
+    """Inputs in the background are hashed as they were at the start, and join the list of the others."""
+    config = {"a": "data/a.csv", "b": "data/sub"}
+    tracked = [Tracked(keys=("a",)), Tracked(keys=("b",), background=True)]
+    before = capture_data(config, tracked, base, manifest_dir=tmp_path)
+    beside = capture_beside(config, tracked, base, manifest_dir=tmp_path)
+    assert (list(before), list(beside.pending)) == (["a"], ["b"])
+    assert beside.pending["b"].hash is None
+    assert "not get that far" in str(beside.pending["b"].reason)
+    data, warnings = beside.join()
+    assert data == {"b": capture("data/sub", base)}
+    assert warnings == ()
+    listed = json.loads((tmp_path / "inputs.json").read_text())
+    assert {key: len(entries) for key, entries in listed.items()} == {"a": 1, "b": 1}
+
+
+def test_beside_without_others(base: Path, tmp_path: Path) -> None:
+    """The list of an earlier attempt is not added to."""
+    tracked = [Tracked(keys=("b",), background=True)]
+    for config in ({"b": "data/a.csv"}, {"b": "data/b.csv"}):
+        capture_data(config, tracked, base, manifest_dir=tmp_path)
+        capture_beside(config, tracked, base, manifest_dir=tmp_path).join()
+    assert [entry["path"] for entry in json.loads((tmp_path / "inputs.json").read_text())["b"]] == ["b.csv"]
+
+
+def test_nothing_beside(base: Path) -> None:
+    """Without background there is nothing to wait for."""
+    beside = capture_beside({"a": "data"}, [Tracked(keys=("a",))], base, manifest_dir=None)
+    assert (beside.pending, beside.join()) == ({}, ({}, ()))
+
+
+def test_missing_beside(base: Path) -> None:
+    """What is missing is told before main starts, in the background too."""
+    with pytest.raises(DataError, match="x: no file or folder"):
+        capture_beside({"x": "nothing"}, [Tracked(keys=("x",), background=True)], base, manifest_dir=None)
+
+
+@pytest.mark.parametrize("change", ["content", "removed"])
+def test_changed_beside(base: Path, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An input that changed before its turn came is named, and recorded as what is known of it."""
+    tracked, go = [Tracked(keys=("x",), background=True)], threading.Event()
+    monkeypatch.setattr(
+        data_module, "hash_listed", lambda *given, **named: (go.wait(), hash_listed(*given, **named))[1]
+    )
+    beside = capture_beside({"x": "data/a.csv"}, tracked, base, manifest_dir=None)
+    if change == "content":
+        (base / "data" / "a.csv").write_text("other")
+    else:
+        (base / "data" / "a.csv").unlink()
+    go.set()
+    data, [warning] = beside.join()
+    assert warning.startswith("x: ")
+    if change == "content":
+        assert warning == "x: 'data/a.csv' changed while the run was running"
+        assert data["x"].hash == capture("data/a.csv", base).hash
+    else:
+        assert (data["x"].hash, data["x"].reason) == (None, warning)
+
+
+def test_all_are_looked_for_before_one_is_read(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A missing second input is told before hours go into the first."""
+    monkeypatch.setattr(data_module, "hash_listed", lambda *given, **named: pytest.fail("read"))
+    with pytest.raises(DataError, match="b: no file or folder"):
+        capture_data({"a": "data", "b": "nothing"}, [Tracked(keys=("a", "b"))], base, manifest_dir=None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from naga.capture.outputs import capture_outputs
+from naga.capture.outputs import capture_outputs, missing_outputs
 from naga.capture.tree_hash import hash_path
 
 
@@ -57,3 +57,25 @@ def test_sockets_left_out(save_dir: Path) -> None:
 def test_nothing(tmp_path: Path) -> None:
     """A run that left nothing has outputs all the same: none."""
     assert capture_outputs(tmp_path).files == 0
+
+
+def test_missing_outputs(save_dir: Path) -> None:
+    """Of what was declared, what is not there is named: files and folders, wherever below."""
+    assert missing_outputs(save_dir, ["model.pkl", "plots", "plots/loss.png"]) == ()
+    (save_dir / "dangling").symlink_to("nothing")
+    assert missing_outputs(save_dir, ["metrics.json", "plots/x.png", "dangling"]) == (
+        "metrics.json",
+        "plots/x.png",
+        "dangling",
+    )
+
+
+def test_folder_with_its_own_run_lock_as_a_link(save_dir: Path) -> None:
+    """A link to another run is a link, no folder."""
+    other = save_dir.with_name("other")
+    other.mkdir()
+    (other / "run.lock").touch()
+    (save_dir / "base").symlink_to(other)
+    capture_outputs(save_dir)
+    entries = json.loads((save_dir / ".naga" / "outputs.json").read_text())
+    assert [entry["kind"] for entry in entries if entry["path"] == "base"] == ["link"]

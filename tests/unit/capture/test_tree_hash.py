@@ -28,6 +28,21 @@ def swap(root: Path) -> None:
     (root / "b.csv").write_bytes(b"a")
 
 
+def folder_to_file(root: Path) -> None:
+    (root / "sub" / "empty").rmdir()
+    (root / "sub" / "empty").touch()
+
+
+def link_elsewhere(root: Path) -> None:
+    (root / "sub" / "link").unlink()
+    (root / "sub" / "link").symlink_to("../b.csv")
+
+
+def link_to_file(root: Path) -> None:
+    (root / "sub" / "link").unlink()
+    (root / "sub" / "link").write_text("../a.csv")
+
+
 CHANGES: dict[str, Callable[[Path], object]] = {
     "content": lambda root: (root / "a.csv").write_bytes(b"c"),
     "swap": swap,
@@ -37,9 +52,9 @@ CHANGES: dict[str, Callable[[Path], object]] = {
     "empty file": lambda root: (root / "new").touch(),
     "empty folder": lambda root: (root / "new").mkdir(),
     "empty folder gone": lambda root: (root / "sub" / "empty").rmdir(),
-    "empty folder to file": lambda root: ((root / "sub" / "empty").rmdir(), (root / "sub" / "empty").touch()),
-    "link target": lambda root: ((root / "sub" / "link").unlink(), (root / "sub" / "link").symlink_to("../b.csv")),
-    "link to file": lambda root: ((root / "sub" / "link").unlink(), (root / "sub" / "link").write_text("../a.csv")),
+    "empty folder to file": folder_to_file,
+    "link elsewhere": link_elsewhere,
+    "link to file": link_to_file,
     "removed": lambda root: (root / "b.csv").unlink(),
 }
 
