@@ -26,6 +26,7 @@ lint: .venv/dev ## Check style and types
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIN)/mypy conftest.py  # by itself: tests have a module of that name too
 
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build

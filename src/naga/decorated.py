@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
@@ -15,7 +16,7 @@ R = TypeVar("R")
 _DEFERRED = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
 
 
-class Decorated(Generic[P, R]):
+class Decorated(ABC, Generic[P, R]):
     """A callable that stands in the place of its function.
 
     It keeps the function's name, docstring and signature, can be pickled where the function could, and works as a
@@ -43,12 +44,16 @@ class Decorated(Generic[P, R]):
                 f"'{fn.__qualname__}' is async or a generator: its call ends before its work does",
                 hint="decorate a plain function that runs it to its end",
             )
-        functools.update_wrapper(self, fn)  # type: ignore[arg-type]  # mypy forgets P where classmethods are let in
+        functools.update_wrapper(self, fn)
         self.fn = fn
 
+    @abstractmethod
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Do what the decorators add, and return what the function returns."""
+
+    @abstractmethod
     def on(self, fn: Callable[..., Any]) -> Self:
         """Decorate another function in the same way."""
-        raise NotImplementedError
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...

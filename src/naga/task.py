@@ -7,7 +7,7 @@ hands the function and its marks to `naga.run.run`, where everything happens.
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar, overload
 
 from naga.config.hydra import hydra_start
 from naga.config.script import is_script
@@ -107,13 +107,17 @@ def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:
     return Task(fn, replace(Declares(), **marks))
 
 
-Decorator = Callable[[Callable[P, R]], Task[P, R]]
+class Decorator(Protocol):
+    """What a called decorator is: it makes a task of any function."""
+
+    def __call__(self, fn: Callable[P, R], /) -> Task[P, R]:
+        """Make a task of a function."""
 
 
 @overload
 def clicfg(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def clicfg() -> Decorator[P, R]: ...
+def clicfg() -> Decorator: ...
 def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
     """Read the configuration from the command line: ``python exp.py learning_rate=0.1 --config big.yaml``.
 
@@ -132,7 +136,7 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
 @overload
 def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def runlock(*, existing: Existing = "archive") -> Decorator[P, R]: ...
+def runlock(*, existing: Existing = "archive") -> Decorator: ...
 def runlock(fn: Callable[..., Any] | None = None, /, *, existing: Existing = "archive") -> Any:
     """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
 
@@ -157,7 +161,7 @@ def snapshot(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     strict: bool = False,
-) -> Decorator[P, R]: ...
+) -> Decorator: ...
 def snapshot(
     fn: Callable[..., Any] | None = None,
     /,
@@ -187,7 +191,7 @@ def snapshot(
     return _decorate(fn, lambda f: _marked(f, snapshot=declared))
 
 
-def track_data(*keys: str, fresh: bool = False) -> Decorator[P, R]:
+def track_data(*keys: str, fresh: bool = False) -> Decorator:
     """Record what lay at the paths that these configuration keys hold, by hash.
 
     Parameters
@@ -204,7 +208,7 @@ def track_data(*keys: str, fresh: bool = False) -> Decorator[P, R]:
     return lambda fn: _marked(fn, tracked=(*_declared(fn).tracked, tracked))
 
 
-def load_stage(*keys: str) -> Decorator[P, R]:
+def load_stage(*keys: str) -> Decorator:
     """Name the configuration keys that hold the folder of an earlier, finished run, which becomes ``upstream``.
 
     Parameters

@@ -94,7 +94,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 
 words = st.text(min_size=1, max_size=12)
-maybe = lambda strategy: st.none() | strategy  # noqa: E731  # a strategy per field is clearer in one line each
+
+
+def maybe(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A field that may be absent."""
+    return st.none() | strategy
+
+
 CODES = st.builds(
     Code, name=words, path=words, commit=maybe(words), dirty=maybe(st.booleans()), reason=maybe(words),
     skipped=st.lists(st.builds(Skipped, path=words, reason=words), max_size=2).map(tuple),

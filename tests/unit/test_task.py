@@ -160,7 +160,7 @@ def test_the_function_gets_what_it_declares(default: Any, kind: type) -> None:
     """A DictConfig, a dataclass or a dict; each call gets a copy of its own."""
 
     @clicfg
-    def task(cfg=default):  # type: ignore[no-untyped-def]  # as users write it
+    def task(cfg: Any = default) -> Any:
         return cfg
 
     first = task()
@@ -261,7 +261,12 @@ def test_what_computes_after_its_call_is_refused(fn: Any) -> None:
         runlock(fn)
 
 
-@pytest.mark.parametrize("wrong", [lambda: track_data(len), track_data, load_stage, lambda: runlock(3)])
+NO_FUNCTION: Any = 3
+
+
+@pytest.mark.parametrize(
+    "wrong", [lambda: track_data(NO_FUNCTION), track_data, load_stage, lambda: runlock(NO_FUNCTION)]
+)
 def test_a_decorator_that_is_used_wrongly_says_so(wrong: Callable[..., Any]) -> None:
     """At the decoration, with an example to type."""
     with pytest.raises(UsageError, match="@"):
