@@ -163,14 +163,14 @@ def test_the_function_gets_what_it_declares(default: Any, kind: type) -> None:
     def task(cfg: Any = default) -> Any:
         return cfg
 
-    first = task()
+    first: Any = task()
     assert type(first) is kind
     assert first is not default
     if kind is dict:
         first["a"].append(2)
     else:
         first.learning_rate = 9.0
-    again = task()
+    again: Any = task()
     assert again["a"] == [1] if kind is dict else again.learning_rate == 0.01
 
 
