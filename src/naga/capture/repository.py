@@ -166,10 +166,13 @@ def _look(repository: Repository) -> _Look:
     with ThreadPoolExecutor() as at_once:
         flags = at_once.submit(clear_flags, repository)
         walk = at_once.submit(read_status, repository)
-        tree = at_once.submit(_committed, repository)
+        head = at_once.submit(_head, repository)
         remote = at_once.submit(_remote, repository)
         status = read_status(repository) if flags.result() else walk.result()
-        return _Look(status, tree.result(), remote.result())
+    commit, tree = head.result()
+    if commit != status.head:  # somebody commits at this moment
+        tree = repository.text("rev-parse", f"{status.head}^{{tree}}") if status.head else None
+    return _Look(status, tree, remote.result())
 
 
 def _refused(code: Code, reason: str) -> Taken:
@@ -252,11 +255,13 @@ def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Pat
     return edited_tree(repository, committed, plan.entries | stored)
 
 
-def _committed(repository: Repository) -> str | None:
+def _head(repository: Repository) -> tuple[str | None, str | None]:
+    """Return the commit that HEAD is, and its tree."""
     try:
-        return repository.text("rev-parse", "--verify", "--quiet", "HEAD^{tree}")
+        commit, tree = repository.text("rev-parse", "HEAD", "HEAD^{tree}").split()
     except GitError:  # before the first commit
-        return None
+        return None, None
+    return commit, tree
 
 
 def _remote(repository: Repository) -> str | None:

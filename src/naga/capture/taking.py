@@ -92,7 +92,7 @@ class Taking:
             if top is None:
                 lacking += [file for file in inside if not self._is_told(file)]
             elif top != NAGA or str(top) in self.entries:
-                lacking += self._lacking(self.add(top), inside)
+                lacking += self._lacking(self.entries.get(str(top)) or self.add(top), inside)
         if lacking:
             self._warn(f"imported, but in no snapshot: {_listed(map(str, lacking))}")
 

@@ -80,7 +80,7 @@ def clear_flags(repository: Repository) -> bool:
     Files that are left out of a sparse checkout stay so: they are not there to be looked at.
     """
     listed = repository.run("ls-files", "-v", "-z").stdout
-    flagged = re.findall(rb"(?:\A|\0)([a-zS]) ([^\0]+)", listed)
+    flagged = re.findall(rb"\0([a-zS]) ([^\0]+)", b"\0" + listed)
     assumed = [path for tag, path in flagged if tag.islower()]
     skipped = [path for tag, path in flagged if tag in b"Ss" and os.path.lexists(repository.top / os.fsdecode(path))]
     for flag, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
