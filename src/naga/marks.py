@@ -17,6 +17,7 @@ class Lock:
     """What ``@runlock`` declares."""
 
     existing: Existing = "archive"
+    outputs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

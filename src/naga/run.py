@@ -9,14 +9,14 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from naga.capture.code import CodeCapture, Subject, capture_code, recapture_after
-from naga.capture.data import capture_data, changed_inputs
+from naga.capture.data import Beside, capture_beside, capture_data, changed_inputs
 from naga.capture.environment import capture_environment
-from naga.capture.outputs import capture_outputs
+from naga.capture.outputs import capture_outputs, missing_outputs
 from naga.capture.upstream import capture_upstream
 from naga.config.compose import differing_keys, plain_config
 from naga.marks import Call, Declares
@@ -28,6 +28,14 @@ from naga.record.schema import Failure, Record
 from naga.terminal import say
 
 __all__ = ["run"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What was captured at the start and is looked at again at the end."""
+
+    code: CodeCapture = field(default_factory=CodeCapture)
+    beside: Beside | None = None
 
 
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
@@ -57,17 +65,16 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     plan = resolve(fn, declares, call)
     if isinstance(plan, Reuse):
         return plan.config
-    record = claim(plan)
-    code, clock = CodeCapture(), time.monotonic()
+    record, watched = claim(plan), Watched()
+    clock = time.monotonic()
     try:
-        code = capture_snapshot(plan)
-        record = capture(plan, record, code)
+        record, watched = capture(plan, record)
         clock = time.monotonic()
         result = fn(*plan.args, **plan.kwargs)
     except BaseException as error:
-        seal(plan, record, code, time.monotonic() - clock, error)
+        seal(plan, record, watched, time.monotonic() - clock, error)
         raise
-    seal(plan, record, code, time.monotonic() - clock)
+    seal(plan, record, watched, time.monotonic() - clock)
     return result
 
 
@@ -92,21 +99,20 @@ def claim(plan: Plan) -> Record:
     return record
 
 
-def capture_snapshot(plan: Plan) -> CodeCapture:
-    """Keep the code as it is now."""
-    if plan.declares.snapshot is None:
-        return CodeCapture()
-    return capture_code(plan.script, plan.declares.snapshot, _subject(plan))
-
-
-def capture(plan: Plan, record: Record, code: CodeCapture) -> Record:
+def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
     """Record the code, the inputs and the environment that the function is about to meet."""
+    declared = plan.declares.snapshot
+    code = capture_code(plan.script, declared, _subject(plan)) if declared else CodeCapture()
+    upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
+    inputs = (plan.config.plain, plan.declares.tracked, plan.base)
     manifest = naga_folder(plan.save_dir) if plan.save_dir else None
+    data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream)
+    beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream)
     record = replace(
         record,
         code=code.entries,
-        data=capture_data(plan.config.plain, plan.declares.tracked, plan.base, manifest_dir=manifest),
-        upstream=capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base),
+        data=dict(sorted((data | beside.pending).items())),
+        upstream=upstream,
         environment=capture_environment() if plan.save_dir else None,
         warnings=code.warnings,
     )
@@ -114,10 +120,10 @@ def capture(plan: Plan, record: Record, code: CodeCapture) -> Record:
         write_lock(plan.save_dir, record)
     else:
         _say_captured(record)
-    return record
+    return record, Watched(code=code, beside=beside)
 
 
-def seal(plan: Plan, record: Record, code: CodeCapture, duration_s: float, error: BaseException | None = None) -> None:
+def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, error: BaseException | None = None) -> None:
     """Say how the run ended, and what it left."""
     status = _status(error)
     failure = _failure(error) if status != "finished" else None
@@ -125,7 +131,7 @@ def seal(plan: Plan, record: Record, code: CodeCapture, duration_s: float, error
     try:
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
         if status != "killed":
-            sealed = examine(plan, sealed, code)
+            sealed = _require_outputs(plan, examine(plan, sealed, watched))
     finally:
         for warning in sealed.warnings:
             say(f"warning: {warning}")
@@ -134,22 +140,37 @@ def seal(plan: Plan, record: Record, code: CodeCapture, duration_s: float, error
             write_lock(plan.save_dir, sealed)
 
 
-def examine(plan: Plan, record: Record, code: CodeCapture) -> Record:
+def examine(plan: Plan, record: Record, watched: Watched) -> Record:
     """Look again at what the function may have changed; what cannot be seen is a warning, never a failure."""
     warnings = list(record.warnings)
     with _failing_into(warnings, "the configuration at the end"):
         record = replace(record, config_end=_changed_config(plan, warnings))
-    with _failing_into(warnings, "changes of inputs"):
+    with _failing_into(warnings, "inputs"):
+        if watched.beside:
+            data, changed = watched.beside.join()
+            record = replace(record, data={**record.data, **data})
+            warnings += changed
         warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
     with _failing_into(warnings, "changes of the code"):
         if plan.declares.snapshot:
-            after = recapture_after(code, plan.declares.snapshot, _subject(plan))
+            after = recapture_after(watched.code, plan.declares.snapshot, _subject(plan))
             record = replace(record, code=after.entries)
             warnings += [warning for warning in after.warnings if warning not in warnings]
     with _failing_into(warnings, "outputs"):
         if plan.save_dir:
             record = replace(record, outputs=capture_outputs(plan.save_dir))
     return replace(record, warnings=tuple(warnings))
+
+
+def _require_outputs(plan: Plan, record: Record) -> Record:
+    """Fail a run that lacks what it declared, even where its function swallowed its own exception."""
+    declared = plan.declares.lock.outputs if plan.declares.lock else ()
+    missing = missing_outputs(plan.save_dir, declared) if plan.save_dir else ()
+    if not missing or record.error:
+        return record
+    message = f"declared outputs are missing: {', '.join(missing)}"
+    say(f"the run in '{record.save_dir}' failed: {message}")
+    return replace(record, status="failed", error=Failure(type="MissingOutputs", message=message))
 
 
 def _changed_config(plan: Plan, warnings: list[str]) -> dict[Any, Any]:

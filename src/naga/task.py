@@ -136,8 +136,10 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
 @overload
 def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def runlock(*, existing: Existing = "archive") -> Decorator: ...
-def runlock(fn: Callable[..., Any] | None = None, /, *, existing: Existing = "archive") -> Any:
+def runlock(*, existing: Existing = "archive", outputs: Sequence[str] = ()) -> Decorator: ...
+def runlock(
+    fn: Callable[..., Any] | None = None, /, *, existing: Existing = "archive", outputs: Sequence[str] = ()
+) -> Any:
     """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
 
     Parameters
@@ -145,10 +147,13 @@ def runlock(fn: Callable[..., Any] | None = None, /, *, existing: Existing = "ar
     existing : {'archive', 'refuse', 'reuse'}
         What to do where a finished run lies in save_dir already: move it aside (the default), refuse, or compute
         nothing and return its configuration. ``--existing`` on the command line comes first.
+    outputs : sequence of str
+        Paths below save_dir that the function must leave there: a run that lacks one is ``failed``.
     """
     if existing not in (choices := ("archive", "refuse", "reuse")):
         raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
-    return _decorate(fn, lambda f: _marked(f, lock=Lock(existing=existing)))
+    lock = Lock(existing=existing, outputs=tuple(outputs))
+    return _decorate(fn, lambda f: _marked(f, lock=lock))
 
 
 @overload
@@ -191,7 +196,7 @@ def snapshot(
     return _decorate(fn, lambda f: _marked(f, snapshot=declared))
 
 
-def track_data(*keys: str, fresh: bool = False) -> Decorator:
+def track_data(*keys: str, fresh: bool = False, background: bool = False, ignore: Sequence[str] = ()) -> Decorator:
     """Record what lay at the paths that these configuration keys hold, by hash.
 
     Parameters
@@ -201,11 +206,16 @@ def track_data(*keys: str, fresh: bool = False) -> Decorator:
         that the run starts in.
     fresh : bool
         Read everything again, whatever the cache of hashes says. Default: no.
+    background : bool
+        Hash beside the function, and join before the run is sealed. Default: hash before it starts.
+    ignore : sequence of str
+        Gitignore patterns of what to leave out of tracked folders.
     """
     if not keys or not all(isinstance(key, str) for key in keys):
         _refuse_bare("track_data", '@track_data("input_data")')
-    tracked = Tracked(keys=keys, fresh=fresh)
-    return lambda fn: _marked(fn, tracked=(*_declared(fn).tracked, tracked))
+    tracked = Tracked(keys=keys, fresh=fresh, background=background, ignore=tuple(ignore))
+    # Sorted, because the order of decorators does not matter.
+    return lambda fn: _marked(fn, tracked=tuple(sorted((*_declared(fn).tracked, tracked), key=lambda one: one.keys)))
 
 
 def load_stage(*keys: str) -> Decorator:
@@ -218,7 +228,7 @@ def load_stage(*keys: str) -> Decorator:
     """
     if not keys or not all(isinstance(key, str) for key in keys):
         _refuse_bare("load_stage", '@load_stage("preprocessing_dir")')
-    return lambda fn: _marked(fn, stages=(*_declared(fn).stages, *keys))
+    return lambda fn: _marked(fn, stages=tuple(sorted((*_declared(fn).stages, *keys))))
 
 
 def _refuse_bare(name: str, example: str) -> NoReturn:

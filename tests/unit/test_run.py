@@ -153,6 +153,49 @@ def test_an_input_that_changes_is_warned_of(project: Path) -> None:
     assert "changed" in warning
 
 
+def test_declared_outputs_must_be_there(project: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A run that lacks one has failed, whatever its function makes of its own errors."""
+
+    @runlock(outputs=["model.pkl", "scores/a.csv"])
+    def task(cfg: Any = {"save_dir": "results/run", "fail": True}) -> str:  # noqa: B006
+        Path(cfg["save_dir"], "model.pkl").touch()
+        try:
+            if cfg["fail"]:
+                raise ValueError
+            Path(cfg["save_dir"], "scores").mkdir()
+            Path(cfg["save_dir"], "scores/a.csv").touch()
+        finally:
+            return "swallowed"  # noqa: B012
+
+    assert task() == "swallowed"
+    record = load_run("results/run").record
+    assert record.status == "failed"
+    assert record.error is not None
+    assert record.error.message == "declared outputs are missing: scores/a.csv"
+    assert record.error.message in capfd.readouterr().err
+    task(fail=False)
+    assert load_run("results/run").status == "finished"
+
+
+def test_inputs_can_be_hashed_beside_the_function(project: Path) -> None:
+    """The lock says that the hash is to come, then what it is; other keys are hashed before."""
+    Path("data/more.csv").write_text("2\n")
+    seen = {}
+
+    @runlock
+    @track_data("more", background=True)
+    @track_data("input_data")
+    def task(cfg: Any = {"save_dir": "results/run", "input_data": "data/raw.csv", "more": "data/more.csv"}) -> None:  # noqa: B006
+        seen.update(load_run(cfg["save_dir"]).record.data)
+
+    task()
+    data = load_run("results/run").record.data
+    assert seen["input_data"] == data["input_data"]
+    assert (seen["more"].hash, data["more"].reason) == (None, None)
+    assert data["more"].hash is not None
+    assert seen["more"].reason is not None
+
+
 def test_upstream_runs_are_found_by_their_outputs(project: Path) -> None:
     """A tracked path in another run's folder, or a key that names the folder, names that run."""
 

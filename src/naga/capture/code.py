@@ -46,7 +46,7 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
     Parameters
     ----------
     script : Path or None
-        The file of the task; None where it has none, then the repository of the working directory is taken.
+        The file of the task. Where it has none, or lies in no repository, that of the working directory is taken.
     declared : Snapshot
         How.
     subject : Subject
@@ -57,12 +57,14 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
     SnapshotError
         The snapshot is strict and something could not be captured; or git does not understand a declared pattern.
     """
-    from naga.capture.imports import imported_files
+    from naga.capture.imports import imported_files, top_of
     from naga.capture.taking import Taking
 
     script = script.resolve() if script is not None else None
     taking = Taking(declared, subject, script)
-    taking.add(script.parent if script is not None else Path.cwd(), branch=declared.branch)
+    # A script outside any repository is run for the project that one works in.
+    start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
+    taking.add(start, branch=declared.branch)
     taking.add_imported(imported_files() | ({script} if script is not None else set()))
     if declared.strict and taking.missing:
         raise SnapshotError(taking.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from naga.cli.commands import ls, show
+from naga.cli.commands import hash_paths, ls, show
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -57,4 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="show one run: what ran, with what, and how it ended")
     command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or the beginning of one")
     command.set_defaults(command=show)
+
+    command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
+    command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")
+    command.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
+    command.set_defaults(command=hash_paths)
     return parser

@@ -5,11 +5,14 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
+from naga.capture.check import check
+from naga.capture.tree_hash import hash_path
 from naga.cli.pages import run_page, runs_table
 from naga.runs.find import Run, as_row, find_runs, load_run
 
-__all__ = ["ls", "show"]
+__all__ = ["hash_paths", "ls", "show"]
 
 
 def ls(words: argparse.Namespace) -> int:
@@ -36,6 +39,18 @@ def _print_csv(runs: Sequence[Run]) -> None:
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(as_row(run) for run in runs)
+
+
+def hash_paths(words: argparse.Namespace) -> int:
+    """Print the hash of paths as the run.lock has it, or compare what lies on the disk with a list."""
+    if words.check:
+        differing = [line for manifest in words.path for line in check(Path(manifest))]
+        for line in differing:
+            print(line)
+        return 1 if differing else 0
+    for path in words.path:
+        print(f"{hash_path(Path(path), fresh=True).hash}  {path}")
+    return 0
 
 
 def show(words: argparse.Namespace) -> int:

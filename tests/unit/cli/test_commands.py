@@ -73,6 +73,25 @@ def test_show_is_not_fooled_by_what_a_lock_holds(runs: Path, capsys: pytest.Capt
     assert "Traceback" in page
 
 
+def test_hash_prints_what_the_lock_says(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same hash, and a check that tells what has changed since."""
+    recorded = load_run("results/run").record.data["input_data"].hash
+    assert main(["hash", "data/raw.csv", "data"]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == f"{recorded}  data/raw.csv"
+    assert second.endswith("  data")
+    Path("sums").write_text(f"{first}\n{second}\n")
+    assert main(["hash", "--check", "sums", "results/run/.naga/outputs.json"]) == 0
+    Path("data/raw.csv").write_text("other\n")
+    Path("results/run/model.txt").write_text("other")
+    capsys.readouterr()
+    assert main(["hash", "--check", "sums", "results/run/.naga/outputs.json"]) == 1
+    changed = capsys.readouterr().out
+    assert "data/raw.csv" in changed
+    assert "model.txt" in changed
+    assert main(["hash", "nowhere"]) == 2
+
+
 @pytest.mark.parametrize("words", [["show", "nowhere"], ["show"], ["lss"], ["ls", "--sort", "colour"], []])
 def test_wrong_use(project: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One line and a hint on stderr, exit code 2."""
