@@ -10,7 +10,7 @@ from typing import Self
 
 from naga.capture.mapped import will_need
 from naga.capture.mapper import Mapper
-from naga.capture.scan import kind_of, name_of, pack_state, row_of, size_of, state_of
+from naga.capture.scan import Advance, kind_of, name_of, pack_state, row_of, size_of, state_of
 
 __all__ = ["Reader", "Unreadable"]
 
@@ -22,7 +22,6 @@ _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # without O_NONBLOCK a fifo
 _PAUSES_S = (0.0, 0.05, 0.25)  # before each attempt at a file that changes while it is read
 
 Open = Callable[[bytes, int], int]  # (name, flags) -> descriptor
-Advance = Callable[[int, int], object]  # (files, bytes) hashed since the last call
 
 
 class Unreadable(Exception):  # noqa: N818  # never leaves this package

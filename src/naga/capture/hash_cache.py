@@ -147,9 +147,8 @@ def _remove_if_broken(error: Exception) -> None:
     from sqlite3 import OperationalError
 
     if not isinstance(error, OperationalError):
-        for name in (_FILE, f"{_FILE}-journal"):
-            with suppress(OSError):
-                (cache_folder() / name).unlink()
+        with suppress(OSError):
+            (cache_folder() / _FILE).unlink()
 
 
 def _seal(path: bytes, rows: bytes, digests: bytes) -> bytes:

@@ -20,14 +20,15 @@ class Progress:
     Parameters
     ----------
     label : str
-        What is being hashed.
-    files, size_bytes : int
-        How much there is.
+        What is being done.
+    files, size_bytes : int, optional
+        How much there is, once that is known.
     """
 
-    def __init__(self, label: str, files: int, size_bytes: int) -> None:
+    def __init__(self, label: str, files: int | None = None, size_bytes: int | None = None) -> None:
         self._label = label
-        self._total = files, size_bytes
+        self._files = "" if files is None else f" of {files:,}"
+        self._size_bytes = size_bytes
         self._done = [0, 0]
         self._next = time.monotonic() + _AFTER_S if _watched() else float("inf")
         self._bar: Bar | None = None
@@ -40,7 +41,7 @@ class Progress:
             self._bar.stop()
 
     def advance(self, files: int, size_bytes: int) -> None:
-        """Count what was hashed since the last call."""
+        """Count what was done since the last call."""
         self._done[0] += files
         self._done[1] += size_bytes
         if time.monotonic() > self._next:
@@ -49,7 +50,7 @@ class Progress:
     def _show(self) -> None:
         self._next = time.monotonic() + 0.1
         self._bar = self._bar or self._start()
-        files = f"{self._done[0]:,} of {self._total[0]:,} files"
+        files = f"{self._done[0]:,}{self._files} files"
         self._bar.update(self._bar.task_ids[0], completed=self._done[1], files=files, refresh=True)
 
     def _start(self) -> "Bar":
@@ -57,7 +58,7 @@ class Progress:
         from rich.console import Console
 
         columns = (
-            rich.TextColumn("naga: hashing {task.description}", markup=False),
+            rich.TextColumn("naga: {task.description}", markup=False),
             rich.BarColumn(),
             rich.TextColumn("{task.fields[files]}"),
             rich.DownloadColumn(),
@@ -69,7 +70,7 @@ class Progress:
             *columns, console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
         bar.start()
-        bar.add_task(self._label, total=self._total[1], files="")
+        bar.add_task(self._label, total=self._size_bytes, files="")
         return bar
 
 

@@ -15,6 +15,7 @@ from struct import Struct
 from typing import Self
 
 __all__ = [
+    "Advance",
     "Folder",
     "LeaveOut",
     "Refused",
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 LeaveOut = Callable[[bytes, int], bool]  # (path below the root, its st_mode) -> is it left out
+Advance = Callable[[int, int], object]  # (files, bytes) done since the last call
 Refused = list[tuple[bytes, str]]  # path below the root, why
 
 _STATE = Struct("<QQQqq")  # device, inode, size, mtime_ns, ctime_ns: what changes when the content does
@@ -195,8 +197,17 @@ class Root:
         return here
 
 
-def scan(root: Root, leave_out: LeaveOut | None) -> tuple[list[Folder], Refused]:
+def scan(root: Root, leave_out: LeaveOut | None, advance: Advance) -> tuple[list[Folder], Refused]:
     """List everything below an open folder, each folder after its parent; links are not followed.
+
+    Parameters
+    ----------
+    root : Root
+        The folder.
+    leave_out : callable, optional
+        Says what to leave out.
+    advance : callable
+        Told of progress.
 
     Returns
     -------
@@ -212,6 +223,7 @@ def scan(root: Root, leave_out: LeaveOut | None) -> tuple[list[Folder], Refused]
                     folders.append(Folder(join(folder.path, name), place))
                 else:
                     refused.append((join(folder.path, name), kind_of(status)))
+            advance(len(folder.rows), folder.size_bytes)
         except OSError as error:
             refused.append((folder.path, str(error.strerror)))
     return folders, refused

@@ -84,8 +84,8 @@ def list_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
         if stat.S_ISREG(status.st_mode):
             return Listed(path, "file", [Folder(b"", 0, rows=[row_of(b"", status)], size_bytes=status.st_size)])
         if stat.S_ISDIR(status.st_mode):
-            with Root(path) as root:
-                folders, refused = scan(root, leave_out or ignored(ignore))
+            with Root(path) as root, Progress(f"listing {path.name}") as progress:
+                folders, refused = scan(root, leave_out or ignored(ignore), progress.advance)
             _refuse(path, refused)
             return Listed(path, "folder", folders)
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -102,7 +102,7 @@ def hash_listed(listed: Listed, *, fresh: bool = False) -> Tree:
         with (
             _opening(listed) as opener,
             HashCache(fresh=fresh) as cache,
-            Progress(listed.path.name, files, size) as progress,
+            Progress(f"hashing {listed.path.name}", files, size) as progress,
             Reader(progress.advance) as reader,
         ):
             work = _Work(listed, opener, cache, progress, reader)

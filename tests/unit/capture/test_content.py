@@ -93,6 +93,24 @@ def test_removed_between_listing_and_reading(tmp_path: Path, what: str) -> None:
         hash_listed(listed)
 
 
+def test_nothing_is_read_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first file that cannot be read the rest are only opened, and all that cannot are named."""
+    for name in "abcd":
+        (tmp_path / name).touch()
+    listed, reads, real = list_path(tmp_path), [], os.read
+    for name in "ac":
+        (tmp_path / name).unlink()
+
+    def count(descriptor: int, size: int) -> bytes:
+        reads.append(descriptor)
+        return real(descriptor, size)
+
+    monkeypatch.setattr(os, "read", count)
+    with pytest.raises(DataError, match=r"a \(it was removed meanwhile\), c \(it was removed meanwhile\)"):
+        hash_listed(listed)
+    assert reads == []
+
+
 def test_fifo_in_the_place_of_a_file(tmp_path: Path) -> None:
     """A file that became a fifo since it was listed is not waited for."""
     (tmp_path / "f").touch()
