@@ -20,6 +20,15 @@ PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 OURS = ("refs/naga", "refs/heads/run_logs", "logs/refs/heads/run_logs", "logs/refs/naga")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Let all that a snapshot imports be loaded while it may be read: some states give rights away."""
+    with pytest.MonkeyPatch.context() as patch:
+        made = begin(tmp_path_factory.mktemp("loaded"), patch)
+        made.write("train.py")
+        assert _snapshot(made).entries[0].dirty
+
+
 @pytest.fixture
 def zoo(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Zoo]:
     """Build one state, in a folder that others than its owner can reach."""
@@ -33,8 +42,6 @@ def zoo(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 def _snapshot(zoo: Zoo, *, strict: bool = False) -> CodeCapture:
     subject = Subject(run_id="r1", task="train", save_dir="results/a", leave_out=(zoo.top / "results/a",))
-    # What the capture imports at first use must be there before the rights to read it are given away.
-    capture_code(Path(zoo.root.parent), Snapshot(), Subject(run_id="r0", task="train", save_dir=None))
     with as_owner(zoo):
         return capture_code(zoo.script, Snapshot(strict=strict), subject)
 

@@ -1,10 +1,10 @@
 """The only module that runs git.
 
 git is configured by files and variables that nobody running an experiment thinks of, and several of them run programs.
-Here it gets none of the caller's ``GIT_*`` variables but those that say where its configuration lies, so that a run
-started from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's
-index is never refreshed, and nothing goes through a shell. Text that a user wrote reaches git only behind ``--`` or
-``--end-of-options``, or on its standard input between NULs.
+Here it gets none of the caller's ``GIT_*`` variables but those that say where its configuration lies and how far to
+look for a repository, so that a run started from inside a hook sees the repository in its own folder. Hooks and the
+file-system monitor are off, the user's index is never refreshed, and nothing goes through a shell. Text that a user
+wrote reaches git only behind ``--`` or ``--end-of-options``, or on its standard input between NULs.
 """
 
 import os
@@ -23,7 +23,12 @@ __all__ = ["GitError", "GitMissingError", "Repository", "Talk", "names", "run", 
 
 MINIMUM = (2, 25)
 
-_KEPT_VARIABLES = frozenset({"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"})
+_KEPT_VARIABLES = frozenset(
+    (
+        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
+        *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
+    )
+)
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -32,6 +37,7 @@ _SETTINGS = {
     "core.ignoreStat": "false",  # these three would let an edit pass for an unchanged file
     "core.trustctime": "true",
     "core.checkStat": "default",
+    "core.filesRefLockTimeout": "500",  # milliseconds; others that take snapshots hold it for a few
     "gc.auto": "0",
     "i18n.commitEncoding": "UTF-8",
 }

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from naga.capture.git import GitError, Repository
+from naga.record.process import is_alive
+from naga.record.schema import Process
 
 __all__ = ["bring", "is_collected", "secure"]
 
@@ -72,7 +74,7 @@ def is_collected(repository: Repository) -> bool:
     lock = repository.common_dir / "gc.pid"
     try:
         pid, host = lock.read_text().split()
-        ours = host == os.uname().nodename
-        return Path(f"/proc/{int(pid)}").exists() if ours else time.time() - lock.stat().st_mtime < _GC_LASTS_S
+        alive = is_alive(Process(argv=(), cwd="", host=host, pid=int(pid)))
+        return time.time() - lock.stat().st_mtime < _GC_LASTS_S if alive is None else alive
     except (OSError, ValueError):
         return False

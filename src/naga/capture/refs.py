@@ -38,7 +38,7 @@ class _BlockedError(Exception):
 def commit_tree(repository: Repository, tree: str, parents: list[str], message: str) -> str:
     """Write one commit."""
     given = [word for parent in parents for word in ("-p", parent)]
-    written = message.replace("\0", "").encode(errors="surrogateescape")
+    written = message.replace("\0", "").encode(errors="backslashreplace")
     return repository.text("commit-tree", *given, "-F", "-", tree, stdin=written)
 
 

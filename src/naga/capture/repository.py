@@ -109,11 +109,11 @@ class _Plan:
 def take(repository: Repository, asked: Asked) -> Taken:
     """Take a repository; where it cannot be taken, say why in ``code.reason``."""
     code = Code(name=repository.top.name, path=str(repository.top))
-    with scratch() as folder:
-        try:
+    try:
+        with scratch() as folder:
             return _take_beside_gc(repository, asked, code, folder)
-        except (GitError, OSError) as error:
-            return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
+    except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
+        return _refused(code, re.sub(r"/\S*/naga-snapshot-\w+/", lambda _: f"{repository.git_dir}/", str(error)))
 
 
 def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:

@@ -103,7 +103,7 @@ class Taking:
         held = self.held.get(code.path)
         if held is None:  # told already, in its reason
             return []
-        paths = {str(file.relative_to(code.path)): file for file in files}
+        paths = {str(file.relative_to(code.path)): file for file in files if file.is_relative_to(code.path)}
         try:
             return [paths[path] for path in held.lacks(list(paths))]
         except (GitError, OSError) as error:

@@ -102,8 +102,11 @@ def test_a_detached_head_has_no_branch(top: Path) -> None:
     assert (code.branch, code.commit) == (None, git("rev-parse", "HEAD", cwd=top).strip())
 
 
-def test_what_is_not_in_a_repository_is_one_entry_and_one_warning(tmp_path: Path) -> None:
+def test_what_is_not_in_a_repository_is_one_entry_and_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its reason says so."""
+    monkeypatch.chdir(tmp_path)
     capture = capture_code(tmp_path / "train.py", Snapshot(), SUBJECT)
     reason = "not a git repository (or any of the parent directories): .git"
     assert capture.entries == (Code(name=tmp_path.name, path=str(tmp_path), reason=reason),)
@@ -111,8 +114,9 @@ def test_what_is_not_in_a_repository_is_one_entry_and_one_warning(tmp_path: Path
 
 
 def test_without_a_script_the_current_folder_is_taken(top: Path) -> None:
-    """As in a notebook."""
+    """As in a notebook, and where the script lies in no repository."""
     assert capture_code(None, Snapshot(), SUBJECT).entries[0].path == str(top)
+    assert capture_code(Path("/nowhere/exp.py"), Snapshot(), SUBJECT).entries[0].path == str(top)
 
 
 @pytest.mark.parametrize(
