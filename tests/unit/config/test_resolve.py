@@ -188,8 +188,9 @@ def test_many_keys_take_little_longer_than_under_omegaconf(register: Register) -
     assert took[1] < 1.5 * took[0] + 0.1
 
 
+@pytest.mark.filterwarnings("error")
 def test_now_is_registered_when_first_needed() -> None:
-    """And never before, so that a script can register its own."""
+    """And never before, so that a script can register its own; in the way that the version of OmegaConf has for it."""
     OmegaConf.clear_resolver("now")
     resolved({"a": 1})
     assert not OmegaConf.has_resolver("now")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -43,6 +43,13 @@ def test_a_word_is_a_number_or_a_truth_value_or_itself(text: str, value: object)
     found = read_text(text, Any, "key")
     assert found == (value.value if isinstance(value, Typed) else value)
     assert type(found) is type(value.value if isinstance(value, Typed) else value)
+
+
+def test_a_word_that_a_type_lists_is_that_word() -> None:
+    """Though YAML would take it for a number or a truth value; others of its values are read as YAML's."""
+    assert read_text("on", Literal["on", "1", 2], "key") == "on"
+    assert read_text("1", Literal["on", "1", 2], "key") == "1"
+    assert read_text("2", Literal["on", "1", 2], "key") == 2
 
 
 def test_a_list_that_is_no_list_is_an_error_in_one_line() -> None:
