@@ -115,7 +115,7 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
 
 def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:
     if call.argv is None:
-        return parse_arguments((), None, program="", description="")
+        return Request()
     program = Path(sys.argv[0]).name
     return parse_arguments(call.argv, declared, program=program, description=inspect.getdoc(fn) or "")
 
