@@ -12,6 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from naga.config.script import is_script
 from naga.decorated import Decorated
+from naga.diagnose.code import diag_key
 from naga.diagnose.draft import draft
 from naga.diagnose.models import log_model_once
 from naga.diagnose.publish import publish
@@ -59,10 +60,12 @@ class Diag(Decorated[P, R]):
         bound.apply_defaults()
         parameter, given = next(iter(bound.arguments.items()), ("", None))
         subject = subject_of(self.fn, given, **self._options)
+        further = {name: value for name, value in bound.arguments.items() if name != parameter}
+        key = diag_key(subject.run.lock_hash, self.fn, self._file, further)
         if parameter:
             bound.arguments[parameter] = subject.config
         return publish(
-            draft(subject.run, published_by=self.__qualname__, log=subject.log),
+            draft(subject.run, published_by=self.__qualname__, diag_key=key, log=subject.log),
             lambda: self.fn(*bound.args, **bound.kwargs),
             folder=self._file.parent if self._file else Path.cwd(),
             later=self._later(subject.run.save_dir),
@@ -70,15 +73,17 @@ class Diag(Decorated[P, R]):
 
     @property
     def _file(self) -> Path | None:
+        """Where it was written; None at a prompt or in a notebook."""
         try:
-            return Path(inspect.getfile(self.fn)).resolve()
+            file = Path(inspect.getfile(self.fn)).resolve()
         except (TypeError, OSError):
             return None
+        return file if file.is_file() else None
 
     def _later(self, save_dir: Path) -> str:
         """Give the line that publishes a run when the server is back."""
         run = shlex.quote(_near(save_dir))
-        if self._file is None or not self._file.is_file():
+        if self._file is None:
             return f"{self.__name__}({_near(save_dir)!r})"
         return f"python {shlex.quote(_near(self._file))} --reuse {run}"
 

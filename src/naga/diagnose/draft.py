@@ -50,7 +50,7 @@ class Draft:
     datasets: tuple[Dataset, ...]
 
 
-def draft(run: Run, *, published_by: str, log: Path | None = None) -> Draft:
+def draft(run: Run, *, published_by: str, diag_key: str, log: Path | None = None) -> Draft:
     """Say everything that is known of a run before its diag begins.
 
     Parameters
@@ -59,6 +59,8 @@ def draft(run: Run, *, published_by: str, log: Path | None = None) -> Draft:
         The run.
     published_by : str
         The name of the diag.
+    diag_key : str
+        What it is made of.
     log : Path, optional
         A log of the run, which is published beside its run.lock.
 
@@ -83,6 +85,7 @@ def draft(run: Run, *, published_by: str, log: Path | None = None) -> Draft:
         Tag.STATUS: Status.PENDING,
         Tag.RUN_ID: record.run_id,
         Tag.LOCK_HASH: run.lock_hash,
+        Tag.DIAG_KEY: diag_key,
         Tag.PLACE: place,
         Tag.OWNER: _owner(),
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),

@@ -110,21 +110,29 @@ class Publication:
 
     def write(self) -> None:
         """Log what is known before the diag's body runs."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+        from mlflow.entities import Param
 
         for batch in self._draft.params:
             self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in batch.items()])
         for path in self._draft.artifacts:
             self._client.log_artifact(self._run_id, str(path))
+        if self._draft.datasets:
+            self._write_inputs()
+
+    def _write_inputs(self) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
+
+        tag = InputTag("mlflow.data.context", "input")
         inputs = [
-            DatasetInput(
-                Dataset(data.name, data.digest, "local", data.source, profile=data.profile),
-                [InputTag("mlflow.data.context", "input")],
-            )
+            DatasetInput(Dataset(data.name, data.digest, "local", data.source, profile=data.profile), [tag])
             for data in self._draft.datasets
         ]
-        if inputs:
-            self._client.log_inputs(self._run_id, inputs)
+        # MLflow fails, and writes nothing, where another process adds the same data set to the experiment meanwhile.
+        for _ in inputs:
+            with suppress(MlflowException):
+                return self._client.log_inputs(self._run_id, inputs)
+        return self._client.log_inputs(self._run_id, inputs)
 
     def succeed(self) -> None:
         """End the run, and make it the active one."""

@@ -57,6 +57,7 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert tags["naga.run_id"] == "20260101T000000-aaaaaaaa"
     assert tags["naga.lock_hash"] == load_run(folder).lock_hash
     assert tags["mlflow.source.git.commit"] == "c" * 40
+    assert len(tags["naga.diag_key"]) == 64
     assert "naga.supersedes_run_id" not in tags
     assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs

@@ -1,0 +1,90 @@
+"""Which code a diag is made of."""
+
+from pathlib import Path
+
+import pytest
+
+from naga.diagnose.code import code_files, code_hash, diag_key
+
+FILES = {
+    "pyproject.toml": "",
+    "diag.py": "import os, helper\nimport package.inner as inner\ndef diag(cfg):\n    from package import late\n",
+    "helper.py": "from further import something\n",
+    "further.py": "import helper\nsomething = 1\n",
+    "package/__init__.py": "from . import beside\n",
+    "package/inner.py": "from .beside import thing\nfrom ..helper import x\n",
+    "package/beside.py": "thing = 1\n",
+    "package/late.py": "",
+    "package/unused.py": "",
+    "unused.py": "",
+    "broken.py": "def (",
+    ".venv/lib/site-packages/installed.py": "",
+}
+
+
+@pytest.fixture
+def own_project(tmp_path: Path) -> Path:
+    """A project with modules that import each other."""
+    for name, text in FILES.items():
+        (tmp_path / "project" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "project" / name).write_text(text)
+    return tmp_path / "project"
+
+
+def test_files(own_project: Path) -> None:
+    """The file and what it imports, late or round about, and nothing else."""
+    names = {str(path.relative_to(own_project)) for path in code_files(own_project / "diag.py")}
+    assert names == {
+        "diag.py", "helper.py", "further.py",
+        "package/__init__.py", "package/inner.py", "package/beside.py", "package/late.py",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["diag.py", "further.py", "package/beside.py", "package/late.py"])
+def test_hash_changes(own_project: Path, name: str) -> None:
+    """An edit anywhere in it is noticed."""
+    before = code_hash(own_project / "diag.py")
+    with (own_project / name).open("a") as file:
+        file.write("# edited\n")
+    assert code_hash(own_project / "diag.py") != before
+
+
+@pytest.mark.parametrize(
+    "name", ["unused.py", "package/unused.py", "broken.py", ".venv/lib/site-packages/installed.py"]
+)
+def test_hash_stays(own_project: Path, name: str) -> None:
+    """An edit elsewhere is not; nor is the project's place."""
+    before = code_hash(own_project / "diag.py")
+    (own_project / name).write_text("# edited\n")
+    moved = own_project.rename(own_project.with_name("moved"))
+    assert code_hash(moved / "diag.py") == before
+
+
+def first(cfg: object) -> int:
+    """A diag without a file, as in a notebook."""
+    return 1
+
+
+def second(cfg: object) -> int:
+    """Another."""
+    return 2
+
+
+def test_key(own_project: Path) -> None:
+    """The key is that of the lock, the diag and its arguments; without a file, of the function's own code."""
+    file = own_project / "diag.py"
+    keys = [
+        diag_key("blake3:00", first, file, ((), {})),
+        diag_key("blake3:01", first, file, ((), {})),
+        diag_key("blake3:00", second, file, ((), {})),
+        diag_key("blake3:00", first, file, ((1,), {})),
+        diag_key("blake3:00", first, None, ((), {})),
+        diag_key("blake3:00", second, None, ((), {})),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert diag_key("blake3:00", first, file, ((), {})) == keys[0]
+
+
+def test_code_that_cannot_be_parsed(own_project: Path) -> None:
+    """It stands for itself."""
+    assert code_files(own_project / "broken.py") == {own_project / "broken.py"}
