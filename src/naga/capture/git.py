@@ -10,7 +10,7 @@ wrote reaches git only behind ``--`` or ``--end-of-options``, or on its standard
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -230,10 +230,13 @@ class Repository:
         import subprocess
 
         pipe, variables = subprocess.PIPE, {**_environment(), **self.variables}
-        with subprocess.Popen(
-            _command(arguments), cwd=self.top, env=variables, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
-        ) as process:
-            yield Talk(process)
+        try:
+            with subprocess.Popen(
+                _command(arguments), cwd=self.top, env=variables, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            ) as process:
+                yield Talk(process)
+        except BrokenPipeError:
+            raise GitError("git ended in the middle of a question") from None
 
 
 class Talk:
@@ -245,9 +248,8 @@ class Talk:
 
     def line(self, question: bytes) -> bytes:
         """Ask, and read one line of answer."""
-        with suppress(BrokenPipeError):
-            self._ask.write(question)
-            self._ask.flush()
+        self._ask.write(question)
+        self._ask.flush()
         answer = self._answer.readline()
         if not answer:
             raise GitError("git ended without an answer")

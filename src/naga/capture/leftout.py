@@ -16,11 +16,16 @@ from naga.capture.git import GitError, Repository, names
 from naga.errors import SnapshotError
 from naga.record.schema import Skipped
 
-__all__ = ["LARGEST", "LeftOut", "matching", "named", "run_folders"]
+__all__ = ["DATA", "LARGEST", "SAVE_DIR", "LeftOut", "ignored", "matching", "named", "run_folders"]
 
 LARGEST = 10 * 1024 * 1024  # bytes; above, an untracked file is a result or a checkpoint rather than code
 
-_MLFLOW = re.compile(r"(^|/)(mlruns|mlartifacts)/|(^|/)mlflow\.db[^/]*$")
+DATA, SAVE_DIR = "tracked data", "save_dir"
+
+_OWN = {
+    "Naga's own": re.compile(r"(^|/)(\.naga/|run\.lock$)"),
+    "MLflow's own": re.compile(r"(^|/)((mlruns|mlartifacts)/|mlflow\.db[^/]*$)"),
+}
 _SECRET_FOLDER = re.compile(
     r"(^|/)(\.env[^/]*|\.(ssh|aws|azure|gnupg|kube|docker|kaggle|gcloud|secrets?))/", re.IGNORECASE
 )
@@ -48,8 +53,8 @@ _FEW = 100  # more of one folder with one reason are named as the folder
 class LeftOut:
     """What is left out of one repository.
 
-    ``folders`` maps absolute paths to the reason for leaving out all that is there. ``include`` and ``exclude`` hold
-    the paths, relative to the repository, that the declared patterns match.
+    ``folders`` maps absolute paths to the reason for leaving out what is there: of data all, of results what git does
+    not track. ``include`` and ``exclude`` hold the paths, relative to the repository, that the declared patterns match.
     """
 
     top: Path
@@ -61,22 +66,33 @@ class LeftOut:
         """Name what is left out because of a path with uncommitted content: it, or the folder that it lies in."""
         if path in self.exclude:
             return Skipped(path=path, reason="excluded by pattern")
+        own = self._below_folder(path, untracked=untracked) or _own(path)
+        if own is not None or path in self.include:
+            return own
+        return _secret(path) or (_too_large(path, self.top / path) if untracked else None)
+
+    def _below_folder(self, path: str, *, untracked: bool) -> Skipped | None:
         where = self.top / path
         for folder in (where, *where.parents):
-            if folder in self.folders:
+            reason = self.folders.get(folder)
+            if reason == DATA or (reason and untracked):
                 shown = path if folder == where else f"{folder.relative_to(self.top)}/"
-                return Skipped(path=shown, reason=self.folders[folder])
-        if found := _MLFLOW.search(path):
-            return Skipped(path=path[: found.end()], reason="MLflow's own")
-        if path in self.include:
-            return None
-        return _secret(path) or (_too_large(path, where) if untracked else None)
+                return Skipped(path=shown, reason=reason)
+        return None
 
 
 def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:
     """Find the folders of other runs, which hold a run.lock; that of the script holds code all the same."""
-    found = (top / path.removesuffix("run.lock") for path in untracked if PurePosixPath(path).name == "run.lock")
-    return {folder: "the folder of a run" for folder in found if script is None or folder not in script.parents}
+    code = {top, *(script.parents if script is not None else ())}
+    found = {top / path.removesuffix("run.lock") for path in untracked if PurePosixPath(path).name == "run.lock"}
+    return dict.fromkeys(found - code, "the folder of a run")
+
+
+def _own(path: str) -> Skipped | None:
+    for reason, pattern in _OWN.items():
+        if found := pattern.search(path):
+            return Skipped(path=path[: found.end()], reason=reason)
+    return None
 
 
 def _secret(path: str) -> Skipped | None:
@@ -122,11 +138,20 @@ def matching(
     }  # a folder is what lies in it
     lines = b"".join(b"100644 %b\t%b\0" % (blob, os.fsencode(path)) for path in listed)
     repository.run("update-index", "-z", "--index-info", stdin=lines)
+    found = _listed(repository, patterns)
+    return frozenset(listed[path] for path in found)
+
+
+def ignored(repository: Repository, patterns: Sequence[str]) -> list[str]:
+    """Return the ignored files that pathspecs match; nobody else looks for them."""
+    return _listed(repository, patterns, "--others", "--ignored", "--exclude-standard") if patterns else []
+
+
+def _listed(repository: Repository, patterns: Sequence[str], *options: str) -> list[str]:
     try:
-        found = names(repository.run("ls-files", "-z", "--", *patterns).stdout)
+        return names(repository.run("ls-files", "-z", *options, "--", *patterns).stdout)
     except GitError as error:
         raise SnapshotError(f"@snapshot: git does not understand a pattern: {error}") from None
-    return frozenset(listed[path] for path in found)
 
 
 def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:

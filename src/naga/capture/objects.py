@@ -16,6 +16,7 @@ from naga.record.schema import Process
 __all__ = ["bring", "is_collected", "secure"]
 
 _MARK = b"naga: needed by a run that began during a garbage collection\n"
+_COPIES = 20  # a collection removes a copy under our hands, but not twenty
 _UNMARKED_AFTER_S = 3600.0
 _GC_LASTS_S = 12 * 3600.0  # git itself believes in its lock no longer
 
@@ -55,10 +56,14 @@ def _copy(source: Path, target: Path) -> None:
     if not target.parent.exists():
         target.parent.mkdir(exist_ok=True)
         target.parent.chmod(target.parent.parent.stat().st_mode & 0o7777)
-    beside = target.with_name(f"tmp_obj_naga_{os.getpid()}_{target.name}")  # git removes an old one of that name
-    beside.write_bytes(source.read_bytes())
-    beside.chmod(source.stat().st_mode & 0o7777)
-    beside.rename(target)
+    beside = target.with_name(f"tmp_obj_naga_{os.getpid()}_{target.name}")  # git removes one that was left
+    for _ in range(_COPIES):
+        with suppress(FileNotFoundError):  # ... and one that was not
+            beside.write_bytes(source.read_bytes())
+            beside.chmod(source.stat().st_mode & 0o7777)
+            beside.rename(target)
+            return
+    raise GitError(f"{beside} is removed whenever it is written")
 
 
 def _unmark(packs: Path) -> None:

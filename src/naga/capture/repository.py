@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from naga.capture.git import GitError, Repository, names
-from naga.capture.leftout import LeftOut, matching, named, run_folders
+from naga.capture.leftout import LeftOut, ignored, matching, named, run_folders
 from naga.capture.objects import bring, is_collected, secure
 from naga.capture.refs import Kept, commit_tree, is_ancestor, keep
 from naga.capture.scratch import scratch
@@ -112,51 +112,55 @@ def take(repository: Repository, asked: Asked) -> Taken:
     try:
         with scratch() as folder:
             return _take_beside_gc(repository, asked, code, folder)
-    except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
-        return _refused(code, re.sub(r"/\S*/naga-snapshot-\w+/", lambda _: f"{repository.git_dir}/", str(error)))
+    except OSError as error:
+        return _refused(code, f"no temporary files: {error}")
 
 
 def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     """Take it again while a garbage collection takes away objects that are in the repository and in no ref."""
     for _ in range(_GC_TRIES):
-        try:
-            return _take(repository, asked, code, folder)
-        except GitError:
-            if not is_collected(repository):
-                raise
-    return _take(repository, asked, code, folder)
+        collected = is_collected(repository)
+        taken = _take(repository, asked, code, folder)
+        if taken.code.reason is None or not (collected or is_collected(repository)):
+            break
+    return taken
 
 
 def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     index = folder / "index"
-    KeptIndex.read(repository.git_dir / "index").write(index)
-    look = _look(repository.with_index(index))
+    try:
+        KeptIndex.read(repository.git_dir / "index").write(index)
+        look = _look(repository.with_index(index))
+    except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
+        return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
     status = look.status
     code = replace(code, base_commit=status.head, branch=status.branch, remote=look.remote)
-    plan = _planned(repository, asked, status, folder)
     try:
+        plan = _planned(repository, asked, status, folder)
         tree, kept = _keep(repository, asked, look, plan, folder)
     except (GitError, OSError) as error:
-        if is_collected(repository):
-            raise
-        return _refused(replace(code, dirty=True, skipped=named(plan.skipped)), str(error))
-    skipped = plan.skipped + plan.missing
-    code = replace(code, commit=kept.commit, tree=tree, dirty=tree != look.tree, skipped=named(skipped))
-    missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
-    warning = [f"{code.name}: {kept.warning}"] if kept.warning else []
-    return Taken(
-        code=replace(code, ref=kept.ref, log_branch=kept.log_branch),
-        missing=tuple(missing if kept.ref else missing + warning),
-        notes=tuple(warning if kept.ref else ()),
-        held=Held(
-            repository=repository,
-            commit=kept.commit,
-            index=KeptIndex.read(index),
-            stored=KeptIndex.read(folder / "stored"),
-            uncommitted=frozenset(change.path for change in status.changes),
-            skipped=frozenset(one.path for one in skipped),
-        ),
+        return _refused(code, str(error))
+    code = replace(
+        code, commit=kept.commit, tree=tree, dirty=tree != look.tree, ref=kept.ref, log_branch=kept.log_branch
     )
+    held = Held(
+        repository=repository,
+        commit=kept.commit,
+        index=KeptIndex.read(index),
+        stored=KeptIndex.read(folder / "stored"),
+        uncommitted=frozenset(change.path for change in status.changes),
+        skipped=frozenset(one.path for one in plan.skipped + plan.missing),
+    )
+    return _told(code, plan, kept.warning, held)
+
+
+def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
+    missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
+    notes = [f"{code.name}: {warning}"] if warning else []
+    if code.ref is None:  # then the warning is that nothing keeps the commit
+        missing, notes = missing + notes, []
+    code = replace(code, skipped=named(plan.skipped + plan.missing))
+    return Taken(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
 
 
 def _look(repository: Repository) -> _Look:
@@ -181,34 +185,35 @@ def _refused(code: Code, reason: str) -> Taken:
 
 def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path) -> _Plan:
     """Decide for every path that differs from HEAD."""
-    changes = list(status.changes)
-    if asked.include:
-        listed = repository.run("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *asked.include)
-        changes += [Change(path=path, untracked=True, repository=path.endswith("/")) for path in names(listed.stdout)]
-    paths = [change.path for change in changes]
     root, below = asked.pathspecs_at
+    found = ignored(repository, asked.include) if not below else []
+    changes = status.changes + tuple(Change(path=path, untracked=True, repository=path[-1] == "/") for path in found)
+    paths = [change.path for change in changes]
+    untracked = [change.path for change in changes if change.untracked]
     left_out = LeftOut(
         top=repository.top,
-        folders=run_folders(repository.top, (change.path for change in changes if change.untracked), asked.script)
-        | asked.folders,
+        folders={**run_folders(repository.top, untracked, asked.script), **asked.folders},
         include=matching(root, asked.include, paths, scratch, below=below),
         exclude=matching(root, asked.exclude, paths, scratch, below=below),
     )
-    plan = _Plan()
+    plan = _Plan(missing=list(status.unreadable))
     for change in changes:
-        why = None if change.removed else left_out.why(change.path, untracked=change.untracked)
-        if why is not None:
-            plan.skipped.append(why)
-        elif change.repository and not change.removed:
-            _plan_nested(plan, change.path, asked.nested(change.path))
-        elif change.removed or change.staged:
-            plan.entries[change.path] = None if change.removed else change.index
-        else:
-            plan.files.append(change)
+        _plan_change(plan, change, asked, left_out)
     seen = set(paths)
     plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in seen]
-    plan.missing += status.unreadable
     return plan
+
+
+def _plan_change(plan: _Plan, change: Change, asked: Asked, left_out: LeftOut) -> None:
+    why = None if change.removed else left_out.why(change.path, untracked=change.untracked)
+    if why is not None:
+        plan.skipped.append(why)
+    elif change.removed or change.staged:
+        plan.entries[change.path] = None if change.removed else change.index
+    elif change.repository:
+        _plan_nested(plan, change.path, asked.nested(change.path))
+    else:
+        plan.files.append(change)
 
 
 def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:

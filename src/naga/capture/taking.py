@@ -1,11 +1,13 @@
 """A capture under way: repository after repository, and what is told about each."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from naga.capture.code import CodeCapture, Subject
 from naga.capture.git import GitError, Repository
 from naga.capture.imports import NAGA, top_of
+from naga.capture.leftout import DATA, SAVE_DIR
 from naga.capture.repository import Asked, Taken, take
 from naga.marks import Snapshot
 from naga.record.schema import Code, Skipped
@@ -140,8 +142,8 @@ def _by_repository(files: Iterable[Path]) -> dict[Path | None, list[Path]]:
 def _left_out(subject: Subject, top: Path, script: Path | None) -> dict[Path, str]:
     """Map what a run reads and writes to why it is left out; a folder that holds the code is captured all the same."""
     code = {top, *top.parents, *(script.parents if script is not None else ())}
-    save_dir = Path(subject.save_dir).absolute() if subject.save_dir is not None else None
-    places = {path: "save_dir" if path == save_dir else "tracked data" for path in subject.leave_out}
+    save_dir = os.path.abspath(subject.save_dir) if subject.save_dir is not None else None  # noqa: PTH100  # without ".."
+    places = {path: SAVE_DIR if str(path) == save_dir else DATA for path in subject.leave_out}
     return {form: why for path, why in places.items() for form in (path, path.resolve()) if form not in code}
 
 

@@ -304,11 +304,12 @@ def test_a_pattern_reaches_into_nested_repositories(top: Path) -> None:
 
 
 @pytest.mark.parametrize("pattern", [":(nonsense)x", "../outside", "/elsewhere"])
-def test_a_pattern_that_git_refuses_is_an_error(top: Path, pattern: str) -> None:
+@pytest.mark.parametrize("what", ["include", "exclude"])
+def test_a_pattern_that_git_refuses_is_an_error(top: Path, what: str, pattern: str) -> None:
     """Leaving out something else than was asked for would be worse."""
     (top / "new.py").write_text("1\n")
     with pytest.raises(SnapshotError, match="pattern"):
-        _take(top, exclude=(pattern,))
+        _take(top, **{what: (pattern,)})
 
 
 def test_many_for_one_reason_are_named_as_their_folder(top: Path) -> None:
@@ -325,6 +326,23 @@ def test_the_folder_of_the_script_is_code_even_as_save_dir(top: Path) -> None:
     capture = capture_code(top / "train.py", Snapshot(), replace(SUBJECT, save_dir=".", leave_out=(top,)))
     assert git("show", "refs/naga/runs/r1:new.py", cwd=top) == "new\n"
     assert capture.entries[0].dirty
+
+
+def test_what_git_tracks_among_results_is_code(top: Path) -> None:
+    """A configuration beside results, edited since, is captured; results and Naga's own files are not."""
+    _plant(top, "results/a/config.py")
+    git("add", "--all", cwd=top)
+    git("commit", "-qm", "Configuration", cwd=top)
+    for path in ("results/a/config.py", "results/a/model.pt", "run.lock", ".naga/outputs.json"):
+        (top / path).parent.mkdir(exist_ok=True)
+        (top / path).write_text("new\n")
+    code = _take(top).entries[0]
+    assert git("diff", "--name-only", str(code.base_commit), str(code.commit), cwd=top) == "results/a/config.py\n"
+    assert [(one.path, one.reason) for one in code.skipped] == [
+        (".naga/", "Naga's own"),
+        ("results/a/", "save_dir"),
+        ("run.lock", "Naga's own"),
+    ]
 
 
 # What changes during the run
