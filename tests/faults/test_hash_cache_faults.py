@@ -60,7 +60,7 @@ def a_folder(file: Path) -> None:
 def other_table(file: Path) -> None:
     file.unlink()
     database = sqlite3.connect(file)
-    database.execute("CREATE TABLE folders (a, b)")
+    database.execute("CREATE TABLE blocks (a, b)")
     database.close()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-PROGRAM = """
-import resource, sys
+PROGRAM = r"""
+import re, sys
 from pathlib import Path
 from naga.capture.data import capture_data, changed_inputs
 from naga.marks import Tracked
@@ -17,7 +17,9 @@ base = Path(sys.argv[1])
 given = {"x": "data"}, [Tracked(keys=("x",))], base
 data = capture_data(*given, manifest_dir=base / ".naga")
 assert changed_inputs(data, *given) == ()
-print(data["x"].files, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+# What `getrusage` says includes the memory of who started this process.
+[peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+print(data["x"].files, int(peak) * 1024)
 """
 
 
@@ -56,4 +58,4 @@ def test_memory_of_some(tmp_path: Path) -> None:
     fill(tmp_path / "data", 20_000)
     files, after = capture(tmp_path)
     assert files == 20_000
-    assert after - before < 20_000 * 450
+    assert after - before < 20_000 * 600

@@ -1,9 +1,9 @@
 """What files hashed to before, believed only where they cannot have changed since.
 
-One row of a SQLite table stands for one folder: its files as `naga.capture.scan` lists them (name, device, inode, size,
-mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and is kept only if the file had
-been left alone for a while before it was hashed: otherwise a filesystem with coarse timestamps could show a later
-change under the same ones.
+One row of a SQLite table stands for a block of the files of one folder: the files as `naga.capture.scan` lists them
+(name, device, inode, size, mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and
+is kept only if the file had been left alone for a while before it was hashed: otherwise a filesystem with coarse
+timestamps could show a later change under the same ones.
 
 The cache may be lost, broken, locked or read-only at any moment. That costs time and is never told.
 """
@@ -26,15 +26,17 @@ __all__ = ["HashCache", "cache_folder"]
 
 _QUIET_NS = 3 * 10**9  # above the coarsest timestamps in use, the 2 s of FAT
 _PATIENCE_S = 2.0  # for other processes that write
-_FLUSH_AFTER_S = 5.0  # so that an interrupted hash is not lost as a whole
+_WRITE_AFTER_S = 5.0  # so that an interrupted hash is not lost as a whole
+_WRITE_AFTER_FILES = 100_000  # so that they do not fill the memory
 _DIGEST = 32
 _FILE = "hashes-1.sqlite"  # the number changes with the meaning of the rows
 _TABLE = """
-CREATE TABLE IF NOT EXISTS folders
-(path BLOB PRIMARY KEY, rows BLOB NOT NULL, digests BLOB NOT NULL, seal BLOB NOT NULL)
+CREATE TABLE IF NOT EXISTS blocks
+(path BLOB, start INTEGER, rows BLOB NOT NULL, digests BLOB NOT NULL, seal BLOB NOT NULL, PRIMARY KEY (path, start))
 """
 
 T = TypeVar("T")
+Key = tuple[bytes, int]  # the folder, the place of the first file of the block
 
 
 def cache_folder() -> Path:
@@ -56,8 +58,9 @@ class HashCache:
     def __init__(self, *, fresh: bool) -> None:
         self._fresh = fresh
         self._began_ns = time.time_ns()
-        self._new: dict[bytes, tuple[bytes, bytes]] = {}
-        self._flushed = time.monotonic()
+        self._new: dict[Key, tuple[bytes, bytes]] = {}
+        self._new_files = 0
+        self._written = time.monotonic()
         self._database = _connect()
 
     def __enter__(self) -> Self:
@@ -68,9 +71,9 @@ class HashCache:
             self._attempt(self._write)
         self._close()
 
-    def known(self, path: bytes, rows: Sequence[bytes]) -> list[bytes | None]:
-        """Find the digests of a folder's rows, None where there is none to be believed."""
-        found = None if self._fresh or not rows else self._attempt(partial(self._read, path))
+    def known(self, key: Key, rows: Sequence[bytes]) -> list[bytes | None]:
+        """Find the digests of the rows of a block, None where there is none to be believed."""
+        found = None if self._fresh else self._attempt(partial(self._read, key))
         if not found:
             return [None] * len(rows)
         former, joined = found
@@ -80,27 +83,29 @@ class HashCache:
         table = dict(zip(split_rows(former), digests, strict=True))
         return [table.get(row) for row in rows]
 
-    def keep(self, path: bytes, rows: Sequence[bytes], digests: Sequence[bytes]) -> None:
+    def keep(self, key: Key, rows: Sequence[bytes], digests: Sequence[bytes]) -> None:
         """Keep the digests of those rows whose files were left alone for long enough before all this began."""
         until = self._began_ns - _QUIET_NS
         quiet = [touched_ns(row) < until for row in rows]
-        self._new[path] = b"".join(compress(rows, quiet)), b"".join(compress(digests, quiet))
-        if time.monotonic() > self._flushed + _FLUSH_AFTER_S:
+        self._new[key] = b"".join(compress(rows, quiet)), b"".join(compress(digests, quiet))
+        self._new_files += len(rows)
+        if self._new_files > _WRITE_AFTER_FILES or time.monotonic() > self._written + _WRITE_AFTER_S:
             self._attempt(self._write)
 
-    def _read(self, path: bytes, database: "sqlite3.Connection") -> tuple[bytes, bytes] | None:
-        query = "SELECT CAST(rows AS BLOB), CAST(digests AS BLOB), seal FROM folders WHERE path = ?"
-        found = database.execute(query, (path,)).fetchone()
-        return found[:2] if found and found[2] == _seal(path, *found[:2]) else None
+    def _read(self, key: Key, database: "sqlite3.Connection") -> tuple[bytes, bytes] | None:
+        query = "SELECT CAST(rows AS BLOB), CAST(digests AS BLOB), seal FROM blocks WHERE path = ? AND start = ?"
+        found = database.execute(query, key).fetchone()
+        return found[:2] if found and found[2] == _seal(key, *found[:2]) else None
 
     def _write(self, database: "sqlite3.Connection") -> None:
-        rows = [(path, *blobs, _seal(path, *blobs)) for path, blobs in self._new.items()]
+        rows = [(*key, *blobs, _seal(key, *blobs)) for key, blobs in self._new.items()]
         if rows:
             database.execute("BEGIN IMMEDIATE")
-            database.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?)", rows)
+            database.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)", rows)
             database.execute("COMMIT")
         self._new.clear()
-        self._flushed = time.monotonic()
+        self._new_files = 0
+        self._written = time.monotonic()
 
     def _attempt(self, act: "Callable[[sqlite3.Connection], T]") -> T | None:
         """Act on the database; the first time that fails is the last."""
@@ -151,8 +156,10 @@ def _remove_if_broken(error: Exception) -> None:
             (cache_folder() / _FILE).unlink()
 
 
-def _seal(path: bytes, rows: bytes, digests: bytes) -> bytes:
+def _seal(key: Key, rows: bytes, digests: bytes) -> bytes:
     """Compute what tells a row that was written as a whole from a damaged one."""
     from blake3 import blake3
 
-    return bytes(blake3(b"%d %d " % (len(path), len(rows))).update(path).update(rows).update(digests).digest())
+    path, start = key
+    hasher = blake3(b"%d %d %d " % (len(path), start, len(rows)))
+    return bytes(hasher.update(path).update(rows).update(digests).digest())

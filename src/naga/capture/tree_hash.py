@@ -33,6 +33,7 @@ from naga.errors import DataError
 __all__ = ["Listed", "hash_listed", "hash_path", "list_path"]
 
 _SHOWN = 20  # names in one error
+_BLOCK = 10_000  # files of one folder that are looked up at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,22 +147,28 @@ class _Work:
 
     def hash_files(self, folder: Folder) -> bytes:
         """Find the digests of a folder's files, one after the other."""
-        key = join(os.fsencode(self.listed.path), folder.path)
-        known = self.cache.known(key, folder.rows)
-        unknown = [place for place, digest in enumerate(known) if digest is None]
-        if len(unknown) < len(known):
-            self.cached = True
-            self.progress.advance(len(known) - len(unknown), folder.size_bytes if not unknown else 0)
-        if unknown:
-            self._read(folder, unknown, known)
-        digests = [digest for digest in known if digest is not None]
-        if unknown and not self.refused:
-            self.cache.keep(key, folder.rows, digests)
-        return b"".join(digests)
+        starts = range(0, len(folder.rows), _BLOCK)
+        return b"".join(self._hash_block(folder, start) for start in starts)
 
-    def _read(self, folder: Folder, unknown: Sequence[int], digests: list[bytes | None]) -> None:
+    def _hash_block(self, folder: Folder, start: int) -> bytes:
+        """Find the digests of some of the files: of a million, only these take more memory than their rows."""
+        key = join(os.fsencode(self.listed.path), folder.path), start
+        rows = folder.rows[start : start + _BLOCK]
+        digests = self.cache.known(key, rows)
+        unknown = [place for place, digest in enumerate(digests) if digest is None]
+        if len(unknown) < len(rows):
+            self.cached = True
+            self.progress.advance(len(rows) - len(unknown), folder.size_bytes if len(rows) == len(folder.rows) else 0)
+        if unknown:
+            self._read(folder, start, unknown, digests)
+        found = [digest for digest in digests if digest is not None]
+        if unknown and not self.refused:
+            self.cache.keep(key, folder.rows[start : start + _BLOCK], found)
+        return b"".join(found)
+
+    def _read(self, folder: Folder, start: int, unknown: Sequence[int], digests: list[bytes | None]) -> None:
         """Fill in the digests that are not known."""
-        rows = [folder.rows[place] for place in unknown]
+        rows = [folder.rows[start + place] for place in unknown]
         try:
             found = self.reader.hash_rows(rows, self.opener(folder), shares=folder.shares)
             for place, (row, digest) in zip(unknown, found, strict=True):
@@ -169,8 +176,8 @@ class _Work:
                     self.refused.append((join(folder.path, name_of(row)), str(digest)))
                     continue
                 digests[place] = digest
-                if row != folder.rows[place]:
-                    self._correct(folder, place, row)
+                if row != folder.rows[start + place]:
+                    self._correct(folder, start + place, row)
         except OSError as error:  # the folder itself
             self.refused.append((folder.path, str(error.strerror)))
 

@@ -65,10 +65,10 @@ def test_fresh(folder: Path, trusting: None) -> None:
     """A fresh hash believes nothing, and mends what is remembered."""
     hash_path(folder)
     with sqlite3.connect(cache_folder() / "hashes-1.sqlite") as database:
-        [(rows, _)] = database.execute("SELECT rows, seal FROM folders WHERE path = ?", (os.fsencode(folder),))
-        false = b"\1" * 64
-        seal = hash_cache._seal(os.fsencode(folder), rows, false)
-        database.execute("UPDATE folders SET digests = ?, seal = ? WHERE path = ?", (false, seal, os.fsencode(folder)))
+        key, false = (os.fsencode(folder), 0), b"\1" * 64
+        [(rows,)] = database.execute("SELECT rows FROM blocks WHERE path = ? AND start = ?", key)
+        seal = hash_cache._seal(key, rows, false)
+        database.execute("UPDATE blocks SET digests = ?, seal = ? WHERE path = ? AND start = ?", (false, seal, *key))
     database.close()
     true = hash_path(folder, fresh=True)
     assert true.source == "fresh"
