@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from code_zoo import STATES, Zoo, as_owner, begin
+from integration.code_zoo import STATES, Zoo, as_owner, begin
 
 from naga.capture.code import CodeCapture, Snapshot, Subject, capture_code
 from naga.errors import SnapshotError

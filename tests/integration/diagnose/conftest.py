@@ -7,8 +7,8 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from integration.diagnose.publications import MakeRun, Store, copy_store, leave_run
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-from publications import MakeRun, Store, copy_store, leave_run
 
 
 @pytest.fixture(scope="session")

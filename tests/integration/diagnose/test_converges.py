@@ -12,10 +12,10 @@ from typing import Any
 
 import mlflow
 import pytest
+from integration.diagnose.publications import MakeRun, Store, copy_store
+from integration.diagnose.publisher import Crash, CrashError, count_calls, publish_many
+from integration.diagnose.server import mlflow_server, postgres, postgres_programs
 from mlflow.entities import RunTag
-from publications import MakeRun, Store, copy_store
-from publisher import Crash, CrashError, count_calls, publish_many
-from server import mlflow_server, postgres, postgres_programs
 
 from naga.diagnose.tags import Status, Tag
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import mlflow
 import pytest
-from publications import MakeRun, Store
+from integration.diagnose.publications import MakeRun, Store
 
 from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run

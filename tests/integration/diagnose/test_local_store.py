@@ -7,7 +7,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
-from publications import MakeRun, Store, copy_store
+from integration.diagnose.publications import MakeRun, Store, copy_store
 
 from naga.errors import MlflowMissingError
 from naga.mlflow_log import mlflow_log_run

@@ -6,7 +6,7 @@ from typing import Any
 import joblib
 import mlflow
 import pytest
-from publications import MakeRun, Store
+from integration.diagnose.publications import MakeRun, Store
 from sklearn.linear_model import LogisticRegression
 
 from naga.errors import UsageError

@@ -12,9 +12,9 @@ from typing import Any
 
 import mlflow
 import pytest
+from integration.diagnose.publications import MakeRun, Store, leave_run
 from mlflow.entities import RunTag
 from omegaconf import DictConfig, OmegaConf
-from publications import MakeRun, Store, leave_run
 
 from naga import load_run
 from naga.diagnose.tags import Status, Tag

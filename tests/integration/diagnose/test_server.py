@@ -8,8 +8,8 @@ from typing import Any
 import mlflow
 import pytest
 import requests
-from publications import MakeRun, Store, copy_store
-from server import free_port, mlflow_server, silent_server
+from integration.diagnose.publications import MakeRun, Store, copy_store
+from integration.diagnose.server import free_port, mlflow_server, silent_server
 
 from naga.errors import TrackerError
 from naga.mlflow_log import mlflow_log_run

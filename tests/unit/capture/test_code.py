@@ -6,6 +6,7 @@ import types
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from workbench import git
@@ -308,8 +309,9 @@ def test_a_pattern_reaches_into_nested_repositories(top: Path) -> None:
 def test_a_pattern_that_git_refuses_is_an_error(top: Path, what: str, pattern: str) -> None:
     """Leaving out something else than was asked for would be worse."""
     (top / "new.py").write_text("1\n")
+    patterns: dict[str, Any] = {what: (pattern,)}
     with pytest.raises(SnapshotError, match="pattern"):
-        _take(top, **{what: (pattern,)})
+        _take(top, **patterns)
 
 
 def test_many_for_one_reason_are_named_as_their_folder(top: Path) -> None:
