@@ -87,8 +87,9 @@ class HashCache:
         """Keep the digests of those rows whose files were left alone for long enough before all this began."""
         until = self._began_ns - _QUIET_NS
         quiet = [touched_ns(row) < until for row in rows]
-        self._new[key] = b"".join(compress(rows, quiet)), b"".join(compress(digests, quiet))
-        self._new_files += len(rows)
+        if any(quiet):
+            self._new[key] = b"".join(compress(rows, quiet)), b"".join(compress(digests, quiet))
+            self._new_files += len(rows)
         if self._new_files > _WRITE_AFTER_FILES or time.monotonic() > self._written + _WRITE_AFTER_S:
             self._attempt(self._write)
 

@@ -69,7 +69,7 @@ def _start() -> tuple[socket.socket, int]:
     """Start the program; give the way to it and its process id."""
     import blake3
 
-    if "python" not in Path(sys.executable or "").name:
+    if "python" not in Path(sys.executable or "").name or hasattr(sys, "frozen"):
         raise OSError("the program that embeds this interpreter is not one that can be started")
     command = [sys.executable, "-I", "-S", mapped.__file__, str(Path(blake3.__file__).parent.parent)]
     ours, theirs = socket.socketpair()
