@@ -48,13 +48,14 @@ class Part:
 
     def entries(self) -> Iterator[Entry]:
         """List what is here, sorted by name."""
-        here = join(self.known_as, self.folder.path)
+        here = os.fsdecode(join(self.known_as, self.folder.path))
+        below = f"{here}/" if here else ""
         sizes = map(size_of, self.folder.rows)
         for name, kind, digest in self.items():
-            path = os.fsdecode(join(here, name))
+            path = below + os.fsdecode(name) if name else here  # a file that is a tree by itself has no name in it
             yield Entry(path, _KINDS[kind], next(sizes) if kind == _FILE else 0, written(digest), self.run_id)
         if here and not self.folder.rows and not self.folder.links:
-            yield Entry(os.fsdecode(here), "folder", 0, written(self.digest), self.run_id)
+            yield Entry(here, "folder", 0, written(self.digest), self.run_id)
 
     def items(self, inside: Iterable[Item] = ()) -> Iterator[Item]:
         """List what is here, and what is known of the folders in it, sorted by name."""

@@ -40,9 +40,11 @@ def _keyed(before: bytes, entries: Mapping[str, Iterable[Entry]]) -> Iterator[by
 
 def _listed(entries: Iterable[Entry]) -> Iterator[bytes]:
     separator = b"[\n"
-    for entry in entries:
-        plain = {name: value for name, value in entry._asdict().items() if value is not None}
-        # ASCII, with escapes: names that are not UTF-8 come back from `json.load` as the `str` that Python knows.
-        yield separator + json.dumps(plain).encode()
+    for path, kind, size, digest, run_id in entries:
+        # By hand: `json.dumps` of a mapping takes four times as long. Names that are not UTF-8 become escapes, which
+        # `json.load` turns into the `str` by which Python knows them.
+        line = f'{{"path": {json.dumps(path)}, "kind": "{kind}", "size_bytes": {size}, "hash": "{digest}"'
+        line += f', "run_id": {json.dumps(run_id)}}}' if run_id else "}"
+        yield separator + line.encode()
         separator = b",\n"
     yield b"[]" if separator == b"[\n" else b"\n]"
