@@ -99,7 +99,7 @@ def test_locked(folder: Path, monkeypatch: pytest.MonkeyPatch, lock: str) -> Non
     database.execute(lock)
     began = time.monotonic()
     tree = hash_path(folder)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
     database.close()
     assert tree.hash == hash_path(folder, fresh=True).hash
 

@@ -37,7 +37,7 @@ def test_ctrl_c(tmp_path: Path, files: int) -> None:
     began = time.monotonic()
     running.send_signal(signal.SIGINT)
     _, error = running.communicate(timeout=20)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 5
     assert "KeyboardInterrupt" in error
     for child in children:
         with pytest.raises(ProcessLookupError):

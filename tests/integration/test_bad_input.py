@@ -158,5 +158,5 @@ def test_a_server_that_does_not_answer(project: Path, script: Script, how: str) 
     assert address in done.stderr
     assert "--reuse results/run" in done.stderr
     # Ten for Naga; the rest is the import of MLflow on a busy machine.
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 40
     assert load_run("results/run").lock_hash == run.lock_hash

@@ -145,6 +145,7 @@ def test_killed_at_random(backend: tuple[str, str], store: Store, make_run: Make
         write_row(FAULTS[2], backend[0])
 
 
+@pytest.mark.stress
 @pytest.mark.parametrize("exits", [True, False], ids=["exits", "raises"])
 def test_crash_at_any_call(backend: tuple[str, str], store: Store, make_run: MakeRun, exits: bool) -> None:
     """A process that dies, or an error, before or after any call leaves a page active, and the next diag leaves one."""

@@ -85,7 +85,7 @@ def test_refused(project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPat
     began = time.monotonic()
     with pytest.raises(TrackerError) as caught:
         diag(folder)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert str(caught.value).startswith(f"nothing was published to MLflow at 'http://127.0.0.1:{port}': no answer")
     assert "secret" not in str(caught.value)
     assert caught.value.hint == f"later: python {Path(__file__)} --reuse results/a"
@@ -99,7 +99,7 @@ def test_silent(project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatc
         began = time.monotonic()
         with pytest.raises(TrackerError, match="no answer"):
             diag(make_run())
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
 
 
 def test_refuses(server: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
