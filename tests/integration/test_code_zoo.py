@@ -55,6 +55,7 @@ def test_a_snapshot_is_complete_or_says_what_is_missing(zoo: Zoo, request: pytes
     assert not (zoo.root / "trapped").exists()
     said = _said(capture)
     assert all(name in said for name in zoo.names), said
+    assert zoo.names or not said.strip()
     assert [*_unnamed_losses(capture)] == []
     assert len(capture.entries) == zoo.repositories
     assert (capture.entries[0].log_branch is not None) == zoo.log_branch, said
