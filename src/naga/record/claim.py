@@ -205,8 +205,12 @@ def _move_aside(save_dir: Path, state: _State, owner: Owner, existing: Existing)
     _check_movable(save_dir)
     if not _append(save_dir, state.tail, owner):
         return None
-    target = _rename_into_archive(save_dir, finished.run_id)
     mine = f"after-{state.tail.run_id}" if state.tail else "first"
+    if _inspect(save_dir).record != finished:
+        # Another process moved it between our two looks: what is claimed now is not what was to be moved.
+        (naga_folder(save_dir) / "claims" / mine).unlink(missing_ok=True)
+        return None
+    target = _rename_into_archive(save_dir, finished.run_id)
     (naga_folder(target) / "claims" / mine).unlink(missing_ok=True)
     return target
 

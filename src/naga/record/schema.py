@@ -108,7 +108,7 @@ class Process:
     from a later one with the same number.
     """
 
-    argv: tuple[str, ...]
+    argv: tuple[str, ...] = ()
     cwd: str
     host: str
     pid: int

@@ -20,6 +20,7 @@ def register() -> Iterator[Register]:
 
     def add(name: str, function: Callable[..., Any]) -> None:
         names.append(name)
+        OmegaConf.clear_resolver(name)  # another test may have left one
         is_old = omegaconf.__version__.startswith("2.3")
         (OmegaConf.register_new_resolver if is_old else OmegaConf.register_resolver)(name, function)
 

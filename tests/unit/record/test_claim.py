@@ -1,9 +1,11 @@
 """Who owns a save_dir, and what happens to what lies there."""
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -157,7 +159,9 @@ from pathlib import Path
 from naga.errors import ClaimError
 from naga.record.claim import take
 from naga.record.process import this_process
-root, name, rounds, start = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
+root, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+start = float(sys.stdin.readline())
 for number in range(rounds):
     while time.time() < start + number * 0.02:
         pass
@@ -166,26 +170,38 @@ for number in range(rounds):
     except ClaimError:
         continue
     (root / f"won-{number}-{name}").touch()
-time.sleep(3)
+print("done", flush=True)
+sys.stdin.read()  # a winner lives until the slowest has tried
 """
 
 
 @pytest.mark.parametrize("left", ["nothing", "finished", "failed", "running"])
 def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str) -> None:
     """Eight processes claim the same folder at the same moment, whatever lies there."""
-    import time
-
     rounds = 50
     if left != "nothing":
         process = dead_process()
         for number in range(rounds):
             leave(tmp_path / str(number), f"old-{number}", left, process)
-    start = time.time() + 2.5
-    racers = [
-        subprocess.Popen([sys.executable, "-c", RACER, str(tmp_path), f"r{i}", str(rounds), str(start)])
-        for i in range(8)
-    ]
-    assert [racer.wait(60) for racer in racers] == [0] * 8
+    with contextlib.ExitStack() as stack:
+        racers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", RACER, str(tmp_path), f"r{i}", str(rounds)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for i in range(8)
+        ]
+        answers = [racer.stdout for racer in racers if racer.stdout]
+        assert [answer.readline() for answer in answers] == ["ready\n"] * 8
+        for racer in racers:
+            assert racer.stdin
+            racer.stdin.write(f"{time.time() + 0.2}\n")
+            racer.stdin.flush()
+        assert [answer.readline() for answer in answers] == ["done\n"] * 8
     winners = [len(list(tmp_path.glob(f"won-{number}-*"))) for number in range(rounds)]
     assert winners == [1] * rounds
     if left == "finished":
