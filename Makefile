@@ -18,7 +18,8 @@ demo: .venv/demo ## Run the example on real data, diagnose it twice, and show wh
 	@$(BIN)/python examples/demo.py
 
 test: .venv/dev .venv/omegaconf-2.3 ## Run all tests, then lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 2 tests src
+	$(BIN)/pytest README.md docs  # in one process: the blocks of a page build on each other
 	PYTHONPATH="$(CURDIR)/.venv/omegaconf-2.3" $(BIN)/pytest -n 2 -m compat
 	@$(MAKE) --no-print-directory lint
 
