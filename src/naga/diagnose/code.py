@@ -4,11 +4,12 @@ Files are found and read, never imported: the answer is the same before and afte
 process that runs many diags.
 """
 
-import ast
 import hashlib
 import json
+import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,11 @@ from naga.diagnose.store import project_root
 
 __all__ = ["code_files", "code_hash", "diag_key"]
 
+# Parsing a project of some hundred files would take longer than most diags. What only looks like an import, in a
+# docstring, does no harm: a file more than needed.
+_IMPORT = re.compile(
+    r"(?:^|;)[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]+))", re.MULTILINE
+)
 _FOREIGN = frozenset({"site-packages", "dist-packages"})
 
 
@@ -67,53 +73,50 @@ def code_hash(file: Path) -> str:
 def code_files(file: Path) -> set[Path]:
     """Find a diag's own file, and all files of its project that it imports, directly or not."""
     root = project_root(file.parent)
-    found, unread = {file}, [file]
+    own = [folder for folder in dict.fromkeys(map(os.path.realpath, sys.path)) if _is_own(Path(folder), root)]
+    found, unread = {str(file)}, [str(file)]
     while unread:
-        new = {path for path in _imported(unread.pop(), root) if _is_own(path, root)} - found
+        new = {path for path in _imported(unread.pop(), own) if _is_own(Path(path), root)} - found
         found |= new
         unread += new
-    return found
+    return set(map(Path, found))
 
 
 def _is_own(path: Path, root: Path) -> bool:
     return path.is_relative_to(root) and _FOREIGN.isdisjoint(path.parts)
 
 
-def _imported(file: Path, root: Path) -> Iterator[Path]:
+def _imported(file: str, roots: Sequence[str]) -> set[str]:
     try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _files_of(_roots(file, root), alias.name.split("."))
-        elif isinstance(node, ast.ImportFrom):
-            folders = [file.parents[node.level - 1]] if node.level else _roots(file, root)
-            module = node.module.split(".") if node.module else []
-            for alias in node.names:  # each may be a module of its own
-                yield from _files_of(folders, [*module, alias.name])
+        text = Path(file).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return set()
+    found: set[str] = set()
+    for dots, module, names, modules in _IMPORT.findall(text):
+        if modules:
+            asked = {tuple(name.split(".")) for name in _split(modules)}
+        else:  # each name may be a module of its own
+            asked = {(*filter(None, module.split(".")), name) for name in _split(names)}
+        # The script's own folder comes first, as Python has it.
+        folders = [str(Path(file).parents[len(dots) - 1])] if dots else [str(Path(file).parent), *roots]
+        found.update(*(_files_of(folders, parts) for parts in asked))
+    return found
 
 
-def _roots(file: Path, root: Path) -> list[Path]:
-    """Give the folders that absolute imports begin at: the script's own comes first, as Python has it."""
-    own = (Path(entry or ".").resolve() for entry in sys.path)
-    return list(dict.fromkeys([file.parent, *(folder for folder in own if folder.is_relative_to(root))]))
+def _split(names: str) -> list[str]:
+    """Read ``a as b, c  # comment`` as a and c."""
+    lines = (line.partition("#")[0] for line in names.strip("()").splitlines())
+    return [name.split()[0] for line in lines for name in line.split(",") if name.strip()]
 
 
-def _files_of(folders: list[Path], names: list[str]) -> Iterator[Path]:
+def _files_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
     """Find the files that importing ``names[0].names[1]...`` runs: each package's, and the module's."""
-    for folder in folders:
-        found = list(_files_in(folder, names))
-        if found:
-            yield from found
-            return
+    return next((found for folder in folders if (found := _files_in(folder, names))), [])
 
 
-def _files_in(folder: Path, names: list[str]) -> Iterator[Path]:
+def _files_in(folder: str, names: Sequence[str]) -> list[str]:
+    found = []
     for name in names:
-        for path in (folder / name / "__init__.py", folder / f"{name}.py"):
-            if path.is_file():
-                yield path.resolve()
-                break
-        folder /= name  # it goes down into the package
+        folder = os.path.join(folder, name)  # noqa: PTH118  # thousands of times: Path would take most of the time
+        found += [path for path in (f"{folder}/__init__.py", f"{folder}.py") if os.path.isfile(path)][:1]  # noqa: PTH113
+    return found

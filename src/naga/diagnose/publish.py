@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from naga.diagnose.draft import Draft
-from naga.diagnose.ledger import Ledger
+from naga.diagnose.ledger import Ledger, entry_of
+from naga.diagnose.settle import settle
 from naga.diagnose.store import require_mlflow, shown_uri, tracking_store
 from naga.diagnose.surroundings import environment, quiet
+from naga.diagnose.tags import Status, Tag
 from naga.errors import TrackerError
 from naga.terminal import say
 
@@ -106,7 +108,8 @@ class Publication:
         self._client = client
         self._run_id: str = run.info.run_id
         self._outer = outer
-        self._ledger = Ledger(client, run, draft)
+        self._entry = entry_of(run)
+        self._ledger = Ledger(client, run.info.experiment_id)
 
     def write(self) -> None:
         """Log what is known before the diag's body runs."""
@@ -137,7 +140,7 @@ class Publication:
     def succeed(self) -> None:
         """End the run, and make it the active one."""
         self._end("FINISHED")
-        active = self._ledger.settle()
+        active = settle(self._ledger, self._entry, self._draft)
         if self._draft.archived and active != self._run_id:
             say(f"{self._draft.name}: a newer run was computed in this folder, and its page stays the active one")
 
@@ -147,7 +150,7 @@ class Publication:
 
         with suppress(MlflowException, OSError):
             self._end("FAILED")
-            self._ledger.fail()
+            self._ledger.edit(self._entry, {Tag.STATUS: Status.FAILED})
 
     def _end(self, status: str) -> None:
         """Leave the run, and whatever the body began and left open: MLflow's stack is as it was before."""

@@ -8,11 +8,12 @@ from naga.diagnose.code import code_files, code_hash, diag_key
 
 FILES = {
     "pyproject.toml": "",
-    "diag.py": "import os, helper\nimport package.inner as inner\ndef diag(cfg):\n    from package import late\n",
+    "diag.py": "import os, helper as h  # x\nimport package.inner as inner\ndef diag(cfg):\n    from package import (\n"
+    "        late as l,  # y\n        other)\n",
     "helper.py": "from further import something\n",
     "further.py": "import helper\nsomething = 1\n",
     "package/__init__.py": "from . import beside\n",
-    "package/inner.py": "from .beside import thing\nfrom ..helper import x\n",
+    "package/inner.py": "from .beside import thing; from ..helper import x\n",
     "package/beside.py": "thing = 1\n",
     "package/late.py": "",
     "package/unused.py": "",

@@ -1,0 +1,103 @@
+"""MLflow's own page, in a real browser, on what Naga has published."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pytest
+from integration.diagnose.publications import MakeRun, Store, copy_store
+from integration.diagnose.server import mlflow_server
+
+from naga.diagnose.page import active_view, how_to_view
+from naga.diagnose.tags import Tag
+from naga.mlflow_log import mlflow_log_run
+
+
+@mlflow_log_run
+def diag(cfg: Any) -> None:
+    """Log numbers and a figure, as diags do."""
+    from matplotlib.figure import Figure
+
+    mlflow.log_metrics({"accuracy": 0.9 + cfg.learning_rate / 10, "loss": cfg.learning_rate})
+    figure = Figure()
+    figure.subplots().plot([cfg.learning_rate / n for n in range(1, 20)])
+    mlflow.log_figure(figure, "loss.png")
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start Debian's Chromium without a window."""
+    webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
+    chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if chromium is None or driver is None:
+        pytest.skip("Chromium and its driver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    profile = tmp_path_factory.mktemp("profile")
+    for word in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1300,1250", f"user-data-dir={profile}"):
+        options.add_argument(f"--{word}")
+    running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    yield running
+    running.quit()
+
+
+def wait_for(browser: Any, *texts: str) -> str:
+    """Wait until the page shows all of these."""
+    shown = ""
+    for _ in range(120):
+        shown = browser.find_element("tag name", "body").text
+        if all(text in shown for text in texts):
+            time.sleep(1)  # until it has stopped moving
+            return str(browser.find_element("tag name", "body").text)
+        time.sleep(0.5)
+    raise AssertionError(f"{texts} in:\n{shown}")
+
+
+def keep(browser: Any, name: str, folder: Path) -> None:
+    """Take a picture without MLflow's assistant; NAGA_SCREENSHOTS names a folder to keep it in."""
+    for button in browser.find_elements("css selector", "[aria-label='Close']"):
+        button.click()
+    browser.save_screenshot(str(Path(os.environ.get("NAGA_SCREENSHOTS", folder)) / f"{name}.png"))
+
+
+@pytest.mark.stress
+@pytest.mark.timeout(600)
+def test_page(migrated: Path, project: Path, make_run: MakeRun, browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The filtered table shows one row for each logical run; an old run's page leads to its successor by a click."""
+    store = Store(copy_store(migrated, project))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    for name, rate, times in (("lr-0.01", 0.01, 3), ("lr-0.1", 0.1, 2), ("lr-0.5", 0.5, 1)):
+        config = {"save_dir": f"results/{name}", "learning_rate": rate, "epochs": 10, "input_data": "data/raw.csv"}
+        folder = make_run(f"results/{name}", run_id=f"20260101T000000-{times:08}", config=config)
+        for _ in range(times):
+            diag(folder)
+    with mlflow_server(project, store.uri) as address:
+        browser.get(active_view(address, "0"))
+        shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "lr-0.5 #1")
+        assert "lr-0.01 #2" not in shown
+        assert "lr-0.1 #1" not in shown
+        keep(browser, "mlflow-active", project)
+        _, second, third = store.runs(f"tags.`{Tag.LOGICAL_ID}` = 'results/lr-0.01'")
+        browser.get(f"{address}/#/experiments/0/runs/{second.info.run_id}?workflowType=machine_learning")
+        wait_for(browser, "lr-0.01 #2", "Superseded by")
+        keep(browser, "mlflow-superseded", project)
+        link = browser.find_element("link text", third.info.run_id[:8])
+        link.click()
+        browser.switch_to.window(browser.window_handles[-1])  # MLflow opens links of descriptions beside the page
+        shown = wait_for(browser, "lr-0.01 #3", "Supersedes")
+        keep(browser, "mlflow-page", project)
+        assert third.info.run_id in browser.current_url
+
+
+def test_how_to_view(project: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a server the address is enough; for a local store there is a command to type first."""
+    uri = copy_store(migrated, project)
+    command, address = how_to_view(project)
+    assert command == f"mlflow ui --backend-store-uri {uri}"
+    assert address == active_view("http://127.0.0.1:5000", "0")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@tracker.example/mlflow/")
+    assert how_to_view(project, "7") == (active_view("https://tracker.example/mlflow", "7"),)
