@@ -15,7 +15,6 @@ import pytest
 import yaml
 from sybil import Document, Example, Region, Sybil
 from sybil.evaluators.doctest import DocTestEvaluator
-from sybil.integration.pytest import SybilItem
 from sybil.parsers.abstract.doctest import DocTestStringParser
 from sybil.parsers.markdown import CodeBlockParser, SkipParser
 
@@ -113,12 +112,9 @@ def pytest_report_header() -> str:
     return f"OmegaConf {omegaconf.__version__}"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the blocks of a page in one worker, and mark the tests to repeat with the other version of OmegaConf."""
+    """Mark the tests to repeat with the other version of OmegaConf."""
     configuration = tuple(Path(__file__).parent / folder for folder in ("tests/unit/config", "src/naga/config"))
     for item in items:
-        if isinstance(item, SybilItem):
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-        elif any(item.path.is_relative_to(folder) for folder in configuration):
+        if any(item.path.is_relative_to(folder) for folder in configuration):
             item.add_marker("compat")

@@ -16,9 +16,6 @@ from naga import Run, find_runs
 ROOT = Path(__file__).parents[2]
 TITLES = ("Compute once", "Diagnose again", "The runs", "The history of this run in MLflow", "Look at it")
 
-# Run once, in one worker; on a loaded machine it takes its time.
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.timeout(600)]
-
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:

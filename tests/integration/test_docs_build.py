@@ -26,7 +26,6 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (out / "api.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.xdist_group("docs")
 def test_builds_and_documents_what_is_public(api: str) -> None:
     """Sphinx has no complaint, and every public name stands on the page of the API."""
     names = {f"naga.{name}" for name in naga.__all__ if name != "errors"}
