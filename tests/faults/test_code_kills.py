@@ -106,6 +106,18 @@ def test_a_fresh_lock_blocks_the_branch_only(repository: Path) -> None:
     assert lock.exists()
 
 
+def test_no_lock_blocks_the_branch_for_ever(repository: Path) -> None:
+    """What was left an hour ago is removed, Naga's own refs' too."""
+    (repository / ".git/refs/naga/runs").mkdir(parents=True)
+    locks = [repository / ".git" / name for name in ("refs/heads/run_logs.lock", "refs/naga/runs/r0.lock")]
+    for lock in locks:
+        lock.touch()
+        os.utime(lock, (time.time() - 4000,) * 2)
+    capture = _snapshot(repository, "r1")
+    assert (capture.entries[0].log_branch, capture.warnings) == ("run_logs", ())
+    assert not any(lock.exists() for lock in locks)
+
+
 def test_what_a_killed_snapshot_left_is_swept_and_what_a_living_one_has_is_not(repository: Path) -> None:
     """A temporary folder goes when its owner is dead, not before."""
     from naga.capture.scratch import scratch

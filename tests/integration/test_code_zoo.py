@@ -58,6 +58,7 @@ def test_a_snapshot_is_complete_or_says_what_is_missing(zoo: Zoo, request: pytes
     assert zoo.names or not said.strip()
     assert [*_unnamed_losses(capture)] == []
     assert len(capture.entries) == zoo.repositories
+    assert capture.entries[0].reason or capture.entries[0].path == str(zoo.top)
     assert (capture.entries[0].log_branch is not None) == zoo.log_branch, said
     assert all(_is_sound(code) for code in capture.entries if code.commit)
     _write_row(request.node.callspec.params["zoo"], zoo, capture)

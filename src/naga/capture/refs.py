@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from naga.capture.git import GitError, Repository
 
-__all__ = ["Kept", "commit_tree", "is_ancestor", "keep"]
+__all__ = ["BlockedError", "Kept", "LogBranch", "Tip", "commit_tree", "is_ancestor", "keep"]
 
 _STALE_S = 3600.0  # a lock on a ref lives for milliseconds; after this long, its owner is dead
 _BUSY_S = 10.0  # ... and after this long it is not waited for
@@ -31,8 +31,56 @@ class Kept:
     warning: str | None = None
 
 
-class _BlockedError(Exception):
+class BlockedError(Exception):
     """The log branch cannot be moved; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """Where the log branch stands, and whether HEAD lies in its history."""
+
+    commit: str
+    has_head: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LogBranch:
+    """The branch that is the log of the runs; ``head`` names HEAD."""
+
+    repository: Repository
+    name: str
+    head: str | None
+
+    @property
+    def ref(self) -> str:
+        """Its full name."""
+        return f"refs/heads/{self.name}"
+
+    def look(self) -> Tip | None:
+        """Return where it stands, None where there is none; `BlockedError` where it must not be moved."""
+        if self.name.startswith("-") or "\0" in self.name:  # what a user could not get rid of again
+            raise BlockedError("that is no name for a branch")
+        _sweep_locks(self.repository, self.ref)
+        commit = self._commit()
+        if commit is None:
+            return None
+        return Tip(commit, self.head is not None and is_ancestor(self.repository, self.head, commit))
+
+    def _commit(self) -> str | None:
+        form = "%(refname)%00%(objectname)%00%(worktreepath)%00%(symref)"
+        listed = self.repository.text("for-each-ref", f"--format={form}", "--end-of-options", self.ref)
+        for line in listed.splitlines():
+            name, commit, worktree, symbolic = line.split("\0")
+            if name != self.ref:
+                raise BlockedError(f"{name.removeprefix('refs/heads/')!r} exists")
+            if worktree:
+                raise BlockedError(f"it is checked out in {worktree}")
+            if symbolic:
+                raise BlockedError(f"it stands for {symbolic}")
+            return commit
+        if f"branch {self.ref}" in self.repository.text("worktree", "list", "--porcelain").splitlines():
+            raise BlockedError("it is checked out, before its first commit")
+        return None
 
 
 def commit_tree(repository: Repository, tree: str, parents: list[str], message: str) -> str:
@@ -55,7 +103,13 @@ def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
     return True
 
 
-def keep(repository: Repository, ref: str, branch: str | None, commit_on: Callable[[str | None], str | None]) -> Kept:
+def keep(
+    repository: Repository,
+    ref: str,
+    log: LogBranch | None,
+    first: Callable[[], Tip | None],
+    commit_on: Callable[[Tip | None], str | None],
+) -> Kept:
     """Point the run's ref at its commit and, where that is possible, the log branch with it.
 
     Parameters
@@ -64,21 +118,23 @@ def keep(repository: Repository, ref: str, branch: str | None, commit_on: Callab
         Where.
     ref : str
         The ref of the run.
-    branch : str or None
+    log : LogBranch or None
         The log branch, None where there shall be none.
+    first : callable
+        Gives the first look at it, which may have been taken already.
     commit_on : callable
         Makes the commit that follows on a tip of the branch, None where the branch cannot lead to the commit. For a
         tip of None it makes the commit that stands alone.
     """
     warning = None
-    if branch is not None:
+    if log is not None:
         try:
-            kept = _advance(repository, ref, f"refs/heads/{branch}", commit_on)
-        except _BlockedError as error:
-            warning = f"the branch {branch!r} was left as it is: {error}"
+            kept = _advance(log, ref, first, commit_on)
+        except BlockedError as error:
+            warning = f"the branch {log.name!r} was left as it is: {error}"
         else:
             if kept is not None:
-                return Kept(commit=kept, ref=ref, log_branch=branch)
+                return Kept(commit=kept, ref=ref, log_branch=log.name)
     alone = commit_on(None)
     assert alone is not None  # noqa: S101  # a commit can always stand alone
     try:
@@ -89,51 +145,30 @@ def keep(repository: Repository, ref: str, branch: str | None, commit_on: Callab
 
 
 def _advance(
-    repository: Repository, ref: str, branch: str, commit_on: Callable[[str | None], str | None]
+    log: LogBranch, ref: str, look: Callable[[], Tip | None], commit_on: Callable[[Tip | None], str | None]
 ) -> str | None:
     """Move the branch and the run's ref together; None where the branch cannot lead to the commit."""
-    if branch.startswith("refs/heads/-") or "\0" in branch:  # what a user could not get rid of again
-        raise _BlockedError("that is no name for a branch")
-    _sweep_locks(repository, branch)
-    failed_at: list[str | None] = []
+    failed_at: list[Tip | None] = []
     for _ in range(_MOVES):
-        tip = _tip(repository, branch)
+        tip, look = look(), log.look
         commit = commit_on(tip)
         if commit is None:
             return None
-        move = f"update {branch}\0{commit}\0{tip}\0" if tip else f"create {branch}\0{commit}\0"
+        move = f"update {log.ref}\0{commit}\0{tip.commit}\0" if tip else f"create {log.ref}\0{commit}\0"
         try:
-            _transact(repository, f"{move}update {ref}\0{commit}\0\0")
+            _transact(log.repository, f"{move}update {ref}\0{commit}\0\0")
         except GitError as error:
             failed_at.append(tip)
             if failed_at[-3:] == [tip] * 3:  # nobody moved it, and still it fails
-                raise _BlockedError(str(error)) from None
+                raise BlockedError(str(error)) from None
             time.sleep(random.uniform(0, 0.02))  # noqa: S311  # so that those who wait do not all come back at once
         else:
             return commit
-    raise _BlockedError("other runs moved it all the time")
+    raise BlockedError("other runs moved it all the time")
 
 
 def _transact(repository: Repository, commands: str) -> None:
     repository.run("update-ref", "-z", "--stdin", stdin=os.fsencode(commands))
-
-
-def _tip(repository: Repository, branch: str) -> str | None:
-    """Return where the branch stands, None where there is none; `_BlockedError` where it must not be moved."""
-    form = "%(refname)%00%(objectname)%00%(worktreepath)%00%(symref)"
-    listed = repository.text("for-each-ref", f"--format={form}", "--end-of-options", branch)
-    for line in listed.splitlines():
-        name, tip, worktree, symbolic = line.split("\0")
-        if name != branch:
-            raise _BlockedError(f"{name.removeprefix('refs/heads/')!r} exists")
-        if worktree:
-            raise _BlockedError(f"it is checked out in {worktree}")
-        if symbolic:
-            raise _BlockedError(f"it stands for {symbolic}")
-        return tip
-    if f"branch {branch}" in repository.text("worktree", "list", "--porcelain").splitlines():
-        raise _BlockedError("it is checked out, before its first commit")
-    return None
 
 
 def _sweep_locks(repository: Repository, branch: str) -> None:
@@ -145,4 +180,4 @@ def _sweep_locks(repository: Repository, branch: str) -> None:
             if age > _STALE_S:
                 lock.unlink()
             elif age > _BUSY_S and lock == own:
-                raise _BlockedError(f"a killed process left a lock; remove {lock}")
+                raise BlockedError(f"a killed process left a lock; remove {lock}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from naga.capture.git import GitError, Repository, names
 from naga.capture.leftout import LeftOut, ignored, matching, named, run_folders
 from naga.capture.objects import bring, is_collected, secure
-from naga.capture.refs import Kept, commit_tree, is_ancestor, keep
+from naga.capture.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
 from naga.capture.scratch import scratch
 from naga.capture.tree import edited_tree
 from naga.capture.worktree import Change, Entry, KeptIndex, Status, clear_flags, read_status, store
@@ -22,6 +22,7 @@ from naga.record.schema import Code, Skipped
 __all__ = ["Asked", "Held", "Taken", "take"]
 
 _GC_TRIES = 10
+_LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +90,14 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen: the walk, the tree of HEAD, the address of the remote."""
+    """What was seen: the walk and its index, HEAD and its tree, the remote, the tip of the log branch."""
 
     status: Status
+    index: KeptIndex
+    head: str | None
     tree: str | None
     remote: str | None
+    tip: Callable[[], Tip | None]
 
 
 @dataclass(slots=True)
@@ -129,8 +133,7 @@ def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Pa
 def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     index = folder / "index"
     try:
-        KeptIndex.read(repository.git_dir / "index").write(index)
-        look = _look(repository.with_index(index))
+        look = _look(repository, asked.branch, index)
     except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
         return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
     status = look.status
@@ -146,7 +149,7 @@ def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Tak
     held = Held(
         repository=repository,
         commit=kept.commit,
-        index=KeptIndex.read(index),
+        index=look.index,
         stored=KeptIndex.read(folder / "stored"),
         uncommitted=frozenset(change.path for change in status.changes),
         skipped=frozenset(one.path for one in plan.skipped + plan.missing),
@@ -163,20 +166,31 @@ def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
     return Taken(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
 
 
-def _look(repository: Repository) -> _Look:
-    """Look at the repository, at all that takes time at once."""
+def _look(repository: Repository, branch: str | None, index: Path) -> _Look:
+    """Look at the repository, again if somebody commits at this moment."""
+    for _ in range(_LOOKS):
+        look = _look_once(repository, branch, index)
+        if look.head == look.status.head:
+            return look
+    raise GitError("HEAD cannot be read, or moves all the time")
+
+
+def _look_once(repository: Repository, branch: str | None, index: Path) -> _Look:
+    """Look at all that takes time at once."""
     from concurrent.futures import ThreadPoolExecutor
 
+    kept = KeptIndex.read(repository.git_dir / "index")
+    kept.write(index)
+    copy = repository.with_index(index)
     with ThreadPoolExecutor() as at_once:
-        flags = at_once.submit(clear_flags, repository)
-        walk = at_once.submit(read_status, repository)
         head = at_once.submit(_head, repository)
+        walk = at_once.submit(read_status, copy)
+        flags = at_once.submit(clear_flags, copy)
+        tip = at_once.submit(lambda: LogBranch(repository, branch, head.result()[0]).look() if branch else None)
         remote = at_once.submit(_remote, repository)
-        status = read_status(repository) if flags.result() else walk.result()
-    commit, tree = head.result()
-    if commit != status.head:  # somebody commits at this moment
-        tree = repository.text("rev-parse", f"{status.head}^{{tree}}") if status.head else None
-    return _Look(status, tree, remote.result())
+        if flags.result():
+            kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
+    return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result)
 
 
 def _refused(code: Code, reason: str) -> Taken:
@@ -230,22 +244,23 @@ def _keep(repository: Repository, asked: Asked, look: _Look, plan: _Plan, folder
     objects = folder / "objects"
     (objects / "pack").mkdir(parents=True, exist_ok=True)
     aside = repository.writing_to(objects)
-    tree, head = _tree(aside, look.tree, plan, folder / "stored"), look.status.head
+    tree, head = _tree(aside, look.tree, plan, folder / "stored"), look.head
+    log = LogBranch(repository, asked.branch, head) if asked.branch is not None else None
 
-    def clean(tip: str | None) -> str | None:
-        return head if tip is None or is_ancestor(repository, tip, str(head)) else None
+    def clean(tip: Tip | None) -> str | None:
+        return head if tip is None or is_ancestor(repository, tip.commit, str(head)) else None
 
-    def changed(tip: str | None) -> str:
-        parents = [tip] if tip else []
-        if head and not (tip and is_ancestor(repository, head, tip)):
+    def changed(tip: Tip | None) -> str:
+        parents = [tip.commit] if tip else []
+        if head and not (tip and tip.has_head):
             parents.append(head)
         commit = commit_tree(aside, tree, parents, asked.message)
         bring(repository, aside, objects, commit)
         return commit
 
     if tree == look.tree:
-        return tree, keep(repository, asked.ref, asked.branch, clean)
-    kept = keep(repository, asked.ref, asked.branch, changed)
+        return tree, keep(repository, asked.ref, log, look.tip, clean)
+    kept = keep(repository, asked.ref, log, look.tip, changed)
     secure(repository, aside, objects, kept.commit)
     return tree, kept
 
