@@ -111,7 +111,7 @@ class Ledger:
         verb = "Supersedes" if tag == Tag.SUPERSEDES else "Superseded by"
         paragraphs = entry.tags.get(Tag.NOTE, "").split("\n\n")
         note = "\n\n".join(text for text in paragraphs if not text.startswith(f"{verb} ["))
-        address = f"#/experiments/{self._experiment_id}/runs/{other.run_id}"
+        address = f"#/experiments/{self._experiment_id}/runs/{other.run_id}?workflowType=machine_learning"
         note = f"{shortened(note, TAG_LIMIT - 500)}\n\n{verb} [{other.run_id[:8]}]({address})"
         return {tag: other.run_id, Tag.NOTE: note}
 

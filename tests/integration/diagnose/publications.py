@@ -1,5 +1,6 @@
 """Runs as tasks leave them, and what MLflow holds of them afterwards."""
 
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Callable
@@ -17,6 +18,9 @@ from naga.record.process import this_process
 from naga.record.schema import Code, Data, Environment, Record
 
 MakeRun = Callable[..., Path]
+
+COMMIT = hashlib.sha1(b"code").hexdigest()
+CONTENT = hashlib.sha256(b"data").hexdigest()
 
 
 def copy_store(migrated: Path, folder: Path) -> str:
@@ -78,10 +82,8 @@ def leave_run(save_dir: str = "results/a", *, run_id: str = "20260101T000000-aaa
         "ended": "2026-01-01T00:01:00.000Z",
         "duration_s": 60.0,
         "config": config,
-        "code": (Code(name="project", path=str(Path.cwd()), commit="c" * 40, log_branch="run_logs"),),
-        "data": {
-            "input_data": Data(path="data/raw.csv", kind="file", hash="blake3:" + "ab" * 32, size_bytes=8, files=1)
-        },
+        "code": (Code(name="project", path=str(Path.cwd()), commit=COMMIT, log_branch="run_logs"),),
+        "data": {"input_data": Data(path="data/raw.csv", kind="file", hash=f"blake3:{CONTENT}", size_bytes=8, files=1)},
         "process": this_process(),
         "environment": Environment(python="3.11.7", executable="python", platform="linux"),
     }

@@ -38,7 +38,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     profile = tmp_path_factory.mktemp("profile")
-    for word in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1300,1250", f"user-data-dir={profile}"):
+    for word in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1300,1000", f"user-data-dir={profile}"):
         options.add_argument(f"--{word}")
     running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield running
@@ -88,7 +88,7 @@ def test_page(migrated: Path, project: Path, make_run: MakeRun, browser: Any, mo
         link = browser.find_element("link text", third.info.run_id[:8])
         link.click()
         browser.switch_to.window(browser.window_handles[-1])  # MLflow opens links of descriptions beside the page
-        shown = wait_for(browser, "lr-0.01 #3", "Supersedes")
+        shown = wait_for(browser, "lr-0.01 #3", "Supersedes", "Model training")
         keep(browser, "mlflow-page", project)
         assert third.info.run_id in browser.current_url
 

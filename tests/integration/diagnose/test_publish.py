@@ -12,7 +12,7 @@ from typing import Any
 
 import mlflow
 import pytest
-from integration.diagnose.publications import MakeRun, Store, leave_run
+from integration.diagnose.publications import COMMIT, CONTENT, MakeRun, Store, leave_run
 from mlflow.entities import RunTag
 from omegaconf import DictConfig, OmegaConf
 
@@ -56,12 +56,12 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert tags["naga.generation"] == "1"
     assert tags["naga.run_id"] == "20260101T000000-aaaaaaaa"
     assert tags["naga.lock_hash"] == load_run(folder).lock_hash
-    assert tags["mlflow.source.git.commit"] == "c" * 40
+    assert tags["mlflow.source.git.commit"] == COMMIT
     assert len(tags["naga.diag_key"]) == 64
     assert "naga.supersedes_run_id" not in tags
     assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs
-    assert (used.dataset.name, used.dataset.digest) == ("input_data", "ab" * 18)
+    assert (used.dataset.name, used.dataset.digest) == ("input_data", CONTENT[:36])
 
 
 def test_artifact_is_the_lock(store: Store, make_run: MakeRun) -> None:
@@ -86,8 +86,8 @@ def test_again_supersedes(store: Store, make_run: MakeRun) -> None:
     assert third.data.tags[Tag.SUPERSEDES] == second.info.run_id
     assert second.data.tags[Tag.SUPERSEDES] == first.info.run_id
     note, address = second.data.tags[Tag.NOTE], f"#/experiments/{store.experiment_id}/runs"
-    assert f"Superseded by [{third.info.run_id[:8]}]({address}/{third.info.run_id})" in note
-    assert f"Supersedes [{first.info.run_id[:8]}]({address}/{first.info.run_id})" in note
+    assert f"Superseded by [{third.info.run_id[:8]}]({address}/{third.info.run_id}" in note
+    assert f"Supersedes [{first.info.run_id[:8]}]({address}/{first.info.run_id}" in note
     assert note.splitlines()[0] == "my_experiment.main: computed 2026-01-01 00:00, finished; published by diag"
 
 
