@@ -129,7 +129,7 @@ def measure(python: str, contender: Contender, path: Path, own: Path) -> tuple[f
     """Hash in a process of its own; return the seconds and the most memory it took."""
     words = [python, "-c", MEASURE.format(code=contender.code), str(path), str(own)]
     environment = {**os.environ, "NAGA_CACHE_DIR": str(own)}
-    done = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True, env=environment)
+    done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
     seconds, peak = done.stdout.split()[-2:]
     return float(seconds), float(peak)
 

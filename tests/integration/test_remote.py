@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from naga.capture.data import capture_data, changed_inputs
+from naga.capture.data import capture_data, changed_inputs, hash_again
 from naga.capture.remote import hash_url
 from naga.capture.tree_hash import hash_path
 from naga.errors import DataError
@@ -186,7 +186,12 @@ def test_as_input(s3: Any, tmp_path: Path) -> None:
     listed = json.loads((tmp_path / "inputs.json").read_text())["x"]
     assert [(entry["path"], entry["size_bytes"]) for entry in listed] == [("far", 3), ("near", 1)]
     assert changed_inputs(before, config, tracked, tmp_path) == ()
+    whole = capture_data(config, [Tracked(keys=("x",), fresh=True)], tmp_path, manifest_dir=None)
+    for data in (before["x"], whole["x"]):
+        assert hash_again("x", data, tmp_path).hash == data.hash
     s3.pipe("bucket/in.csv", b"two")
+    for data in (before["x"], whole["x"]):
+        assert hash_again("x", data, tmp_path).hash != data.hash
     [warning] = changed_inputs(before, config, tracked, tmp_path)
     assert warning.startswith("x: ")
 

@@ -1,15 +1,17 @@
-"""Comparing files with a list of hashes: what ``naga hash --check`` does."""
+"""Comparing what lies on the disk with lists of hashes."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from naga.capture.hash_format import Tree
 from naga.capture.outputs import hash_outputs
 from naga.capture.tree_hash import hash_path
 from naga.errors import DataError
 
-__all__ = ["check"]
+__all__ = ["check", "compare", "listed"]
 
 _LINE = re.compile(r"(blake3:[0-9a-f]{64})  (.+)")
 
@@ -59,10 +61,20 @@ def _check_lines(manifest: Path, text: str) -> Iterator[str]:
 def _check_outputs(manifest: Path, text: str) -> Iterator[str]:
     save_dir = manifest.absolute().parent.parent
     try:
-        expected = {entry["path"]: entry["hash"] for entry in json.loads(text)}
+        expected = listed(json.loads(text))
     except (ValueError, KeyError, TypeError):
         raise DataError(f"'{manifest}' is not a list of outputs") from None
-    found = {entry.path: entry.hash for entry in hash_outputs(save_dir).entries()}
+    return compare(expected, hash_outputs(save_dir))
+
+
+def listed(entries: list[Any]) -> dict[str, str]:
+    """Read the hash of each path out of a list that was read from JSON."""
+    return {entry["path"]: entry["hash"] for entry in entries}
+
+
+def compare(expected: Mapping[str, str], tree: Tree) -> Iterator[str]:
+    """Name each path that is not what was expected, sorted."""
+    found = {entry.path: entry.hash for entry in tree.entries()}
     for path in sorted(expected.keys() | found.keys()):
         if path not in found:
             yield f"missing: {path}"

@@ -17,7 +17,7 @@ from naga.record.schema import Code
 if TYPE_CHECKING:
     from naga.capture.repository import Held
 
-__all__ = ["CodeCapture", "Snapshot", "Subject", "capture_code", "recapture_after"]
+__all__ = ["CodeCapture", "Snapshot", "Subject", "capture_code", "check_code", "recapture_after"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +85,33 @@ def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -
         taking.compare(code)
     taking.add_imported(imported_files())
     return taking.result()
+
+
+def check_code(code: Code, elsewhere: Path) -> str | None:
+    """Look whether a recorded commit is still there, complete and kept.
+
+    Parameters
+    ----------
+    code : Code
+        An entry with a commit.
+    elsewhere : Path
+        A folder whose repository is asked where there is none at the recorded path: a clone on another machine.
+
+    Returns
+    -------
+    str or None
+        What is wrong.
+    """
+    from naga.capture.git import GitError, Repository
+
+    place = Path(code.path) if Path(code.path).is_dir() else elsewhere
+    commit = str(code.commit)
+    try:
+        repository = Repository.find(place)
+        if repository.text("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}") != code.tree:
+            return f"commit {commit[:12]} is not the tree {code.tree}"
+        repository.run("rev-list", "--objects", "--no-walk", "--quiet", "--missing=allow-promisor", commit, "--")
+        refs = repository.text("for-each-ref", "--count=1", "--format=%(refname)", "--contains", commit)
+    except (GitError, OSError) as error:
+        return f"commit {commit[:12]} cannot be read in {place}: {error}"
+    return None if refs else f"commit {commit[:12]} is kept by no ref: git may remove it"

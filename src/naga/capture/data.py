@@ -3,26 +3,48 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from naga.capture.hash_format import Entry, Tree, combine
 from naga.capture.manifest import add_inputs, write_inputs
-from naga.capture.places import Place, find_place, plain_value
+from naga.capture.places import Place, find_place, place_of, plain_value
 from naga.capture.tree_hash import hash_listed, list_path
 from naga.errors import DataError
 from naga.marks import Tracked
 from naga.record.schema import Data, Upstream
 
-__all__ = ["Beside", "capture_beside", "capture_data", "changed_inputs", "require_inputs", "tracked_paths"]
+__all__ = [
+    "MANIFEST",
+    "Beside",
+    "capture_beside",
+    "capture_data",
+    "changed_inputs",
+    "hash_again",
+    "require_inputs",
+    "tracked_paths",
+]
 
 MANIFEST = "inputs.json"
 
 Config = Mapping[Any, Any]
 T = TypeVar("T")
 Hash = Callable[[], Tree]  # reads what was listed before
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How to read an input: what to leave out; not to trust the cache; not to trust what a server says."""
+
+    ignore: tuple[str, ...]
+    fresh: bool
+    whole: bool
+
+    @classmethod
+    def of(cls, declared: Tracked) -> "_Reading":
+        return cls(declared.ignore, declared.fresh, declared.fresh)
 
 
 def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
@@ -93,7 +115,8 @@ def capture_data(
     """
     hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
     trees = {key: hash_() for key, hash_ in hashes.items()}
-    data = {key: _data(plain_value(config, key), tree) for key, tree in trees.items()}
+    ignored = _ignored(tracked)
+    data = {key: _data(plain_value(config, key), tree, ignored[key]) for key, tree in trees.items()}
     if manifest_dir is not None and tracked:
         manifest_dir.mkdir(parents=True, exist_ok=True)
         write_inputs(manifest_dir / MANIFEST, _entries(data, trees))
@@ -111,7 +134,10 @@ def capture_beside(
     """List the inputs that are to be hashed in the background, and begin; as `capture_data`, which comes before."""
     hashes = _prepare([each for each in tracked if each.background], config, base, upstream)
     reason = "it was to be hashed while the run was running, and the run did not get that far"
-    pending = {key: Data(path=plain_value(config, key), kind="unknown", reason=reason) for key in hashes}
+    ignored = _ignored(tracked)
+    pending = {
+        key: Data(path=plain_value(config, key), kind="unknown", ignore=ignored[key], reason=reason) for key in hashes
+    }
     return Beside(hashes, pending, manifest_dir)
 
 
@@ -159,7 +185,7 @@ class Beside:
             elif isinstance(tree, BaseException):
                 raise tree
             else:
-                data[key], trees[key] = _data(self.pending[key].path, tree), tree
+                data[key], trees[key] = _data(self.pending[key].path, tree, self.pending[key].ignore), tree
                 if tree.changed:
                     warnings.append(_changed(key, data[key]))
         if self._manifest_dir is not None and trees:
@@ -184,7 +210,29 @@ def changed_inputs(
     return tuple(warnings)
 
 
-def _data(value: Any, tree: Tree) -> Data:
+def hash_again(key: str, data: Data, base: Path) -> Tree:
+    """Hash what lies where an input lay, reading all of it.
+
+    A remote one is read as it was: by what its server says of it, or else its content.
+
+    Raises
+    ------
+    DataError
+        As for `capture_data`.
+    """
+    place = place_of(key, data.path, base)
+    place.require(key)
+    tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=False), {})()
+    if tree.hash != data.hash and place.is_remote():
+        tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=True), {})()
+    return _named_as(str(data.path), tree)
+
+
+def _ignored(tracked: Sequence[Tracked]) -> dict[str, tuple[str, ...]]:
+    return {key: declared.ignore for declared in tracked for key in declared.keys}
+
+
+def _data(value: Any, tree: Tree, ignore: tuple[str, ...]) -> Data:
     reason = None
     if tree.leads_out:
         first = ", ".join(os.fsdecode(path) for path in tree.leads_out[:3])
@@ -193,6 +241,7 @@ def _data(value: Any, tree: Tree) -> Data:
     return Data(
         path=value,
         kind=tree.kind,
+        ignore=ignore,
         hash=tree.hash,
         size_bytes=tree.size_bytes,
         files=tree.files,
@@ -202,9 +251,12 @@ def _data(value: Any, tree: Tree) -> Data:
 
 
 def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, Iterator[Entry]]:
-    """List the files of each key; one that is a file is listed by its name."""
-    names = {key: Path(str(data[key].path)).name if tree.kind == "file" else "" for key, tree in trees.items()}
-    return {key: tree.known_as(names[key]).entries() for key, tree in trees.items()}
+    return {key: _named_as(str(data[key].path), tree).entries() for key, tree in trees.items()}
+
+
+def _named_as(path: str, tree: Tree) -> Tree:
+    """List one that is a file by its name."""
+    return tree.known_as(Path(path).name if tree.kind == "file" else "")
 
 
 def _changed(key: str, data: Data) -> str:
@@ -224,26 +276,26 @@ def _prepare(tracked: Sequence[Tracked], config: Config, base: Path, upstream: S
     places = _places(config, tracked, base)
     for key, (_, place) in places.items():
         place.require(key)
-    return {key: _hash_of(key, place, declared, runs) for key, (declared, place) in places.items()}
+    return {key: _hash_of(key, place, _Reading.of(declared), runs) for key, (declared, place) in places.items()}
 
 
-def _hash_of(key: str, place: Place, declared: Tracked, runs: Mapping[Path, str]) -> Hash:
+def _hash_of(key: str, place: Place, reading: _Reading, runs: Mapping[Path, str]) -> Hash:
     if place.kind == "path":
-        return _hash_of_path(key, place.path, declared, runs)
+        return _hash_of_path(key, place.path, reading, runs)
     if place.kind == "url":
         from naga.capture.remote import hash_url
 
-        return partial(_named, key, partial(hash_url, place.url, ignore=declared.ignore, fresh=declared.fresh))
-    inside = {name: _hash_of(f"{key}.{name}", inner, declared, runs) for name, inner in place.inside.items()}
+        return partial(_named, key, partial(hash_url, place.url, ignore=reading.ignore, fresh=reading.whole))
+    inside = {name: _hash_of(f"{key}.{name}", inner, reading, runs) for name, inner in place.inside.items()}
     return lambda: combine(place.kind, {name: hash_() for name, hash_ in inside.items()})
 
 
-def _hash_of_path(key: str, path: Path, declared: Tracked, runs: Mapping[Path, str]) -> Hash:
-    listed = _named(key, partial(list_path, path, ignore=declared.ignore))
+def _hash_of_path(key: str, path: Path, reading: _Reading, runs: Mapping[Path, str]) -> Hash:
+    listed = _named(key, partial(list_path, path, ignore=reading.ignore))
     run_id = next((run_id for folder, run_id in runs.items() if path.is_relative_to(folder)), None)
 
     def hash_() -> Tree:
-        tree = _named(key, partial(hash_listed, listed, fresh=declared.fresh))
+        tree = _named(key, partial(hash_listed, listed, fresh=reading.fresh))
         return tree.known_as("", run_id) if run_id else tree
 
     return hash_

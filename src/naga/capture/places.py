@@ -14,7 +14,7 @@ from typing import Any
 
 from naga.errors import ConfigError, DataError
 
-__all__ = ["Place", "find_place", "plain_value"]
+__all__ = ["Place", "find_place", "place_of", "plain_value"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,10 @@ class Place:
             raise DataError(f"{key}: nothing matches '{self.path}'", hint=f"{key}=PATH")
         for name, place in self.inside.items():
             place.require(f"{key}.{name}")
+
+    def is_remote(self) -> bool:
+        """Tell whether any of it lies behind a URL."""
+        return self.kind == "url" or any(place.is_remote() for place in self.inside.values())
 
     def paths(self) -> Iterator[Path]:
         """List the local paths, whether or not anything lies there."""
@@ -72,7 +76,7 @@ def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
     ['/home/me/a.csv']
     """
     value = _value(config, key)
-    return None if value is None else _place(key, value, base)
+    return None if value is None else place_of(key, value, base)
 
 
 def plain_value(config: Mapping[Any, Any], key: str) -> Any:
@@ -106,7 +110,8 @@ def _keys(config: Mapping[Any, Any], above: str) -> Iterator[str]:
             yield from _keys(value, f"{above}{name}.")
 
 
-def _place(key: str, value: Any, base: Path) -> Place:
+def place_of(key: str, value: Any, base: Path) -> Place:
+    """Find where the data of a value lies; as `find_place`."""
     if isinstance(value, Mapping):
         return Place(kind="dict", inside=_several(key, value.items(), base))
     if isinstance(value, list | tuple):
@@ -124,7 +129,7 @@ def _place(key: str, value: Any, base: Path) -> Place:
 
 
 def _several(key: str, items: Iterable[tuple[Any, Any]], base: Path) -> dict[str, Place]:
-    return {str(name): _place(f"{key}.{name}", value, base) for name, value in items if value is not None}
+    return {str(name): place_of(f"{key}.{name}", value, base) for name, value in items if value is not None}
 
 
 def _matches(pattern: str, base: Path) -> dict[str, Place]:

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from naga.cli.commands import hash_paths, ls, show
+from naga.cli.commands import hash_paths, ls, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -57,6 +57,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("show", help="show one run: what ran, with what, and how it ended")
     command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or the beginning of one")
     command.set_defaults(command=show)
+
+    command = commands.add_parser("verify", help="read everything that runs name, and tell what has changed")
+    command.add_argument("runs", nargs="+", metavar="RUN", help="as for show")
+    command.set_defaults(command=verify_runs)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
     command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")

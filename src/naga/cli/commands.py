@@ -9,10 +9,11 @@ from pathlib import Path
 
 from naga.capture.check import check
 from naga.capture.tree_hash import hash_path
-from naga.cli.pages import run_page, runs_table
+from naga.cli.pages import printable, run_page, runs_table
 from naga.runs.find import Run, as_row, find_runs, load_run
+from naga.runs.verify import verify
 
-__all__ = ["hash_paths", "ls", "show"]
+__all__ = ["hash_paths", "ls", "show", "verify_runs"]
 
 
 def ls(words: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def hash_paths(words: argparse.Namespace) -> int:
     if words.check:
         differing = [line for manifest in words.path for line in check(Path(manifest))]
         for line in differing:
-            print(line)
+            print(printable(line))
         return 1 if differing else 0
     for path in words.path:
         print(f"{hash_path(Path(path), fresh=True).hash}  {path}")
@@ -57,3 +58,15 @@ def show(words: argparse.Namespace) -> int:
     """Show one run."""
     run_page(load_run(words.run))
     return 0
+
+
+def verify_runs(words: argparse.Namespace) -> int:
+    """Compare all that runs name with what it was."""
+    code = 0
+    for run in [load_run(name) for name in words.runs]:
+        problems = verify(run)
+        code = 1 if problems else code
+        print(printable(f"{'differs' if problems else 'verified'}  {run.run_id}  {run.save_dir}"))
+        for problem in problems:
+            print(f"  {printable(problem)}")
+    return code

@@ -15,7 +15,7 @@ from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
 
-__all__ = ["run_page", "runs_table"]
+__all__ = ["printable", "run_page", "runs_table"]
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
@@ -116,9 +116,14 @@ def _status(run: Run) -> Text:
     return Text(run.status, style=_COLOURS.get(run.status, ""))
 
 
+def printable(text: str) -> str:
+    """Write as escapes what a terminal would obey and what has no place in its encoding."""
+    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def _plain(text: str) -> Text:
-    # Rich would read brackets as markup, and a terminal would obey escape codes.
-    return Text("".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text))
+    # Rich would read brackets as markup.
+    return Text(printable(text))
 
 
 def _local(started: str) -> str:

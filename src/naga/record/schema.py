@@ -71,10 +71,14 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """One tracked input: what its configuration key held, and the hash of what lay there."""
+    """One tracked input: what its configuration key held, and the hash of what lay there.
+
+    ``ignore`` are the patterns of what was left out.
+    """
 
     path: str | list[Any] | dict[str, Any]
     kind: str
+    ignore: tuple[str, ...] = ()
     hash: str | None = None
     size_bytes: int | None = None
     files: int | None = None
