@@ -16,7 +16,17 @@ from naga.capture.objects import bring, is_collected, secure
 from naga.capture.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
 from naga.capture.scratch import scratch
 from naga.capture.tree import edited_tree
-from naga.capture.worktree import Change, Entry, KeptIndex, Status, clear_flags, read_status, store
+from naga.capture.worktree import (
+    Change,
+    Entry,
+    KeptIndex,
+    Status,
+    clear_flags,
+    index_state,
+    read_flags,
+    read_status,
+    store,
+)
 from naga.record.schema import Code, Skipped
 
 __all__ = ["Asked", "Held", "Taken", "take"]
@@ -169,26 +179,28 @@ def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
 def _look(repository: Repository, branch: str | None, index: Path) -> _Look:
     """Look at the repository, again if somebody commits at this moment."""
     for _ in range(_LOOKS):
+        before = index_state(repository)
         look = _look_once(repository, branch, index)
-        if look.head == look.status.head:
+        if look.head == look.status.head and index_state(repository) == before:
             return look
-    raise GitError("HEAD cannot be read, or moves all the time")
+    raise GitError("HEAD cannot be read, or it or the index changes all the time")
 
 
 def _look_once(repository: Repository, branch: str | None, index: Path) -> _Look:
     """Look at all that takes time at once."""
     from concurrent.futures import ThreadPoolExecutor
 
-    kept = KeptIndex.read(repository.git_dir / "index")
-    kept.write(index)
-    copy = repository.with_index(index)
     with ThreadPoolExecutor() as at_once:
+        walk = at_once.submit(read_status, repository)
+        kept = KeptIndex.read(repository.git_dir / "index")
+        flags = at_once.submit(lambda: {} if kept.hides_nothing() else read_flags(repository))
         head = at_once.submit(_head, repository)
-        walk = at_once.submit(read_status, copy)
-        flags = at_once.submit(clear_flags, copy)
         tip = at_once.submit(lambda: LogBranch(repository, branch, head.result()[0]).look() if branch else None)
         remote = at_once.submit(_remote, repository)
         if flags.result():
+            copy = repository.with_index(index)
+            kept.write(index)
+            clear_flags(copy, flags.result())
             kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
     return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result)
 

@@ -1,19 +1,20 @@
 """What lies in a worktree: one walk of it by git, and the files that differ from HEAD as git would store them.
 
-All of it happens on copies of the user's index. A copy keeps the index's time of change: git takes a file for
-unchanged only if it is older than the index, and a younger copy would hide edits of the same second.
+The user's index is only read; what has to be written is written to a copy. A copy keeps the index's time of change:
+git takes a file for unchanged only if it is older than the index, and a younger copy would hide edits of the same
+second.
 """
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from naga.capture.git import GitError, Repository, names
 from naga.record.schema import Skipped
 
-__all__ = ["Change", "Entry", "KeptIndex", "Status", "clear_flags", "read_status", "store"]
+__all__ = ["Change", "Entry", "KeptIndex", "Status", "clear_flags", "index_state", "read_flags", "read_status", "store"]
 
 Entry = tuple[str, str]
 """A mode and an object, as git writes them."""
@@ -66,6 +67,27 @@ class KeptIndex:
         except FileNotFoundError:
             return cls(b"", 0)
 
+    def hides_nothing(self) -> bool:
+        """Tell, without git, that no entry asks git not to look at its file; False where that is not certain.
+
+        Reads versions 2 and 3 with names of SHA-1 (gitformat-index(5)). Anything else does not lead from entry to entry
+        and then from extension to extension to the checksum at the end.
+        """
+        content, place, end = self.content, 12, len(self.content) - 20
+        try:
+            for _ in range(int.from_bytes(content[8:12])):
+                length = content[place + 61]
+                if content[place + 60] or content[place + 62 + length]:  # flagged, unmerged, long or not understood
+                    return False
+                place += (length + 70) & ~7
+            while place < end:
+                if content[place : place + 4] == b"link":  # most entries lie in another file
+                    return False
+                place += 8 + int.from_bytes(content[place + 4 : place + 8])
+        except IndexError:
+            return False
+        return place == end
+
     def write(self, path: Path) -> None:
         """Write it where git will read it."""
         path.unlink(missing_ok=True)
@@ -74,19 +96,32 @@ class KeptIndex:
             os.utime(path, ns=(self.time_ns, self.time_ns))
 
 
-def clear_flags(repository: Repository) -> bool:
-    """Make git look at the files that the index asks it not to look at; return whether there were any.
+def index_state(repository: Repository) -> tuple[int, ...]:
+    """Give what changes whenever git replaces the user's index."""
+    try:
+        about = (repository.git_dir / "index").stat()
+    except FileNotFoundError:
+        return ()
+    return about.st_ino, about.st_size, about.st_mtime_ns
 
-    Files that are left out of a sparse checkout stay so: they are not there to be looked at.
+
+def read_flags(repository: Repository) -> dict[str, list[bytes]]:
+    """Find the files that the index asks git not to look at; return them by what takes that back.
+
+    Files that are left out of a sparse checkout are none of them: they are not there to be looked at.
     """
     listed = repository.run("ls-files", "-v", "-z").stdout
     flagged = re.findall(rb"\0([a-zS]) ([^\0]+)", b"\0" + listed)
     assumed = [path for tag, path in flagged if tag.islower()]
     skipped = [path for tag, path in flagged if tag in b"Ss" and os.path.lexists(repository.top / os.fsdecode(path))]
-    for flag, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
-        if paths:
-            repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
-    return bool(assumed or skipped)
+    flags = {"--no-assume-unchanged": assumed, "--no-skip-worktree": skipped}
+    return {flag: paths for flag, paths in flags.items() if paths}
+
+
+def clear_flags(repository: Repository, flags: Mapping[str, list[bytes]]) -> None:
+    """Make git look at those files."""
+    for flag, paths in flags.items():
+        repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
 
 
 def read_status(repository: Repository) -> Status:

@@ -46,3 +46,31 @@ def test_no_index_is_an_empty_one(tmp_path: Path) -> None:
     (tmp_path / "copy").write_bytes(b"old")
     KeptIndex.read(tmp_path / "nothing").write(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "certain"),
+    [
+        ((), True),
+        (("update-index", "--index-version", "4"), False),
+        (("update-index", "--split-index"), False),
+        (("update-index", "--assume-unchanged", "train.py"), False),
+        (("update-index", "--skip-worktree", "train.py"), False),
+        (("rm", "-q", "--cached", "-r", "."), True),
+    ],
+)
+def test_an_index_is_read_without_git_only_where_that_is_certain(
+    top: Path, words: tuple[str, ...], certain: bool
+) -> None:
+    """Whatever Naga does not understand of it, git is asked about."""
+    for length in range(1, 30):
+        (top / ("n" * length)).write_text("")
+    git("add", "--all", cwd=top)
+    git("status", cwd=top)
+    if words:
+        git(*words, cwd=top)
+    index = KeptIndex.read(top / ".git" / "index")
+    assert index.hides_nothing() is certain
+    if certain:
+        for cut in range(12, len(index.content), 7):
+            assert not KeptIndex(index.content[:cut], 0).hides_nothing()
