@@ -25,9 +25,8 @@ __all__ = ["publish"]
 
 T = TypeVar("T")
 
-# MLflow would retry for minutes before it says that nobody answers.
-_FIRST_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "8"}
-_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+_RETRIES, _TIMEOUT = "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "MLFLOW_HTTP_REQUEST_TIMEOUT"
+FIRST_ANSWER_S = 8
 
 _starting = threading.Lock()
 
@@ -83,7 +82,9 @@ def _begin(draft: Draft, uri: str) -> "Publication":
     import mlflow
 
     outer = mlflow.active_run()
-    with _starting, quiet(), environment(_FIRST_CALL):
+    # MLflow would retry for minutes before it says that nobody answers.
+    patience = {_RETRIES: "0"} | ({} if _TIMEOUT in os.environ else {_TIMEOUT: str(FIRST_ANSWER_S)})
+    with _starting, quiet(), environment(patience):
         run = mlflow.start_run(run_name=draft.name, tags=dict(draft.tags), nested=True)
     return Publication(draft, mlflow.MlflowClient(uri), run, outer.info.run_id if outer else None)
 
