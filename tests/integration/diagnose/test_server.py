@@ -10,7 +10,7 @@ import requests
 from integration.diagnose.publications import MakeRun, Store
 from integration.diagnose.server import free_port, silent_server
 
-from naga.diagnose.publish import FIRST_ANSWER_S
+from naga.diagnose.store import FIRST_ANSWER_S
 from naga.errors import TrackerError
 from naga.mlflow_log import mlflow_log_run
 
