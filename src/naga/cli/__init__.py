@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from naga.cli.commands import hash_paths, ls, show, verify_runs
+from naga.cli.commands import doctor, hash_paths, ls, mlflow_view, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -66,4 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")
     command.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
     command.set_defaults(command=hash_paths)
+
+    command = commands.add_parser("mlflow-view", help="tell how to see the newest page of each run, and only those")
+    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
+    command.add_argument("--experiment", metavar="NAME", help="its name or id; default: that of MLFLOW_EXPERIMENT_NAME")
+    command.set_defaults(command=mlflow_view)
+
+    command = commands.add_parser("doctor", help="find what died half way, mend it, and tell what was done")
+    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
+    command.set_defaults(command=doctor)
     return parser

@@ -10,10 +10,16 @@ from pathlib import Path
 from naga.capture.check import check
 from naga.capture.tree_hash import hash_path
 from naga.cli.pages import printable, run_page, runs_table
+from naga.diagnose.doctor import mend_ledger
+from naga.diagnose.page import how_to_view
+from naga.errors import NagaError, one_line
 from naga.runs.find import Run, as_row, find_runs, load_run
 from naga.runs.verify import verify
 
-__all__ = ["hash_paths", "ls", "show", "verify_runs"]
+__all__ = ["doctor", "hash_paths", "ls", "mlflow_view", "show", "verify_runs"]
+
+# Each mends what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
+_MENDERS = (mend_ledger,)
 
 
 def ls(words: argparse.Namespace) -> int:
@@ -70,3 +76,26 @@ def verify_runs(words: argparse.Namespace) -> int:
         for problem in problems:
             print(f"  {printable(problem)}")
     return code
+
+
+def doctor(words: argparse.Namespace) -> int:
+    """Mend what was left in pieces; 1 where something could not be looked at or mended."""
+    mended, failed = 0, 0
+    for mend in _MENDERS:
+        try:
+            for line in mend(Path(words.root).absolute()):
+                print(printable(line))
+                mended += 1
+        except NagaError as error:
+            print(one_line(error), file=sys.stderr)
+            failed += 1
+    if not mended and not failed:
+        print("all is well")
+    return 1 if failed else 0
+
+
+def mlflow_view(words: argparse.Namespace) -> int:
+    """Print how to see the active pages."""
+    for line in how_to_view(Path(words.root).absolute(), words.experiment):
+        print(line)
+    return 0

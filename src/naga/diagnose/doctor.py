@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naga.diagnose.ledger import Entry, Ledger, leads_to
-from naga.diagnose.store import require_mlflow, tracking_store
+from naga.diagnose.store import answering_soon, known_store, shown_uri, told_in_one_line
+from naga.diagnose.surroundings import quiet
 from naga.diagnose.tags import Status, Tag
 
 if TYPE_CHECKING:
@@ -30,14 +31,25 @@ def mend_ledger(start: Path) -> list[str]:
     Returns
     -------
     list of str
-        What was done, a line each; empty where all was well.
-    """
-    require_mlflow()
-    import mlflow
+        What was done, a line each; empty where all was well, or nothing has been published yet.
 
-    with tracking_store(start) as uri:
-        client = mlflow.MlflowClient(uri)
-        return [line for experiment_id in _experiments(client) for line in _mend(Ledger(client, experiment_id))]
+    Raises
+    ------
+    MlflowMissingError
+        There is a store, and nothing that could read it.
+    TrackerError
+        The store does not answer, or refuses.
+    """
+    with known_store(start) as uri:
+        if uri is None:
+            return []
+        import mlflow
+
+        hint = "MLFLOW_TRACKING_URI names another store"
+        what = f"the pages in MLflow at '{shown_uri(uri)}' were not looked through"
+        with told_in_one_line(what, hint), answering_soon(), quiet():
+            client = mlflow.MlflowClient(uri)
+            return [line for experiment_id in _experiments(client) for line in _mend(Ledger(client, experiment_id))]
 
 
 def _experiments(client: "MlflowClient") -> Iterator[str]:

@@ -1,20 +1,18 @@
 """One publication, from its first write to the last."""
 
 import os
-import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from naga.diagnose.draft import Draft
 from naga.diagnose.ledger import Ledger, entry_of
 from naga.diagnose.settle import settle
-from naga.diagnose.store import require_mlflow, shown_uri, tracking_store
+from naga.diagnose.store import answering_soon, require_mlflow, shown_uri, told_in_one_line, tracking_store
 from naga.diagnose.surroundings import environment, quiet
 from naga.diagnose.tags import Status, Tag
-from naga.errors import TrackerError
 from naga.terminal import say
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ __all__ = ["publish"]
 
 T = TypeVar("T")
 
-# MLflow would retry for minutes before it says that nobody answers.
-_FIRST_CALL = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "8"}
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 _starting = threading.Lock()
@@ -56,11 +52,12 @@ def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) ->
         Whatever the body raised, unchanged; the former active run stays active.
     """
     require_mlflow()
+    hint = f"later: {later}"
     with tracking_store(folder) as uri, _as_guest():
-        with _telling(f"nothing was published to MLflow at '{shown_uri(uri)}'", later):
+        with told_in_one_line(f"nothing was published to MLflow at '{shown_uri(uri)}'", hint):
             publication = _begin(draft, uri)
         try:
-            with _telling(f"half of it was published to MLflow at '{shown_uri(uri)}'", later):
+            with told_in_one_line(f"half of it was published to MLflow at '{shown_uri(uri)}'", hint):
                 publication.write()
             result = body()
         except BaseException as error:
@@ -68,7 +65,7 @@ def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) ->
             if "is already active. To start a new run" in str(error):
                 say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
             raise
-        with _telling(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
+        with told_in_one_line(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", hint):
             publication.succeed()
         return result
 
@@ -83,7 +80,7 @@ def _begin(draft: Draft, uri: str) -> "Publication":
     import mlflow
 
     outer = mlflow.active_run()
-    with _starting, quiet(), environment(_FIRST_CALL):
+    with _starting, quiet(), answering_soon():
         run = mlflow.start_run(run_name=draft.name, tags=dict(draft.tags), nested=True)
     return Publication(draft, mlflow.MlflowClient(uri), run, outer.info.run_id if outer else None)
 
@@ -171,22 +168,3 @@ class Publication:
             say(f"warning: the diag ended its own MLflow run (mlflow.end_run()): what it logged afterwards {where}")
         if failures:
             raise failures[0]
-
-
-@contextmanager
-def _telling(what: str, later: str) -> Iterator[None]:
-    """Turn MLflow's and the network's own errors into one line."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        hint = f"later: {later}"
-        raise TrackerError(f"{what}: {_reason(error)}", hint=hint) from error
-
-
-def _reason(error: Exception) -> str:
-    if "failed with exception" in str(error) or "failed with timeout" in str(error):
-        return "no answer"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]

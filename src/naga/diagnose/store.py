@@ -1,6 +1,8 @@
 """Where publications go: the tracking store that the user configured, or the project's own SQLite file."""
 
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,7 +13,21 @@ from naga.diagnose.surroundings import environment, quiet
 from naga.errors import MlflowMissingError, TrackerError
 from naga.terminal import say
 
-__all__ = ["project_root", "require_mlflow", "shown_uri", "tracking_store"]
+__all__ = [
+    "FIRST_ANSWER_S",
+    "answering_soon",
+    "known_store",
+    "project_root",
+    "require_mlflow",
+    "shown_uri",
+    "told_in_one_line",
+    "tracking_store",
+]
+
+FIRST_ANSWER_S = 8
+
+_FILE = "mlflow.db"
+_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 
 _said: set[str] = set()
 
@@ -56,20 +72,84 @@ def tracking_store(start: Path) -> Iterator[str]:
     str
         The tracking URI.
     """
-    import mlflow
-
-    # A run that is active already was started in MLflow's default store: a nested one belongs beside it.
-    if mlflow.is_tracking_uri_set() or mlflow.active_run() is not None:  # type: ignore[no-untyped-call]
-        uri, artifacts, changes = mlflow.get_tracking_uri(), Path("mlruns").absolute(), {}
-    else:
-        root = project_root(start)
-        uri, artifacts = _sqlite_uri(root / "mlflow.db"), root / "mlruns"
-        # MLflow would put the artifacts of new experiments below the current folder.
-        changes = {"MLFLOW_TRACKING_URI": uri, "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri()}
+    uri, artifacts, changes = _chosen(start)
+    if changes:
         _say_once(f"no MLflow tracking URI is set: publishing to {uri}")
     _create_if_missing(uri, artifacts)
     with environment(changes):
         yield uri
+
+
+@contextmanager
+def known_store(start: Path) -> Iterator[str | None]:
+    """Let MLflow use the store that `tracking_store` would, without creating one: None where there is none yet.
+
+    Parameters
+    ----------
+    start : Path
+        A folder of the project.
+    """
+    if _configured() is None and not (project_root(start) / _FILE).exists():
+        yield None
+        return
+    require_mlflow()
+    uri, _, changes = _chosen(start)
+    file = _sqlite_file(uri)
+    with environment(changes):
+        yield uri if file is None or file.exists() else None
+
+
+def _chosen(start: Path) -> tuple[str, Path, dict[str, str]]:
+    """Give the URI, the folder of the artifacts of a new store, and what MLflow must be told of both."""
+    if (uri := _configured()) is not None:
+        return uri, Path("mlruns").absolute(), {}
+    root = project_root(start)
+    uri, artifacts = _sqlite_uri(root / _FILE), root / "mlruns"
+    # MLflow would put the artifacts of new experiments below the current folder.
+    return uri, artifacts, {"MLFLOW_TRACKING_URI": uri, "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri()}
+
+
+def _configured() -> str | None:
+    """Give the URI that the user has set; importing MLflow, which takes seconds, can wait."""
+    if "mlflow" not in sys.modules:
+        return os.environ.get("MLFLOW_TRACKING_URI") or None
+    import mlflow
+
+    # A run that is active already was started in MLflow's default store: a nested one belongs beside it.
+    is_set = mlflow.is_tracking_uri_set() or mlflow.active_run() is not None  # type: ignore[no-untyped-call]
+    return mlflow.get_tracking_uri() if is_set else None
+
+
+@contextmanager
+def answering_soon() -> Iterator[None]:
+    """Give up after seconds on a server that does not answer: MLflow would retry for minutes before it says so."""
+    timeout = {} if _TIMEOUT in os.environ else {_TIMEOUT: str(FIRST_ANSWER_S)}
+    with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", **timeout}):
+        yield
+
+
+@contextmanager
+def told_in_one_line(what: str, hint: str) -> Iterator[None]:
+    """Turn MLflow's and the network's own errors into one line.
+
+    Raises
+    ------
+    TrackerError
+        Instead of theirs.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield
+    except (MlflowException, OSError) as error:
+        raise TrackerError(f"{what}: {_reason(error)}", hint=hint) from error
+
+
+def _reason(error: Exception) -> str:
+    if "failed with exception" in str(error) or "failed with timeout" in str(error):
+        return "no answer"
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]
 
 
 def _sqlite_uri(file: Path) -> str:

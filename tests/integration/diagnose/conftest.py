@@ -8,6 +8,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from integration.diagnose.publications import MakeRun, Store, copy_store, leave_run
+from integration.diagnose.server import mlflow_app, postgres, require_postgres
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 
@@ -57,6 +58,23 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def shared_uri(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """Copy the store once for each worker: opening one takes longer than most tests."""
     return copy_store(migrated, tmp_path_factory.mktemp("shared"))
+
+
+@pytest.fixture(scope="session")
+def sqlite_server(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a store on SQLite."""
+    folder = tmp_path_factory.mktemp("server")
+    with mlflow_app(folder, copy_store(migrated, folder)) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a store on PostgreSQL."""
+    require_postgres()
+    folder = tmp_path_factory.mktemp("server")
+    with postgres(folder) as uri, mlflow_app(folder, uri) as address:
+        yield address
 
 
 @pytest.fixture

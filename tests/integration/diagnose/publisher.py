@@ -3,7 +3,7 @@
 import os
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,11 +45,8 @@ def diag(cfg: Any, token: str) -> None:
     mlflow.set_tag("token", token)
 
 
-def publish_many(
-    environment: Mapping[str, str], folder: Path, count: int, *, crash: Crash | None = None, clock_h: float = 0
-) -> None:
+def publish_many(folder: Path, count: int, *, crash: Crash | None = None, clock_h: float = 0) -> None:
     """Publish a run several times: the body of a process."""
-    os.environ.update(environment)
     if clock_h:
         shift_clock(clock_h)
     with watched_calls(crash.notice if crash else None):

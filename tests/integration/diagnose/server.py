@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+from integration.diagnose.forks import start
 
 
 def free_port() -> int:
@@ -23,32 +26,61 @@ def free_port() -> int:
 
 @contextmanager
 def mlflow_server(folder: Path, backend: str) -> Iterator[str]:
-    """Start ``mlflow server`` and yield its address."""
+    """Run ``mlflow server`` and yield its address.
+
+    It imports MLflow twice, and nine times where it runs jobs, which Naga has none of.
+    """
     port = free_port()
-    address = f"http://127.0.0.1:{port}"
     command = [
         sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", backend, "--artifacts-destination", str(folder / "artifacts"),
     ]  # fmt: skip
     environment = {name: value for name, value in os.environ.items() if not name.startswith("MLFLOW_")}
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, start_new_session=True)
+    environment["MLFLOW_SERVER_ENABLE_JOB_EXECUTION"] = "false"
+    log = folder / "server.log"
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=environment, start_new_session=True)
         try:
-            _await(address, process, folder / "server.log")
-            yield address
+            yield _await(port, lambda: process.poll() is None, log)
         finally:
             os.killpg(process.pid, 9)  # there is nothing in it that must be saved
             process.wait(30)
 
 
-def _await(address: str, process: "subprocess.Popen[bytes]", log: Path) -> None:
-    until = time.monotonic() + 90
-    while time.monotonic() < until and process.poll() is None:
+@contextmanager
+def mlflow_app(folder: Path, backend: str) -> Iterator[str]:
+    """Serve what ``mlflow server`` serves from a process that has MLflow imported, and yield its address."""
+    port, log = free_port(), folder / "server.log"
+    environment = {
+        "_MLFLOW_SERVER_FILE_STORE": backend,
+        "_MLFLOW_SERVER_REGISTRY_STORE": backend,
+        "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+        "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts"),
+        "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+    }
+    process = start(_serve, port, environment=environment, output=log)
+    try:
+        yield _await(port, process.is_alive, log)
+    finally:
+        process.kill()
+        process.join(30)
+
+
+def _serve(port: int) -> None:
+    import uvicorn
+
+    uvicorn.run("mlflow.server.fastapi_app:app", host="127.0.0.1", port=port)
+
+
+def _await(port: int, is_alive: Callable[[], bool], log: Path) -> str:
+    address = f"http://127.0.0.1:{port}"
+    until = time.monotonic() + 120
+    while time.monotonic() < until and is_alive():
         try:
             with urllib.request.urlopen(f"{address}/health", timeout=5):
-                return
+                return address
         except OSError:
-            time.sleep(0.2)
+            time.sleep(0.1)
     raise AssertionError(log.read_text())
 
 
@@ -65,6 +97,13 @@ def postgres_programs() -> Path | None:
     """Find Debian's PostgreSQL."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
+
+
+def require_postgres() -> None:
+    """Skip where PostgreSQL is not installed."""
+    pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
+    if postgres_programs() is None:
+        pytest.skip("PostgreSQL is not installed")
 
 
 @contextmanager

@@ -1,20 +1,19 @@
 """Exactly one active publication, whatever runs beside it or crashes in between, on every kind of store."""
 
 import fcntl
-import multiprocessing
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from multiprocessing.context import ForkServerProcess
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import pytest
+from integration.diagnose.forks import start
 from integration.diagnose.publications import MakeRun, Store, copy_store
 from integration.diagnose.publisher import Crash, CrashError, count_calls, publish_many
-from integration.diagnose.server import mlflow_server, postgres, postgres_programs
+from integration.diagnose.server import mlflow_server, postgres, require_postgres
 from mlflow.entities import RunTag
 
 from naga.diagnose.tags import Status, Tag
@@ -31,43 +30,46 @@ FAULTS = (
     "tags are edited by hand: none active, two active, links to nowhere",
 )
 
-LONG = pytest.mark.stress
-SPAWN = multiprocessing.get_context("forkserver")  # children with MLflow imported and no thread of ours
-SPAWN.set_forkserver_preload(["mlflow", "mlflow.store.tracking.sqlalchemy_store", "naga.mlflow_log", "pytest"])
+SERVERS = {"server on SQLite": "sqlite_server", "server on PostgreSQL": "postgres_server"}
+SHORT = [pytest.param((name, False), id=name) for name in BACKENDS]
+LONG = [pytest.param((name, True), id=f"{name}, long", marks=pytest.mark.stress) for name in BACKENDS]
+short_and_long = pytest.mark.parametrize("backend", [*SHORT, *LONG], indirect=True)
+short_on_sqlite = pytest.mark.parametrize("backend", [SHORT[0], *LONG], indirect=True)
+only_long = pytest.mark.parametrize("backend", LONG, indirect=True)
 
 
-@pytest.fixture(
-    scope="module",
-    params=[
-        "SQLite",
-        pytest.param("server on SQLite", marks=pytest.mark.stress),
-        pytest.param("server on PostgreSQL", marks=pytest.mark.stress),
-    ],
-)
-def backend(
-    request: pytest.FixtureRequest, migrated: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, str]]:
-    """Start each kind of store once; yields its name and URI."""
+@dataclass(frozen=True)
+class Backend:
+    """A kind of store, and whether it meets the whole load."""
+
+    name: str
+    uri: str
+    long: bool
+
+
+@pytest.fixture(scope="module")
+def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    """Start a store: for the long forms by the command that its users type."""
+    name, long = request.param
     folder = tmp_path_factory.mktemp("backend")
     with ExitStack() as stack:
-        if request.param == "server on PostgreSQL":
-            pytest.importorskip("psycopg2", reason="psycopg2 is not installed")
-            if postgres_programs() is None:
-                pytest.skip("PostgreSQL is not installed")
-            uri = stack.enter_context(postgres(folder))
+        if name == "SQLite":
+            uri = copy_store(request.getfixturevalue("migrated"), folder)
+        elif not long:
+            uri = request.getfixturevalue(SERVERS[name])
+        elif name == "server on SQLite":
+            uri = stack.enter_context(mlflow_server(folder, copy_store(request.getfixturevalue("migrated"), folder)))
         else:
-            uri = copy_store(migrated, folder)
-        if request.param != "SQLite":
-            uri = stack.enter_context(mlflow_server(folder, uri))
-        yield request.param, uri
+            require_postgres()
+            uri = stack.enter_context(mlflow_server(folder, stack.enter_context(postgres(folder))))
+        yield Backend(name, uri, long)
 
 
 @pytest.fixture
-def store(backend: tuple[str, str], project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(backend: Backend, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """Give each test an experiment of its own in the backend."""
-    name, uri = backend
-    store = Store(uri)
-    where = (project / "mlruns").as_uri() if name == "SQLite" else None
+    store = Store(backend.uri)
+    where = (project / "mlruns").as_uri() if backend.name == "SQLite" else None
     store.experiment_id = store.client.create_experiment(str(project), where)
     for key, value in environment(store).items():
         monkeypatch.setenv(key, value)
@@ -77,13 +79,6 @@ def store(backend: tuple[str, str], project: Path, monkeypatch: pytest.MonkeyPat
 def environment(store: Store) -> dict[str, str]:
     """What a publishing process needs to know."""
     return {"MLFLOW_TRACKING_URI": store.uri, "MLFLOW_EXPERIMENT_ID": store.experiment_id}
-
-
-def start(target: Callable[..., None], *args: Any, **kwargs: Any) -> ForkServerProcess:
-    """Start a process."""
-    process = SPAWN.Process(target=target, args=args, kwargs=kwargs)
-    process.start()
-    return process
 
 
 def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = None, dead: bool = True) -> None:
@@ -106,92 +101,94 @@ def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = Non
         assert len({run.data.tags["token"] for run in runs if run.data.metrics.get("kept") == 1}) == bodies
 
 
-@pytest.mark.parametrize("clock_h", [0, 1], ids=["one clock", "clocks an hour apart"])
-@pytest.mark.parametrize("size", [pytest.param((3, 2), id="short"), pytest.param((8, 10), marks=LONG, id="long")])
-def test_at_once(
-    backend: tuple[str, str], store: Store, make_run: MakeRun, size: tuple[int, int], clock_h: float
-) -> None:
+@short_and_long
+@pytest.mark.parametrize(
+    "clock_h", [pytest.param(0, id="one clock", marks=pytest.mark.stress), pytest.param(1, id="clocks an hour apart")]
+)
+def test_at_once(backend: Backend, store: Store, make_run: MakeRun, clock_h: float) -> None:
     """Many processes that publish one run at once leave one active page, and everything that they logged."""
-    processes, diags = size
+    processes, diags = (8, 10) if backend.long else (3, 2)
     folder = make_run()
     started = [
-        start(publish_many, environment(store), folder, diags, clock_h=clock_h * (number - processes // 2))
+        start(publish_many, folder, diags, clock_h=clock_h * (number - processes // 2), environment=environment(store))
         for number in range(processes)
     ]
     for process in started:
         process.join(600)
     assert [process.exitcode for process in started] == [0] * processes
     check(store, bodies=processes * diags)
-    if processes == 8:
-        write_row(FAULTS[bool(clock_h)], backend[0])
+    if backend.long:
+        write_row(FAULTS[bool(clock_h)], backend.name)
 
 
-@pytest.mark.parametrize("size", [pytest.param((2, 4), id="short"), pytest.param((8, 10), marks=LONG, id="long")])
-def test_killed_at_random(backend: tuple[str, str], store: Store, make_run: MakeRun, size: tuple[int, int]) -> None:
+@short_and_long
+def test_killed_at_random(backend: Backend, store: Store, make_run: MakeRun) -> None:
     """Processes that are killed while they publish leave pages that the next diag settles."""
-    processes, diags = size
+    processes, diags = (8, 10) if backend.long else (2, 4)
     folder = make_run()
     chance = random.Random(1)
-    started = [start(publish_many, environment(store), folder, diags) for _ in range(processes)]
+    started = [start(publish_many, folder, diags, environment=environment(store)) for _ in range(processes)]
     for process in started[: processes // 2]:
         time.sleep(chance.uniform(0.1, 0.8))
         process.kill()
     for process in started:
         process.join(600)
     assert [process.exitcode for process in started[processes // 2 :]] == [0] * (processes - processes // 2)
-    publish_many({}, folder, 1)
+    publish_many(folder, 1)
     check(store)
-    if processes == 8:
-        write_row(FAULTS[2], backend[0])
+    if backend.long:
+        write_row(FAULTS[2], backend.name)
 
 
-@pytest.mark.stress
+@only_long
 @pytest.mark.parametrize("exits", [True, False], ids=["exits", "raises"])
-def test_crash_at_any_call(backend: tuple[str, str], store: Store, make_run: MakeRun, exits: bool) -> None:
+def test_crash_at_any_call(backend: Backend, store: Store, make_run: MakeRun, exits: bool) -> None:
     """A process that dies, or an error, before or after any call leaves a page active, and the next diag leaves one."""
     folder = make_run("results/counted")
-    publish_many({}, folder, 1)
+    publish_many(folder, 1)
     calls = count_calls(folder)
     assert calls > 8
     for number in range(calls):
         for before in (True, False):
             save_dir = f"results/{number}{before}"
             folder = make_run(save_dir, run_id=f"20260101T000000-{number:04}{before:04}")
-            publish_many({}, folder, 1)
+            publish_many(folder, 1)
             crashing(store, folder, Crash(number, before, exits))
             actives = store.runs(f"tags.`{Tag.LOGICAL_ID}` = '{save_dir}' and tags.`{Tag.STATUS}` = 'active'")
             assert actives, f"none active after {number} {before}"
-            publish_many({}, folder, 1)
+            publish_many(folder, 1)
             check(store, save_dir, dead=exits)
-    write_row(FAULTS[3 if exits else 4], backend[0])
+    write_row(FAULTS[3 if exits else 4], backend.name)
 
 
 def crashing(store: Store, folder: Path, crash: Crash) -> None:
     """Publish and crash: in a process of its own, or by an error that leaves nothing open in this one."""
     if not crash.exits:
         with pytest.raises(CrashError):
-            publish_many({}, folder, 1, crash=crash)
+            publish_many(folder, 1, crash=crash)
         assert mlflow.active_run() is None
         return
-    process = start(publish_many, environment(store), folder, 1, crash=crash)
+    process = start(publish_many, folder, 1, crash=crash, environment=environment(store))
     process.join(60)
     assert process.exitcode == 9
 
 
-def test_deleted_by_hand(backend: tuple[str, str], store: Store, make_run: MakeRun) -> None:
+@short_on_sqlite
+def test_deleted_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> None:
     """Where somebody deletes the active page, the next diag's takes its place in all chains."""
     folder = make_run()
-    publish_many({}, folder, 3)
+    publish_many(folder, 3)
     store.client.delete_run(store.active()[0].info.run_id)
-    publish_many({}, folder, 1)
+    publish_many(folder, 1)
     check(store)
-    write_row(FAULTS[5], backend[0])
+    write_row(FAULTS[5], backend.name)
 
 
-def test_edited_by_hand(backend: tuple[str, str], store: Store, make_run: MakeRun) -> None:
+@short_on_sqlite
+def test_edited_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> None:
     """Whatever somebody writes into the tags, the next diag leaves one active page, and all chains lead to it."""
     folder = make_run()
-    publish_many({}, folder, 3)
+    publish_many(folder, 3)
     first, second, third = (run.info.run_id for run in store.runs())
     edits: list[dict[str, dict[str, str]]] = [
         {third: {Tag.STATUS: "deprecated"}},
@@ -202,9 +199,9 @@ def test_edited_by_hand(backend: tuple[str, str], store: Store, make_run: MakeRu
     for edit in edits:
         for run_id, tags in edit.items():
             store.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
-        publish_many({}, folder, 1)
+        publish_many(folder, 1)
         check(store)
-    write_row(FAULTS[6], backend[0])
+    write_row(FAULTS[6], backend.name)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

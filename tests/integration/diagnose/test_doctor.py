@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 from integration.diagnose.publications import MakeRun, Store, leave_run
+from integration.diagnose.server import free_port
 from mlflow.entities import RunTag
 
+from naga.cli import main
 from naga.diagnose.doctor import mend_ledger
 from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run
@@ -97,3 +99,32 @@ def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -
     diag(make_run(run_id="20260102T000000-bbbbbbbb"))
     assert store.statuses() == ["deprecated", "active", "active"]
     assert mend_ledger(project) == []
+
+
+def test_command(
+    store: Store, project: Path, three: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`naga doctor` prints a line for each thing that it mended, then that all is well; both are good."""
+    capsys.readouterr()
+    edit(store, three[0], run_status="active")
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == (
+        f"a #1 ({three[0][:8]}): it was active beside a #3 ({three[2][:8]}); it is deprecated\n"
+    )
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == "all is well\n"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://me:secret@127.0.0.1:{free_port()}")
+    assert main(["doctor"]) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("naga: the pages in MLflow at 'http://127.0.0.1:")
+    assert "secret" not in err
+
+
+def test_command_creates_no_store(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing has been published all is well, and neither command leaves a store."""
+    assert main(["doctor"]) == 0
+    assert capsys.readouterr().out == "all is well\n"
+    assert main(["mlflow-view"]) == 2
+    assert capsys.readouterr().err.startswith("naga: nothing has been published from '")
+    assert [path.name for path in project.iterdir()] == ["pyproject.toml"]

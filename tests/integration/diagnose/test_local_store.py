@@ -7,6 +7,7 @@ from pathlib import Path
 
 import mlflow
 import pytest
+from integration.diagnose.forks import start_script
 from integration.diagnose.publications import MakeRun, Store, copy_store
 
 from naga.errors import MlflowMissingError
@@ -26,14 +27,7 @@ if __name__ == "__main__":
 """
 
 
-def start(script: Path, *words: str, cwd: Path) -> "subprocess.Popen[str]":
-    """Run a script as a user would."""
-    return subprocess.Popen(
-        [sys.executable, str(script), *words], cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    )
-
-
-def test_project_store(project: Path, make_run: MakeRun, migrated: Path) -> None:
+def test_project_store(project: Path, make_run: MakeRun, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The store is the one at the top of the project of the diag's file; one line says so, and nothing else is said."""
     folder = make_run()
     uri = copy_store(migrated, project)
@@ -42,9 +36,12 @@ def test_project_store(project: Path, make_run: MakeRun, migrated: Path) -> None
     script.write_text(DIAG)
     elsewhere = project.parent / "elsewhere"
     elsewhere.mkdir()
-    for cwd in (project, elsewhere):
-        out, err = start(script, str(folder), cwd=cwd).communicate(timeout=60)
-        assert (out, err) == ("", f"naga: no MLflow tracking URI is set: publishing to {uri}\n")
+    said = f"naga: no MLflow tracking URI is set: publishing to {uri}\n"
+    done = subprocess.run([sys.executable, script, folder], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("", said)
+    monkeypatch.chdir(elsewhere)
+    start_script(script, str(folder), output=project.parent / "out").join(120)
+    assert (project.parent / "out").read_text() == said
     store = Store(uri)
     assert store.statuses() == ["deprecated", "active"]
     assert (
@@ -54,16 +51,19 @@ def test_project_store(project: Path, make_run: MakeRun, migrated: Path) -> None
     assert list(elsewhere.iterdir()) == []
 
 
-@pytest.mark.parametrize("processes", [pytest.param(3, id="3"), pytest.param(8, id="8", marks=pytest.mark.stress)])
-def test_first_use_by_many(project: Path, make_run: MakeRun, processes: int) -> None:
+@pytest.mark.parametrize("processes", [2, pytest.param(8, marks=pytest.mark.stress)])
+def test_first_use_by_many(project: Path, make_run: MakeRun, tmp_path: Path, processes: int) -> None:
     """The first use of a missing store works in many processes at once, and leaves nothing else behind."""
     folder = make_run()
     script = project / "diag.py"
     script.write_text(DIAG)
-    started = [start(script, str(folder), cwd=project) for _ in range(processes)]
-    ended = [process.communicate(timeout=110) for process in started]
-    assert [process.returncode for process in started] == [0] * processes, ended
-    assert [err.count("\n") for _, err in ended] == [1] * processes, ended
+    outputs = [tmp_path / f"{number}.out" for number in range(processes)]
+    started = [start_script(script, str(folder), output=output) for output in outputs]
+    for process in started:
+        process.join(300)
+    said = [output.read_text() for output in outputs]
+    assert [process.exitcode for process in started] == [0] * processes, said
+    assert [text.count("\n") for text in said] == [1] * processes, said
     store = Store(f"sqlite:///{project / 'mlflow.db'}")
     assert len(store.runs()) == processes
     assert len(store.active()) == 1

@@ -18,7 +18,10 @@ LOADED: list[str] = []
 def log(name: str, file: Path) -> Any:
     """Load a model and log it."""
     LOADED.append(name)
-    return mlflow.sklearn.log_model(joblib.load(file), name=name, serialization_format="cloudpickle")
+    requirements = ["scikit-learn"]  # else MLflow loads the model in a new process to find them out
+    return mlflow.sklearn.log_model(
+        joblib.load(file), name=name, serialization_format="cloudpickle", pip_requirements=requirements
+    )
 
 
 @mlflow_log_run

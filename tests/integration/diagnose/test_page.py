@@ -10,11 +10,21 @@ from typing import Any
 import mlflow
 import pytest
 from integration.diagnose.publications import MakeRun, Store, copy_store
-from integration.diagnose.server import mlflow_server
 
+from naga.cli import main
 from naga.diagnose.page import active_view, how_to_view
 from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run
+
+# Chromium would look for updates and the like, and wait for answers that a closed network never gives.
+OFFLINE = [
+    "disable-background-networking",
+    "disable-component-update",
+    "disable-sync",
+    "disable-quic",
+    "disable-dev-shm-usage",
+    "no-first-run",
+]
 
 
 @mlflow_log_run
@@ -38,7 +48,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     profile = tmp_path_factory.mktemp("profile")
-    for word in ("headless=new", "no-sandbox", "disable-gpu", "window-size=1300,1000", f"user-data-dir={profile}"):
+    words = ["headless=new", "disable-gpu", "window-size=1300,1000", f"user-data-dir={profile}", *OFFLINE]
+    for word in words + (["no-sandbox"] if os.geteuid() == 0 else []):  # Chromium refuses to run as root without
         options.add_argument(f"--{word}")
     running = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield running
@@ -64,33 +75,36 @@ def keep(browser: Any, name: str, folder: Path) -> None:
     browser.save_screenshot(str(Path(os.environ.get("NAGA_SCREENSHOTS", folder)) / f"{name}.png"))
 
 
-@pytest.mark.stress
-@pytest.mark.timeout(600)
-def test_page(migrated: Path, project: Path, make_run: MakeRun, browser: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_page(
+    sqlite_server: str, project: Path, make_run: MakeRun, browser: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The filtered table shows one row for each logical run; an old run's page leads to its successor by a click."""
-    store = Store(copy_store(migrated, project))
+    store = Store(sqlite_server)
+    store.experiment_id = store.client.create_experiment("digits")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id)
     for name, rate, times in (("lr-0.01", 0.01, 3), ("lr-0.1", 0.1, 2), ("lr-0.5", 0.5, 1)):
         config = {"save_dir": f"results/{name}", "learning_rate": rate, "epochs": 10, "input_data": "data/raw.csv"}
         folder = make_run(f"results/{name}", run_id=f"20260101T000000-{times:08}", config=config)
         for _ in range(times):
             diag(folder)
-    with mlflow_server(project, store.uri) as address:
-        browser.get(active_view(address, "0"))
-        shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "lr-0.5 #1")
-        assert "lr-0.01 #2" not in shown
-        assert "lr-0.1 #1" not in shown
-        keep(browser, "mlflow-active", project)
-        _, second, third = store.runs(f"tags.`{Tag.LOGICAL_ID}` = 'results/lr-0.01'")
-        browser.get(f"{address}/#/experiments/0/runs/{second.info.run_id}?workflowType=machine_learning")
-        wait_for(browser, "lr-0.01 #2", "Superseded by")
-        keep(browser, "mlflow-superseded", project)
-        link = browser.find_element("link text", third.info.run_id[:8])
-        link.click()
-        browser.switch_to.window(browser.window_handles[-1])  # MLflow opens links of descriptions beside the page
-        shown = wait_for(browser, "lr-0.01 #3", "Supersedes", "Model training")
-        keep(browser, "mlflow-page", project)
-        assert third.info.run_id in browser.current_url
+    browser.get(active_view(store.uri, store.experiment_id))
+    shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "lr-0.5 #1")
+    assert "lr-0.01 #2" not in shown
+    assert "lr-0.1 #1" not in shown
+    keep(browser, "mlflow-active", project)
+    _, second, third = store.runs(f"tags.`{Tag.LOGICAL_ID}` = 'results/lr-0.01'")
+    browser.get(
+        f"{store.uri}/#/experiments/{store.experiment_id}/runs/{second.info.run_id}?workflowType=machine_learning"
+    )
+    wait_for(browser, "lr-0.01 #2", "Superseded by")
+    keep(browser, "mlflow-superseded", project)
+    link = browser.find_element("link text", third.info.run_id[:8])
+    link.click()
+    browser.switch_to.window(browser.window_handles[-1])  # MLflow opens links of descriptions beside the page
+    shown = wait_for(browser, "lr-0.01 #3", "Supersedes", "Model training")
+    keep(browser, "mlflow-page", project)
+    assert third.info.run_id in browser.current_url
 
 
 def test_how_to_view(project: Path, migrated: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +115,15 @@ def test_how_to_view(project: Path, migrated: Path, monkeypatch: pytest.MonkeyPa
     assert address == active_view("http://127.0.0.1:5000", "0")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:secret@tracker.example/mlflow/")
     assert how_to_view(project, "7") == (active_view("https://tracker.example/mlflow", "7"),)
+
+
+def test_command(store: Store, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`naga mlflow-view` finds an experiment by its id or its name, and refuses one that is not there."""
+    name = str(project)
+    for words in ([], ["--experiment", name], ["--experiment", store.experiment_id]):
+        assert main(["mlflow-view", *words]) == 0
+        command, address = capsys.readouterr().out.splitlines()
+        assert command == f"mlflow ui --backend-store-uri {store.uri}"
+        assert address == active_view("http://127.0.0.1:5000", store.experiment_id)
+    assert main(["mlflow-view", "--experiment", "another"]) == 2
+    assert capsys.readouterr().err.startswith("naga: there is no experiment 'another' in MLflow at 'sqlite:")

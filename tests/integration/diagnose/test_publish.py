@@ -4,14 +4,14 @@ import hashlib
 import os
 import pickle
 import shutil
-import subprocess
-import sys
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pytest
+from integration.diagnose.forks import start
 from integration.diagnose.publications import COMMIT, CONTENT, MakeRun, Store, leave_run
 from mlflow.entities import RunTag
 from omegaconf import DictConfig, OmegaConf
@@ -396,14 +396,19 @@ def test_edited_by_hand(store: Store, make_run: MakeRun, tags: dict[str, str]) -
         assert run_id == active.info.run_id
 
 
+@mlflow_log_run
+def killing_diag(cfg: Any) -> None:
+    """Log one number, and be killed."""
+    mlflow.log_metric("kept", 1)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def test_abandoned(store: Store, make_run: MakeRun) -> None:
     """A publication whose process was killed is called abandoned by the next one, and loses nothing."""
     folder = make_run()
-    script = (
-        "import mlflow, os, signal\nfrom naga.mlflow_log import mlflow_log_run\n@mlflow_log_run\ndef diag(cfg):\n"
-        "    mlflow.log_metric('kept', 1)\n    os.kill(os.getpid(), signal.SIGKILL)\ndiag('results/a')\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=False, env={**os.environ})
+    killed_process = start(killing_diag, folder, environment=dict(os.environ))
+    killed_process.join(120)
+    assert killed_process.exitcode == -signal.SIGKILL
     assert store.statuses() == ["pending"]
     diag(folder)
     killed, active = store.runs()
