@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from naga.cli.commands import hash_paths, ls, show, verify_runs
+from naga.cli.commands import doctor, hash_paths, ls, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -61,6 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("verify", help="read everything that runs name, and tell what has changed")
     command.add_argument("runs", nargs="+", metavar="RUN", help="as for show")
     command.set_defaults(command=verify_runs)
+
+    command = commands.add_parser("doctor", help="mend what dead processes have left, and name what only you can judge")
+    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")
+    command.set_defaults(command=doctor)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
     command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")

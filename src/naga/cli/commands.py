@@ -10,10 +10,11 @@ from pathlib import Path
 from naga.capture.check import check
 from naga.capture.tree_hash import hash_path
 from naga.cli.pages import printable, run_page, runs_table
+from naga.runs.doctor import mend_runs
 from naga.runs.find import Run, as_row, find_runs, load_run
 from naga.runs.verify import verify
 
-__all__ = ["hash_paths", "ls", "show", "verify_runs"]
+__all__ = ["doctor", "hash_paths", "ls", "show", "verify_runs"]
 
 
 def ls(words: argparse.Namespace) -> int:
@@ -40,6 +41,14 @@ def _print_csv(runs: Sequence[Run]) -> None:
     writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(as_row(run) for run in runs)
+
+
+def doctor(words: argparse.Namespace) -> int:
+    """Mend what can be mended, and name the rest."""
+    found = list(mend_runs(Path(words.root).absolute()))
+    for line in found or ["nothing to mend"]:
+        print(line)
+    return 0
 
 
 def hash_paths(words: argparse.Namespace) -> int:
