@@ -6,9 +6,21 @@ its author changes his mind.
 """
 
 from naga import errors
+from naga.ending.fail import fail
 from naga.runs import Run, find_runs, load_run
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
-__all__ = ["Run", "clicfg", "errors", "find_runs", "load_run", "load_stage", "runlock", "snapshot", "track_data"]
+__all__ = [
+    "Run",
+    "clicfg",
+    "errors",
+    "fail",
+    "find_runs",
+    "load_run",
+    "load_stage",
+    "runlock",
+    "snapshot",
+    "track_data",
+]
 
 __version__ = "0.1.0"

@@ -18,13 +18,16 @@ from naga.capture.upstream import stage_folders
 from naga.config.arguments import Request, parse_arguments, show
 from naga.config.compose import Resolved, compose, differing_keys, rebuild
 from naga.config.declared import Declared, declared_config
-from naga.errors import ConfigError, SaveDirError
+from naga.config.script import is_being_imported_by_a_child
+from naga.ending.fail import is_in_fork_of_run
+from naga.errors import ConfigError, SaveDirError, UsageError
 from naga.marks import Call, Declares, Existing
+from naga.ranks import Announcement
 from naga.record.lockfile import LOCK_NAME
 from naga.runs.find import Run, load_run
 from naga.terminal import say
 
-__all__ = ["Plan", "Reuse", "resolve"]
+__all__ = ["Follow", "Plan", "Reuse", "follow", "refuse_accident", "resolve"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +39,7 @@ class Plan:
     """
 
     run_id: str
+    fn: Callable[..., Any]
     task: str
     script: Path | None
     declares: Declares
@@ -55,9 +59,23 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """A finished run that stands for the one that was asked for; ``config`` is what it had."""
+    """A finished run that stands for the one that was asked for: where it is, and what its configuration was.
+
+    ``config`` is of the kind that the function declares, ``plain`` as recorded.
+    """
 
     config: Any
+    plain: dict[Any, Any]
+    save_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What a function gets in a process whose run belongs to another rank, and whether it is called at all."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    computes: bool
 
 
 def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
@@ -100,6 +118,7 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
     require_inputs(config.plain, declares.tracked, Path.cwd())
     return Plan(
         run_id=_new_run_id(),
+        fn=fn,
         task=task_name(fn),
         script=script_of(fn),
         declares=declares,
@@ -111,6 +130,47 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
         inputs=tracked_paths(config.plain, declares.tracked, Path.cwd()),
         stages=stage_folders(config.plain, declares.stages, Path.cwd()),
     )
+
+
+def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
+    """Refuse the calls that a child process makes because it has the script, not because somebody wants a run."""
+    name = getattr(fn, "__name__", "main")
+    if is_being_imported_by_a_child():
+        raise UsageError(
+            f"{name}() was called by a child process that only imports the script",
+            hint=f'if __name__ == "__main__": {name}()',
+        )
+    if is_in_fork_of_run() and not call.args and not call.kwargs:
+        raise UsageError(
+            f"{name}() was called by a forked child of the running run",
+            hint=f"{name}(cfg) starts a run of its own, {name}.fn(cfg) only computes",
+        )
+
+
+def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]) -> Follow:
+    """Settle what a call means in a process that shares the run of rank 0.
+
+    Parameters
+    ----------
+    decided : callable
+        Waits for what rank 0 has decided.
+
+    Raises
+    ------
+    NagaError
+        The command line is wrong, or rank 0 has refused.
+    SystemExit
+        With code 0, where rank 0 shows the help or the configuration.
+    """
+    declared = declared_config(fn)
+    if _request(fn, declared, call).show_config:
+        raise SystemExit(0)
+    _, _, args, kwargs = _arguments(fn, declared, call)
+    announced = decided()
+    if declared is None:
+        return Follow(args, kwargs, announced.computes)
+    config = rebuild(declared, announced.config or {}, Path(announced.save_dir or "."))
+    return Follow((config, *args), kwargs, announced.computes)
 
 
 def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:
@@ -165,14 +225,18 @@ def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
             hint="--existing archive moves it aside and computes again",
         )
     say(f"nothing is computed: '{run.save_dir}' holds the finished run {run.run_id}")
-    return Reuse(rebuild(declared, run.record.config, run.save_dir))
+    return _stands_for(declared, run)
 
 
 def _reuse(declared: Declared | None, run: Run, task: str) -> Reuse:
     if run.record.task != task:
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
     say(f"nothing is computed: the configuration is that of run {run.run_id} in '{run.save_dir}'")
-    return Reuse(rebuild(declared, run.record.config, run.save_dir))
+    return _stands_for(declared, run)
+
+
+def _stands_for(declared: Declared | None, run: Run) -> Reuse:
+    return Reuse(rebuild(declared, run.record.config, run.save_dir), run.record.config, run.save_dir)
 
 
 def _new_run_id() -> str:

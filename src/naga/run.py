@@ -5,12 +5,13 @@
 moment.
 """
 
+import os
 import time
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from naga.capture.code import CodeCapture, Subject, capture_code, recapture_after
@@ -19,12 +20,20 @@ from naga.capture.environment import capture_environment
 from naga.capture.outputs import capture_outputs, missing_outputs
 from naga.capture.upstream import capture_upstream
 from naga.config.compose import differing_keys, plain_config
+from naga.ending.cause import Ending, how_it_ended
+from naga.ending.fail import judged
+from naga.ending.signals import Signalled, Signals
+from naga.ending.swallowing import swallowing
+from naga.errors import SaveDirError
 from naga.marks import Call, Declares
-from naga.plan import Plan, Reuse, resolve
-from naga.record.claim import take
+from naga.plan import Plan, Reuse, follow, refuse_accident, resolve, task_name
+from naga.ranks import Meeting, meeting, this_rank
+from naga.record.claim import release, take
+from naga.record.heartbeat import beating
 from naga.record.lockfile import naga_folder, write_lock
 from naga.record.process import this_process
 from naga.record.schema import Failure, Record
+from naga.record.seal import write_seal
 from naga.terminal import say
 
 __all__ = ["run"]
@@ -62,23 +71,44 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     BaseException
         Whatever the function raised, unchanged, after it was recorded.
     """
-    plan = resolve(fn, declares, call)
-    if isinstance(plan, Reuse):
-        return plan.config
-    record, watched = claim(plan), Watched()
+    refuse_accident(fn, call)
+    rank = this_rank() if declares.lock or declares.snapshot else None
+    met = meeting(rank, task_name(fn)) if rank else None
+    if met and met.rank.number > 0:
+        return share(fn, call, met)
+    with met.refusals() if met else nullcontext():
+        plan = resolve(fn, declares, call)
+        if isinstance(plan, Reuse):
+            if met:
+                met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)
+            return plan.config
+        record, watched = claim(plan, met), Watched()
     clock = time.monotonic()
-    try:
-        record, watched = capture(plan, record)
-        clock = time.monotonic()
-        result = fn(*plan.args, **plan.kwargs)
-    except BaseException as error:
-        seal(plan, record, watched, time.monotonic() - clock, error)
-        raise
-    seal(plan, record, watched, time.monotonic() - clock)
+    with Signals() as signals, beating(plan.save_dir), judged() as verdict:
+        try:
+            record, watched = capture(plan, record)
+            clock = time.monotonic()
+            result = fn(*plan.args, **plan.kwargs)
+        except BaseException as error:
+            ending = how_it_ended(error, signals, verdict.reason)
+            seal(plan, record, watched, time.monotonic() - clock, ending)
+            raise
+        seal(plan, record, watched, time.monotonic() - clock, how_it_ended(None, signals, verdict.reason))
+    if met:
+        met.leave()
     return result
 
 
-def claim(plan: Plan) -> Record:
+def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
+    """Call a function in a process whose run belongs to rank 0: with its configuration, and recording nothing."""
+    mine = follow(fn, call, met.wait)
+    if not mine.computes:
+        return mine.args[0] if mine.args else None
+    with judged(kept=False):
+        return fn(*mine.args, **mine.kwargs)
+
+
+def claim(plan: Plan, met: Meeting | None = None) -> Record:
     """Take the folder, and say in it that the run is running."""
     record = Record(
         run_id=plan.run_id,
@@ -87,16 +117,27 @@ def claim(plan: Plan) -> Record:
         save_dir=plan.config.written_save_dir or "",
         started=_now(),
         config=plan.config.plain,
-        process=this_process(),
+        process=replace(this_process(), ranks=met.rank.size if met else None),
     )
     if plan.save_dir is None:
+        _announce(met, plan)
         return record
     taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing)
     if taken.archived:
         say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
     record = replace(record, attempt=taken.attempt)
-    write_lock(plan.save_dir, record)
+    try:
+        _write(plan.save_dir, record)
+        _announce(met, plan)
+    except BaseException:
+        release(plan.save_dir, plan.run_id)
+        raise
     return record
+
+
+def _announce(met: Meeting | None, plan: Plan) -> None:
+    if met:
+        met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
 
 
 def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
@@ -114,30 +155,61 @@ def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
         data=dict(sorted((data | beside.pending).items())),
         upstream=upstream,
         environment=capture_environment() if plan.save_dir else None,
-        warnings=code.warnings,
+        warnings=(*code.warnings, *_reading(plan)),
     )
     if plan.save_dir:
-        write_lock(plan.save_dir, record)
+        _write(plan.save_dir, record)
     else:
         _say_captured(record)
     return record, Watched(code=code, beside=beside)
 
 
-def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, error: BaseException | None = None) -> None:
-    """Say how the run ended, and what it left."""
-    status = _status(error)
-    failure = _failure(error) if status != "finished" else None
-    sealed = replace(record, status=status, ended=_now(), duration_s=round(duration_s, 6), error=failure)
+def _reading(plan: Plan) -> tuple[str, ...]:
+    warning = swallowing(plan.fn) if plan.declares.lock else None
+    return (warning,) if warning else ()
+
+
+def _write(save_dir: Path, record: Record) -> None:
+    try:
+        write_lock(save_dir, record)
+    except OSError as error:
+        raise SaveDirError(
+            f"save_dir '{save_dir}' cannot be written: {error.strerror or error}",
+            hint="save_dir=<a folder you can write>",
+        ) from error
+
+
+def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
+    """Say how the run ended, and what it left; a forked child that comes here has no run to seal."""
+    if os.getpid() != record.process.pid:
+        return
+    ended = _now()
+    jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
+    sealed = replace(
+        record,
+        status=ending.status,
+        ended=ended,
+        duration_s=round(duration_s, 6),
+        error=ending.failure,
+        warnings=(*record.warnings, *ending.warnings, *jumped),
+    )
     try:
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
-        if status != "killed":
+        if ending.status != "killed":
             sealed = _require_outputs(plan, examine(plan, sealed, watched))
     finally:
-        for warning in sealed.warnings:
-            say(f"warning: {warning}")
-        if plan.save_dir:
-            plan.save_dir.mkdir(parents=True, exist_ok=True)  # the function may have removed it
-            write_lock(plan.save_dir, sealed)
+        try:
+            _leave(plan, sealed)
+        except (KeyboardInterrupt, Signalled):  # a second Ctrl-C
+            _leave(plan, sealed)
+            raise
+
+
+def _leave(plan: Plan, sealed: Record) -> None:
+    if plan.save_dir:
+        write_seal(plan.save_dir, sealed)
+    for warning in sealed.warnings:
+        say(f"warning: {warning}")
 
 
 def examine(plan: Plan, record: Record, watched: Watched) -> Record:
@@ -207,19 +279,6 @@ def _say_captured(record: Record) -> None:
         say(f"code: {code.name} is {code.commit or code.reason}" + (f" ({code.ref})" if code.ref else ""))
     for key, data in record.data.items():
         say(f"data: {key} is {data.hash or data.reason}")
-
-
-def _status(error: BaseException | None) -> str:
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-        return "finished"
-    return "killed" if isinstance(error, KeyboardInterrupt) else "failed"
-
-
-def _failure(error: BaseException | None) -> Failure | None:
-    if error is None:
-        return None
-    lines = traceback.format_exception(error)
-    return Failure(type=type(error).__qualname__, message=str(error), traceback="".join(lines))
 
 
 def _now() -> str:

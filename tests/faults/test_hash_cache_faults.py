@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from naga.capture import hash_cache
-from naga.capture.hash_cache import cache_folder
 from naga.capture.tree_hash import hash_path
+from naga.folders import cache_folder
 
 TRUSTING = "from naga.capture import hash_cache; hash_cache._QUIET_NS = 20_000_000"
 

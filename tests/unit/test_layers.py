@@ -21,9 +21,10 @@ LAYERS = [
     ["runs"],
     ["config"],
     ["capture"],
+    ["ending", "ranks"],
     ["record"],
     ["decorated"],
-    ["errors", "marks", "terminal"],
+    ["errors", "folders", "marks", "terminal"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -8,21 +8,20 @@ timestamps could show a later change under the same ones.
 The cache may be lost, broken, locked or read-only at any moment. That costs time and is never told.
 """
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import compress
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from naga.capture.scan import split_rows, touched_ns
+from naga.folders import cache_folder
 
 if TYPE_CHECKING:
     import sqlite3
 
-__all__ = ["HashCache", "cache_folder"]
+__all__ = ["HashCache"]
 
 _QUIET_NS = 3 * 10**9  # above the coarsest timestamps in use, the 2 s of FAT
 _PATIENCE_S = 2.0  # for other processes that write
@@ -37,13 +36,6 @@ CREATE TABLE IF NOT EXISTS blocks
 
 T = TypeVar("T")
 Key = tuple[bytes, int]  # the folder, the place of the first file of the block
-
-
-def cache_folder() -> Path:
-    """Find the folder of Naga's caches: ``NAGA_CACHE_DIR``, or ``naga`` in the user's cache folder."""
-    if chosen := os.environ.get("NAGA_CACHE_DIR"):
-        return Path(chosen).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "naga"
 
 
 class HashCache:

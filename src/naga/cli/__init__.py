@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--experiment", metavar="NAME", help="its name or id; default: that of MLFLOW_EXPERIMENT_NAME")
     command.set_defaults(command=mlflow_view)
 
-    command = commands.add_parser("doctor", help="find what died half way, mend it, and tell what was done")
+    command = commands.add_parser("doctor", help="mend what dead processes have left, and name what only you can judge")
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
     command.set_defaults(command=doctor)
     return parser

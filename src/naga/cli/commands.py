@@ -13,13 +13,14 @@ from naga.cli.pages import printable, run_page, runs_table
 from naga.diagnose.doctor import mend_ledger
 from naga.diagnose.page import how_to_view
 from naga.errors import NagaError, one_line
+from naga.runs.doctor import mend_runs
 from naga.runs.find import Run, as_row, find_runs, load_run
 from naga.runs.verify import verify
 
 __all__ = ["doctor", "hash_paths", "ls", "mlflow_view", "show", "verify_runs"]
 
 # Each mends what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
-_MENDERS = (mend_ledger,)
+_MENDERS = (mend_runs, mend_ledger)
 
 
 def ls(words: argparse.Namespace) -> int:

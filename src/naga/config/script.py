@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-__all__ = ["is_script"]
+__all__ = ["is_being_imported_by_a_child", "is_script"]
 
 
 def is_script(fn: Callable[..., Any]) -> bool:
@@ -30,6 +30,12 @@ def is_script(fn: Callable[..., Any]) -> bool:
     if processes is not None and processes.parent_process() is not None:
         return False
     return _was_typed(sys.modules["__main__"])
+
+
+def is_being_imported_by_a_child() -> bool:
+    """Tell whether this is a child of `multiprocessing` that only imports its parent's script (spawn, forkserver)."""
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 def _was_typed(main: Any) -> bool:

@@ -9,21 +9,24 @@ again.
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from naga.errors import ClaimError, LockError, SaveDirError
 from naga.marks import Existing
 from naga.record.atomic import write_atomic
+from naga.record.heartbeat import filesystem_time, is_living
 from naga.record.lockfile import LOCK_NAME, naga_folder, read_lock
-from naga.record.process import is_alive
 from naga.record.schema import FINAL, Process, Record, from_plain, to_plain
 
-__all__ = ["Claim", "take"]
+__all__ = ["Claim", "release", "take"]
 
 _ROUNDS = 100
+_DRAFT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,12 +91,23 @@ def take(save_dir: Path, run_id: str, process: Process, *, existing: Existing = 
             if state.record and state.record.status == "finished":
                 archived = _move_aside(save_dir, state, owner, existing) or archived
             elif _append(save_dir, state.tail, owner):
+                _sweep(save_dir)
                 return Claim(save_dir=save_dir, attempt=_begin_attempt(save_dir, state.record), archived=archived)
     except OSError as error:
         raise SaveDirError(
             f"save_dir '{save_dir}' cannot be used: {error.strerror or error}", hint="save_dir=<a folder you can write>"
         ) from error
     raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="give each its own save_dir")
+
+
+def release(save_dir: Path, run_id: str) -> None:
+    """Give a folder back that was taken, where nothing could be written there."""
+    with suppress(OSError, SaveDirError):
+        claims = naga_folder(save_dir) / "claims"
+        before = [owner.run_id for owner in _chain(claims) if owner.run_id != run_id]
+        mine = claims / (f"after-{before[-1]}" if before else "first")
+        if (owner := _read_owner(mine)) and owner.run_id == run_id:
+            mine.unlink()
 
 
 def _inspect(save_dir: Path) -> _State:
@@ -134,7 +148,7 @@ def _refuse_live(save_dir: Path, state: _State) -> None:
         if state.record.status in FINAL:
             return
         owner = Owner(run_id=state.record.run_id, process=state.record.process)
-    if owner is None or is_alive(owner.process) is False:
+    if owner is None or not is_living(save_dir, owner.process, partial(filesystem_time, save_dir)):
         return
     place = f"process {owner.process.pid} on {owner.process.host}"
     raise ClaimError(
@@ -181,6 +195,20 @@ def _create_without_links(name: Path, content: bytes, error: OSError) -> bool:
     except OSError:
         raise error from None
     return True
+
+
+def _sweep(save_dir: Path) -> None:
+    """Remove what killed writers have left; whoever owns the folder is the only one to write there."""
+    own = naga_folder(save_dir)
+    left = [
+        file for folder in (save_dir, own, own / "attempts") for file in folder.glob(".naga-*.tmp") if file.is_file()
+    ]
+    now = time.time()
+    # A draft that is young may be that of another process, which is about to find that it was too late.
+    for file in (*left, *own.glob("claims/.*")):
+        with suppress(OSError):
+            if file in left or now - file.stat().st_mtime > _DRAFT_S:
+                file.unlink()
 
 
 def _begin_attempt(save_dir: Path, former: Record | None) -> int:

@@ -9,7 +9,7 @@ from naga.record import yaml_text
 from naga.record.atomic import write_atomic
 from naga.record.schema import SCHEMA, STATUSES, Record, from_plain, to_plain
 
-__all__ = ["LOCK_NAME", "lock_hash", "naga_folder", "read_lock", "write_lock"]
+__all__ = ["LOCK_NAME", "lock_hash", "lock_text", "naga_folder", "parse_lock", "read_lock", "write_lock"]
 
 LOCK_NAME = "run.lock"
 # Run ids become names of files and of git refs.
@@ -31,7 +31,12 @@ def write_lock(save_dir: Path, record: Record) -> None:
     record : Record
         What to say.
     """
-    write_atomic(save_dir / LOCK_NAME, yaml_text.dump(to_plain(record)).encode())
+    write_atomic(save_dir / LOCK_NAME, lock_text(record).encode())
+
+
+def lock_text(record: Record) -> str:
+    """Give the text of a run.lock."""
+    return yaml_text.dump(to_plain(record))
 
 
 def read_lock(path: Path) -> Record:
@@ -56,10 +61,15 @@ def read_lock(path: Path) -> Record:
     """
     file = path / LOCK_NAME if path.is_dir() else path
     try:
-        return _record(yaml_text.load(_text(file)))
+        return parse_lock(_text(file))
     except LockError as error:
         problem = f"'{file}' {error.message}" if error.message.startswith("is ") else f"'{file}': {error.message}"
         raise LockError(problem, hint=error.hint) from error
+
+
+def parse_lock(text: str) -> Record:
+    """Read the text of a run.lock; `LockError` where it is none."""
+    return _record(yaml_text.load(text))
 
 
 def lock_hash(path: Path) -> str:

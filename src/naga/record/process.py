@@ -7,7 +7,7 @@ from pathlib import Path
 
 from naga.record.schema import Process
 
-__all__ = ["is_alive", "this_process"]
+__all__ = ["is_alive", "started_ticks", "this_process"]
 
 
 def this_process() -> Process:
@@ -24,7 +24,8 @@ def this_process() -> Process:
         host=os.uname().nodename,
         pid=os.getpid(),
         boot_id=_boot_id(),
-        started_ticks=_started_ticks(os.getpid()),
+        started_ticks=started_ticks(os.getpid()),
+        pid_namespace=_pid_namespace(),
         user=_user(),
         slurm_job_id=os.environ.get("SLURM_JOB_ID"),
     )
@@ -36,14 +37,17 @@ def is_alive(process: Process) -> bool | None:
     Returns
     -------
     bool or None
-        None where it cannot be known from here: the process belongs to another host.
+        None where it cannot be known from here: the process belongs to another host, or to a container with processes
+        of its own.
     """
     if process.host != os.uname().nodename:
         return None
     if process.boot_id and process.boot_id != _boot_id():
         return False
+    if process.pid_namespace and process.pid_namespace != _pid_namespace():
+        return None
     if process.started_ticks is not None:
-        return process.started_ticks == _started_ticks(process.pid)
+        return process.started_ticks == started_ticks(process.pid)
     return _answers(process.pid)
 
 
@@ -63,7 +67,13 @@ def _boot_id() -> str | None:
     return None
 
 
-def _started_ticks(pid: int) -> int | None:
+def _pid_namespace() -> str | None:
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return None
+
+
+def started_ticks(pid: int) -> int | None:
     """Read field 22 of /proc/PID/stat (proc(5)); a zombie, which owns nothing any more, has none."""
     with suppress(OSError):
         # The name, field 2, may hold spaces and brackets: count from the last bracket.

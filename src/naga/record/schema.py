@@ -109,7 +109,8 @@ class Process:
     """Who ran, where: enough to tell later whether that process still lives.
 
     ``started_ticks`` is the process's start on its machine's own clock (clock ticks since boot), which tells a process
-    from a later one with the same number.
+    from a later one with the same number; ``pid_namespace`` tells the containers of a machine from each other.
+    ``ranks`` counts the processes of a distributed job, which share one run.
     """
 
     argv: tuple[str, ...] = ()
@@ -118,8 +119,10 @@ class Process:
     pid: int
     boot_id: str | None = None
     started_ticks: int | None = None
+    pid_namespace: str | None = None
     user: str | None = None
     slurm_job_id: str | None = None
+    ranks: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,11 +138,16 @@ class Environment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why a run did not finish."""
+    """Why a run did not finish.
+
+    ``signal`` is the name of the one that ended it, ``exit_code`` what ``sys.exit`` was given.
+    """
 
     type: str
     message: str
     traceback: str | None = None
+    signal: str | None = None
+    exit_code: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.errors import LockError, RunNotFoundError
+from naga.record.heartbeat import is_living
 from naga.record.lockfile import LOCK_NAME, lock_hash, read_lock
-from naga.record.process import is_alive
 from naga.record.schema import Record
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Run:
     @cached_property
     def status(self) -> str:
         """``running``, ``finished``, ``failed``, ``killed``; ``lost`` where it says running but its process is dead."""
-        lost = self.record.status == "running" and is_alive(self.record.process) is False
+        lost = self.record.status == "running" and not is_living(self.save_dir, self.record.process)
         return "lost" if lost else self.record.status
 
     @property

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from naga.capture import hash_cache
-from naga.capture.hash_cache import cache_folder
 from naga.capture.tree_hash import hash_path
+from naga.folders import cache_folder
 
 QUIET_S = hash_cache._QUIET_NS / 1e9
 
