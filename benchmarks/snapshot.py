@@ -6,13 +6,14 @@ import sys
 import tempfile
 import time
 from contextlib import ExitStack
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
 ROUNDS = 15
 FILES = 50_000
 BUDGETS = {"clean": 1.2, "slightly dirty": 1.5}
-FLEXLOCK = Path(__file__).parents[1] / ".venv" / "flexlock"
+FLEXLOCK = Path(__file__).parents[1] / ".venv" / "flexlock-mlflow"
 
 # Each runs in a process that stays, and answers a line with how long one snapshot took.
 ASKED = """
@@ -69,10 +70,11 @@ class Contender:
 
 
 def flexlock_python() -> str | None:
-    """Return the interpreter that has FlexLock, installing it first; None where that cannot be had."""
+    """Return the interpreter that has FlexLock and MLflow, installing them first; None where they cannot be had."""
     python = FLEXLOCK / "bin" / "python"
     if not (FLEXLOCK / "ready").exists():
-        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "flexlock==0.10.0"]
+        pip = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        install = [*pip, "flexlock==0.10.0", f"mlflow=={version('mlflow')}"]
         for words in ([sys.executable, "-m", "venv", str(FLEXLOCK)], install):
             if subprocess.run(words, check=False, capture_output=True).returncode:
                 return None

@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, Self, TypeVar, overload
 
 from naga.config.script import is_script
 from naga.decorated import Decorated
-from naga.diagnose.code import diag_key
+from naga.diagnose.code import diag_commit, diag_key
 from naga.diagnose.draft import draft
 from naga.diagnose.models import log_model_once
 from naga.diagnose.publish import publish
@@ -62,10 +62,11 @@ class Diag(Decorated[P, R]):
         subject = subject_of(self.fn, given, **self._options)
         further = {name: value for name, value in bound.arguments.items() if name != parameter}
         key = diag_key(subject.run.lock_hash, self.fn, self._file, further)
+        commit = diag_commit(self._file, self.__qualname__, subject.run) if self._file else None
         if parameter:
             bound.arguments[parameter] = subject.config
         return publish(
-            draft(subject.run, published_by=self.__qualname__, diag_key=key, log=subject.log),
+            draft(subject.run, published_by=self.__qualname__, diag_key=key, diag_commit=commit, log=subject.log),
             lambda: self.fn(*bound.args, **bound.kwargs),
             folder=self._file.parent if self._file else Path.cwd(),
             later=self._later(subject.run.save_dir),

@@ -6,6 +6,7 @@ declared strict.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +18,23 @@ from naga.record.schema import Code
 if TYPE_CHECKING:
     from naga.capture.repository import Held
 
-__all__ = ["CodeCapture", "Snapshot", "Subject", "capture_code", "check_code", "recapture_after"]
+__all__ = ["CodeCapture", "Snapshot", "Subject", "capture_code", "capture_once", "check_code", "recapture_after"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """The run that the code is captured for: ``save_dir`` as the user wrote it, ``leave_out`` as absolute paths."""
+    """What the code is captured for, a run or a diag: ``save_dir`` as the user wrote it, ``leave_out`` absolute."""
 
     run_id: str
     task: str
     save_dir: str | None
     leave_out: tuple[Path, ...] = ()
+    kind: str = "runs"
+
+    @property
+    def ref(self) -> str:
+        """What keeps the commit."""
+        return f"refs/naga/{self.kind}/{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +76,29 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
     if declared.strict and taking.missing:
         raise SnapshotError(taking.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
     return taking.result()
+
+
+def capture_once(script: Path, subject: Subject) -> str | None:
+    """Give the commit of a script's repository that was taken under the subject's ref; take it, where there is none.
+
+    Parameters
+    ----------
+    script : Path
+        A file.
+    subject : Subject
+        Its ``run_id`` stands for the content of the code: equal ones share a commit.
+
+    Returns
+    -------
+    str or None
+        None where it lies in no repository, or nothing could be kept there.
+    """
+    from naga.capture.git import GitError, Repository
+    from naga.capture.taking import Taking
+
+    with suppress(GitError, OSError):
+        return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", subject.ref)
+    return Taking(Snapshot(), subject, script).add(script.parent).commit
 
 
 def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -> CodeCapture:

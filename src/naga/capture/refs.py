@@ -174,7 +174,7 @@ def _transact(repository: Repository, commands: str) -> None:
 def _sweep_locks(repository: Repository, branch: str) -> None:
     """Wait for nobody who is dead: git leaves the lock of a killed process where it is, for ever."""
     own = repository.common_dir / f"{branch}.lock"
-    for lock in (own, *repository.common_dir.glob("refs/naga/runs/*.lock")):
+    for lock in (own, *repository.common_dir.glob("refs/naga/*/*.lock")):
         with suppress(OSError):
             age = time.time() - lock.stat().st_mtime
             if age > _STALE_S:

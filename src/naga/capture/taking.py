@@ -76,7 +76,7 @@ class Taking:
         root, below = pathspecs_at
         siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
         return Asked(
-            ref=f"refs/naga/runs/{self.subject.run_id}{f'+{siblings}' if siblings else ''}",
+            ref=f"{self.subject.ref}{f'+{siblings}' if siblings else ''}",
             branch=branch,
             message=_message(self.declared, self.subject),
             folders=_left_out(self.subject, repository.top, self.script),

@@ -13,9 +13,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from naga.capture.code import Subject, capture_once
+from naga.capture.imports import NAGA, top_of
 from naga.diagnose.store import project_root
+from naga.runs.find import Run
 
-__all__ = ["code_files", "code_hash", "diag_key"]
+__all__ = ["code_files", "code_hash", "diag_commit", "diag_key"]
 
 # Parsing a project of some hundred files would take longer than most diags. What only looks like an import, in a
 # docstring, does no harm: a file more than needed.
@@ -42,6 +45,31 @@ def diag_key(lock_hash: str, fn: Callable[..., Any], file: Path | None, argument
     code = code_hash(file) if file else hashlib.sha256(repr(_compiled(fn)).encode()).hexdigest()
     told = json.dumps([lock_hash, fn.__qualname__, code, arguments], default=repr, sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
+
+
+def diag_commit(file: Path, name: str, run: Run) -> str | None:
+    """Give a commit that holds the code of a diag, as ``refs/naga/diags/...`` keeps it: one for each state of it.
+
+    Parameters
+    ----------
+    file : Path
+        The diag's own file.
+    name : str
+        What it is called.
+    run : Run
+        What it diagnoses: where nobody asked for snapshots of that, none is taken of this.
+
+    Returns
+    -------
+    str or None
+        None where no repository could keep it.
+    """
+    top = top_of(file.parent)
+    snapshots = {code.path for code in run.record.code if code.commit}
+    if top is None or not snapshots or (top == NAGA and str(top) not in snapshots):
+        return None
+    subject = Subject(run_id=code_hash(file)[:32], task=name, save_dir=None, leave_out=(run.save_dir,), kind="diags")
+    return capture_once(file, subject)
 
 
 def _compiled(fn: Callable[..., Any]) -> tuple[Any, ...]:

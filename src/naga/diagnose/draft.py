@@ -50,7 +50,9 @@ class Draft:
     datasets: tuple[Dataset, ...]
 
 
-def draft(run: Run, *, published_by: str, diag_key: str, log: Path | None = None) -> Draft:
+def draft(
+    run: Run, *, published_by: str, diag_key: str, diag_commit: str | None = None, log: Path | None = None
+) -> Draft:
     """Say everything that is known of a run before its diag begins.
 
     Parameters
@@ -61,6 +63,8 @@ def draft(run: Run, *, published_by: str, diag_key: str, log: Path | None = None
         The name of the diag.
     diag_key : str
         What it is made of.
+    diag_commit : str, optional
+        The commit that holds its code.
     log : Path, optional
         A log of the run, which is published beside its run.lock.
 
@@ -89,6 +93,7 @@ def draft(run: Run, *, published_by: str, diag_key: str, log: Path | None = None
         Tag.PLACE: place,
         Tag.OWNER: _owner(),
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
+        **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
         **_code(record),
     }
     return Draft(

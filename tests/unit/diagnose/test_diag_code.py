@@ -1,10 +1,15 @@
 """Which code a diag is made of."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from workbench import git
 
-from naga.diagnose.code import code_files, code_hash, diag_key
+from naga.diagnose.code import code_files, code_hash, diag_commit, diag_key
+from naga.record.process import this_process
+from naga.record.schema import Code, Record
+from naga.runs.find import Run
 
 FILES = {
     "pyproject.toml": "",
@@ -89,3 +94,29 @@ def test_key(own_project: Path) -> None:
 def test_code_that_cannot_be_parsed(own_project: Path) -> None:
     """It stands for itself."""
     assert code_files(own_project / "broken.py") == {own_project / "broken.py"}
+
+
+RECORD = Record(
+    run_id="r", status="finished", task="t", save_dir="results/a", started="", config={}, process=this_process()
+)
+
+
+def test_commit_of_a_diag(project: Path) -> None:
+    """A diag's code is kept in a commit of its own, one for each state; where the run has no snapshot, in none."""
+    file = project / "diag.py"
+    file.write_text("first = True\n")
+    bare = Run(project / "results/a", RECORD)
+    run = Run(bare.save_dir, dataclasses.replace(bare.record, code=(Code(name="p", path="/p", commit="c" * 40),)))
+    status = git("status", "--porcelain", cwd=project)
+    assert diag_commit(file, "diag", bare) is None
+    first = diag_commit(file, "diag", run)
+    assert first is not None
+    (project / "data/raw.csv").write_text("what is no code\n")
+    assert diag_commit(file, "diag", run) == first
+    assert git("show", f"{first}:diag.py", cwd=project) == "first = True\n"
+    file.write_text("second = True\n")
+    second = diag_commit(file, "diag", run)
+    assert git("show", f"{second}:diag.py", cwd=project) == "second = True\n"
+    assert len(git("for-each-ref", "refs/naga/diags", cwd=project).splitlines()) == 2
+    assert git("status", "--porcelain", cwd=project) == status
+    assert diag_commit(Path(__file__), "diag", run) is None  # Naga's own repository is not the user's
