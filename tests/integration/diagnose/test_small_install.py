@@ -1,4 +1,4 @@
-"""MLflow without most of what it can bring: `naga-runs[mlflow]` asks for mlflow-skinny, sqlalchemy and alembic alone."""
+"""MLflow without most of what it can bring: mlflow-skinny, sqlalchemy and alembic are what `naga-runs[mlflow]` asks for."""
 
 import os
 import subprocess
@@ -41,8 +41,8 @@ def test_small_install(project: Path, make_run: MakeRun, tmp_path: Path) -> None
     """A new environment with `naga-runs[mlflow]` alone makes a store, and publishes to it."""
     make_run()
     python = tmp_path / "venv" / "bin" / "python"
-    pip = [python, "-m", "pip", "install", "-qq", "--constraint", TOP / "constraints.txt", f"{TOP}[mlflow]"]
-    for words in ([sys.executable, "-m", "venv", tmp_path / "venv"], pip):
+    pip = [str(python), "-m", "pip", "install", "-qq", "--constraint", str(TOP / "constraints.txt"), f"{TOP}[mlflow]"]
+    for words in ([sys.executable, "-m", "venv", str(tmp_path / "venv")], pip):
         subprocess.run(words, check=True)
     (project / "diag.py").write_text(DIAG.format(absent=()))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
