@@ -1,4 +1,4 @@
-"""MLflow without most of what it can bring: mlflow-skinny, sqlalchemy and alembic are what `naga-runs[mlflow]` asks for."""
+"""MLflow without most of what it can bring: `naga-runs[mlflow]` asks for the skinny one, sqlalchemy and alembic."""
 
 import os
 import subprocess
