@@ -92,6 +92,7 @@ class Signals:
 
 
 _watching: list[Signals] = []
+_masks: dict[int, Any] = {}  # of the threads that fork
 _at_fork = threading.Event()  # set once the hook is, which cannot be taken back
 
 
@@ -99,12 +100,22 @@ def _restore_in_children(signals: Signals) -> None:
     _watching.append(signals)
     if not _at_fork.is_set():
         _at_fork.set()
-        os.register_at_fork(after_in_child=_forget_all)
+        os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_forget_all)
+
+
+def _hold() -> None:
+    """Block the signals while a child is made: one that reached it before it had its handlers back would be lost."""
+    _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _CAUGHT)
+
+
+def _let_go() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.pop(threading.get_ident()))
 
 
 def _forget_all() -> None:
     for signals in reversed(_watching.copy()):
         signals.forget()
+    _let_go()
 
 
 def _leads_to(error: BaseException | None, origin: BaseException) -> bool:
