@@ -23,6 +23,8 @@ exit code 2, not with a traceback (see `report_uncaught`); code that calls Naga 
 import sys
 from types import TracebackType
 
+from naga.redaction import redact_text
+
 __all__ = [
     "ClaimError",
     "ConfigError",
@@ -46,7 +48,7 @@ class NagaError(Exception):
     Parameters
     ----------
     message : str
-        What is wrong, where, with the offending value.
+        What is wrong, where, with the offending value. Secrets are taken out.
     hint : str, optional
         What to type or change next.
 
@@ -59,9 +61,9 @@ class NagaError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = redact_text(message)
+        self.hint = redact_text(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message} (hint: {self.hint})" if self.hint else self.message

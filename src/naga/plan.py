@@ -7,7 +7,7 @@ mistype is found here, so that a wrong call leaves no folder and no commit behin
 import inspect
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from naga.capture.data import require_inputs, tracked_paths
 from naga.capture.upstream import stage_folders
 from naga.config.arguments import Request, parse_arguments, show
-from naga.config.compose import Resolved, compose, differing_keys, rebuild
+from naga.config.compose import Resolved, compose, differing_keys, plain_config, rebuild, reveal, same_secrets
 from naga.config.declared import Declared, declared_config
 from naga.config.script import is_being_imported_by_a_child
 from naga.ending.fail import is_in_fork_of_run
@@ -24,6 +24,7 @@ from naga.errors import ConfigError, SaveDirError, UsageError
 from naga.marks import Call, Declares, Existing
 from naga.ranks import Announcement
 from naga.record.lockfile import LOCK_NAME
+from naga.redaction import redact_text, redacted_keys
 from naga.runs.find import Run, load_run
 from naga.terminal import say
 
@@ -104,7 +105,7 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.reuse is not None:
-        return _reuse(declared, load_run(request.reuse), task_name(fn))
+        return _reuse(declared, load_run(request.reuse), task_name(fn), request.overrides)
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
@@ -113,6 +114,7 @@ def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Re
     existing = request.existing or (declares.lock.existing if declares.lock else "archive")
     if declares.lock:
         _require_save_dir(config)
+        _warn_of_secret_place(config)
         if existing == "reuse" and (finished := _finished(config)):
             return _reuse_same(declared, finished, config)
     require_inputs(config.plain, declares.tracked, Path.cwd())
@@ -211,6 +213,11 @@ def _require_save_dir(config: Resolved) -> None:
         raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
 
 
+def _warn_of_secret_place(config: Resolved) -> None:
+    if config.written_save_dir and redact_text(config.written_save_dir) != config.written_save_dir:
+        say("warning: save_dir holds a secret, and names of folders are not redacted")
+
+
 def _finished(config: Resolved) -> Run | None:
     if config.save_dir is None or not (config.save_dir / LOCK_NAME).exists():
         return None
@@ -219,24 +226,40 @@ def _finished(config: Resolved) -> Run | None:
 
 
 def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
-    if different := differing_keys(run.record.config, config.plain):
+    now = same_secrets(config.plain, run.record.config)
+    if different := differing_keys(same_secrets(run.record.config, now), now):
         raise SaveDirError(
             f"the finished run in '{run.save_dir}' had another configuration ({', '.join(different)})",
             hint="--existing archive moves it aside and computes again",
         )
     say(f"nothing is computed: '{run.save_dir}' holds the finished run {run.run_id}")
-    return _stands_for(declared, run)
+    return _stands_for(declared, run, _with_secrets(run.record.config, config.plain))
 
 
-def _reuse(declared: Declared | None, run: Run, task: str) -> Reuse:
+def _with_secrets(recorded: Mapping[Any, Any], plain: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Take the values that were redacted from the configuration that was asked for; the others are equal."""
+    return {key: plain.get(key, item) if redacted_keys({key: item}) else item for key, item in recorded.items()}
+
+
+def _reuse(declared: Declared | None, run: Run, task: str, overrides: Sequence[str]) -> Reuse:
+    recorded = reveal(run.record.config, overrides)
     if run.record.task != task:
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
     say(f"nothing is computed: the configuration is that of run {run.run_id} in '{run.save_dir}'")
-    return _stands_for(declared, run)
+    return _stands_for(declared, run, recorded)
 
 
-def _stands_for(declared: Declared | None, run: Run) -> Reuse:
-    return Reuse(rebuild(declared, run.record.config, run.save_dir), run.record.config, run.save_dir)
+def _stands_for(declared: Declared | None, run: Run, recorded: Mapping[Any, Any]) -> Reuse:
+    config = rebuild(declared, recorded, run.save_dir)
+    warn_of_unknown_secrets(config, run)
+    return Reuse(config, dict(recorded), run.save_dir)
+
+
+def warn_of_unknown_secrets(config: Any, run: Run) -> None:
+    """Say which values of a recorded configuration were redacted and could not be found again."""
+    keys = [".".join(map(str, keys)) for keys in redacted_keys(plain_config(config))]
+    if keys:
+        say(f"warning: {', '.join(keys)} of run {run.run_id}: redacted in its run.lock, and not declared here")
 
 
 def _new_run_id() -> str:

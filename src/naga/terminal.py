@@ -2,6 +2,8 @@
 
 import sys
 
+from naga.redaction import redact_text
+
 __all__ = ["say"]
 
 
@@ -14,6 +16,6 @@ def say(message: str) -> None:
         What happened, and what it means for the reader.
     """
     try:
-        print(f"naga: {message}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
+        print(f"naga: {redact_text(message)}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
     except (OSError, ValueError, AttributeError, UnicodeError):
         return

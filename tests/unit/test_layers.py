@@ -25,6 +25,7 @@ LAYERS = [
     ["record"],
     ["decorated"],
     ["errors", "folders", "marks", "terminal"],
+    ["redaction"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(SOURCE.rglob("*.py"))

@@ -15,6 +15,7 @@ from naga.capture.tree_hash import hash_listed, list_path
 from naga.errors import DataError
 from naga.marks import Tracked
 from naga.record.schema import Data, Upstream
+from naga.redaction import redact_text
 
 __all__ = [
     "MANIFEST",
@@ -256,7 +257,7 @@ def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, I
 
 def _named_as(path: str, tree: Tree) -> Tree:
     """List one that is a file by its name."""
-    return tree.known_as(Path(path).name if tree.kind == "file" else "")
+    return tree.known_as(Path(redact_text(path)).name if tree.kind == "file" else "")
 
 
 def _changed(key: str, data: Data) -> str:

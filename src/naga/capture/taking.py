@@ -11,6 +11,7 @@ from naga.capture.leftout import DATA, SAVE_DIR
 from naga.capture.repository import Asked, Taken, take
 from naga.marks import Snapshot
 from naga.record.schema import Code, Skipped
+from naga.redaction import redact_text
 
 __all__ = ["Taking"]
 
@@ -161,7 +162,7 @@ def _message(declared: Snapshot, subject: Subject) -> str:
     """
     told = {"Run": subject.run_id, "Task": subject.task, "Save-Dir": subject.save_dir}
     lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
-    return "\n".join([declared.message or f"Run {subject.task}", "", *lines, ""])
+    return redact_text("\n".join([declared.message or f"Run {subject.task}", "", *lines, ""]))
 
 
 def _listed(found: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
+from naga.redaction import MARK, redacted_keys
 from naga.runs.find import Run
 
 __all__ = ["printable", "run_page", "runs_table"]
@@ -65,6 +66,7 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield "folder", _plain(str(run.save_dir))
     yield "started", _plain(f"{_local(record.started)} on {record.process.host} by {record.process.user or 'unknown'}")
     yield from _section("config", _config_lines(record.config))
+    yield from _section("redacted", [", ".join(_redacted(record))])
     yield from _section("code", (_code_line(code) for code in record.code))
     yield from _section("data", (_data_line(key, data) for key, data in record.data.items()))
     yield from _section("upstream", (f"{up.save_dir}  (run {up.run_id})" for up in record.upstream))
@@ -76,6 +78,13 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield from _section("warnings", record.warnings)
     if record.error:
         yield "error", _plain(record.error.traceback or f"{record.error.type}: {record.error.message}")
+
+
+def _redacted(record: Record) -> Iterator[str]:
+    """Name what the run had and its run.lock does not tell."""
+    yield from (".".join(map(str, keys)) for keys in redacted_keys(record.config | record.config_end))
+    if any(MARK in word for word in record.process.argv):
+        yield "(command line)"
 
 
 def _section(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Text]]:

@@ -12,6 +12,7 @@ from naga.config.declared import Declared
 from naga.config.merge import dotted_keys, nearest
 from naga.config.nodes import escaped
 from naga.errors import UsageError
+from naga.redaction import redact_config
 
 __all__ = ["Existing", "Request", "parse_arguments", "show"]
 
@@ -62,8 +63,8 @@ def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: 
 
 
 def show(resolved: Resolved) -> str:
-    """Write a configuration as YAML that ``--config`` reads again."""
-    return OmegaConf.to_yaml(OmegaConf.create(escaped(resolved.plain)))
+    """Write a configuration as YAML that ``--config`` reads again; secrets are to be given again."""
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(redact_config(resolved.plain))))
 
 
 def _with_option(argv: Sequence[str]) -> list[str]:
@@ -87,7 +88,7 @@ def _check(request: Request, declared: Declared | None) -> None:
             raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
     if request.experiment is not None and request.file is None:
         raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
-    if request.reuse is not None and (request.overrides or request.file):
+    if request.reuse is not None and request.file:
         raise UsageError(
             "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
         )

@@ -1,5 +1,6 @@
 """From what was declared, written in files and typed, to the one configuration of a run."""
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from naga.config.declared import Declared
 from naga.config.hints import hint_name, is_structured
 from naga.config.merge import merge, override, override_text
 from naga.config.nodes import (
+    Keys,
+    as_written,
     close_again,
     dotted,
     empty_open,
@@ -28,8 +31,9 @@ from naga.config.plain import differing_keys, plain_config
 from naga.config.resolve import resolve
 from naga.config.text import read_file
 from naga.errors import ConfigError
+from naga.redaction import MARK, redact_config, redacted_keys, without_redacted
 
-__all__ = ["Resolved", "compose", "differing_keys", "plain_config", "rebuild"]
+__all__ = ["Resolved", "compose", "differing_keys", "plain_config", "rebuild", "reveal", "same_secrets"]
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def compose(
     folder = base or Path.cwd()
     cfg = own_copy(declared.base)
     if file is not None:
-        merge(cfg, read_file(base / file if base else file, experiment), source=str(file))
+        merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
     if given is not None:
         cfg = _with_given(cfg, given)
     for key, value in keywords.items():
@@ -99,11 +103,56 @@ def compose(
     return _resolved(declared, cfg, folder)
 
 
+def same_secrets(plain: Mapping[Any, Any], recorded: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Redact a configuration where a recorded one is, so that the two can be compared.
+
+    Examples
+    --------
+    >>> same_secrets({"lr": 0.1, "note": "abc"}, {"lr": 0.2, "note": "<redacted>"})
+    {'lr': 0.1, 'note': '<redacted>'}
+    """
+    alike: dict[Any, Any] = _hidden_as(redact_config(plain), recorded)
+    return alike
+
+
+def _hidden_as(plain: Any, recorded: Any) -> Any:
+    if isinstance(plain, Mapping) and isinstance(recorded, Mapping):
+        return {key: _hidden_as(item, recorded.get(key)) for key, item in plain.items()}
+    return recorded if redacted_keys({"it": recorded}) and not isinstance(recorded, Mapping) else plain
+
+
+def reveal(plain: Mapping[Any, Any], overrides: Sequence[str]) -> dict[Any, Any]:
+    """Give the values that were redacted in a recorded configuration, as ``key=value``; others cannot be changed.
+
+    Raises
+    ------
+    ConfigError
+        An override names something else.
+
+    Examples
+    --------
+    >>> reveal({"lr": 0.1, "token": "<redacted>"}, ["token=abc"])
+    {'lr': 0.1, 'token': 'abc'}
+    """
+    hidden = {dotted(keys) for keys in redacted_keys(plain)}
+    cfg = OmegaConf.create(escaped(dict(plain)))
+    for text in overrides:
+        key = text.partition("=")[0]
+        if key not in hidden:
+            raise ConfigError(
+                f"--reuse computes nothing, so {key} cannot be changed: only what was redacted can be given",
+                hint=f"leave out --reuse, or {key}",
+            )
+        override_text(cfg, text)
+    return plain_config(cfg)
+
+
 def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path) -> Any:
     """Give a recorded configuration the kind that the function declares.
 
     Nothing in it is interpolated. Where the declaration has changed so much that the record does not fit it any more,
-    it is a plain DictConfig.
+    it is a plain DictConfig. A value that was redacted is what the declaration gives now, from the environment if it
+    says so; where that gives nothing, it stays ``<redacted>``.
 
     Parameters
     ----------
@@ -119,7 +168,7 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     >>> rebuild(None, {"note": "${HOME}", "save_dir": "a"}, Path("/runs/a")).note
     '${HOME}'
     """
-    literal = escaped(dict(plain))
+    literal = escaped(_filled(declared, plain))
     place = {"save_dir": escaped(str(save_dir))}
     if declared is not None:
         try:
@@ -127,6 +176,28 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
         except ConfigError:
             pass
     return OmegaConf.create(literal | place)
+
+
+def _filled(declared: Declared | None, plain: Mapping[Any, Any]) -> dict[Any, Any]:
+    filled: dict[Any, Any] = copy.deepcopy(dict(plain))
+    for keys in redacted_keys(plain):
+        value = _declared_value(declared, keys) if declared is not None else None
+        if value not in (None, "") and not redacted_keys({"it": value}):
+            box = filled
+            for key in keys[:-1]:
+                box = box[key]
+            box[keys[-1]] = value
+    return filled
+
+
+def _declared_value(declared: Declared, keys: Keys) -> Any:
+    node: Any = own_copy(declared.base)
+    try:
+        for key in keys:
+            node = node[key]
+        return plain_config({"it": node})["it"]
+    except (OmegaConfBaseException, KeyError, TypeError):
+        return None
 
 
 def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:
@@ -145,8 +216,16 @@ def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
         return own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
     if not isinstance(given, Mapping):
         raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
-    merge(cfg, given)
+    merge(cfg, _without_redacted(given))
     return cfg
+
+
+def _without_redacted(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
+    """Leave out what a run.lock does not tell: the declared default stands for it."""
+    plain = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else given
+    if not isinstance(plain, Mapping) or not redacted_keys(plain):
+        return given
+    return without_redacted(plain)
 
 
 def _check_kind(wanted: Any, kind: Any) -> None:
@@ -163,6 +242,9 @@ def _settle(cfg: DictConfig) -> None:
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
     resolve(cfg)
+    for keys, node in walk(cfg):
+        if isinstance(value := as_written(node), str) and MARK in value:
+            raise ConfigError(f"{dotted(keys)} has no value: it was redacted", hint=f"{dotted(keys)}=<the secret>")
 
 
 def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:

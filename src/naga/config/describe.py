@@ -17,6 +17,7 @@ from naga.config import nodes
 from naga.config.declared import Declared
 from naga.config.hints import hint_name, is_structured
 from naga.config.plain import plain_config
+from naga.redaction import is_secret_key, redact_config
 
 __all__ = ["describe_fields"]
 
@@ -69,7 +70,7 @@ def _rows(cfg: Any, above: nodes.Keys) -> Iterator[_Row]:
         path = (*above, key)
         text = helps.get(str(key), "")
         if not (isinstance(node, DictConfig) and nodes.is_live(node) and len(node)):
-            yield _Row(nodes.dotted(path), _type_of(node), _default_of(node), text)
+            yield _Row(nodes.dotted(path), _type_of(node), _default_of(node, path), text)
             continue
         if text:
             yield _Row(nodes.dotted(path), _type_of(node), "", text)
@@ -84,8 +85,11 @@ def _type_of(node: Any) -> str:
     return _cut(name)
 
 
-def _default_of(node: Any) -> str:
-    value = plain_config({"it": nodes.as_written(node)})["it"]
+def _default_of(node: Any, path: nodes.Keys) -> str:
+    key = "password" if any(is_secret_key(str(key)) for key in path) else ""
+    value = plain_config({key: nodes.as_written(node)})[key]
+    if not (isinstance(value, str) and "${" in value):
+        value = redact_config({key: value})[key]
     if value == "???":
         return "(required)"
     if value is None or isinstance(value, str):

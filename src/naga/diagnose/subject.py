@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from naga.config.compose import differing_keys, plain_config, rebuild
+from naga.config.compose import differing_keys, plain_config, rebuild, same_secrets
 from naga.config.declared import declared_config
 from naga.errors import DiagError, UnfinishedRunError
 from naga.record.lockfile import LOCK_NAME
@@ -92,7 +92,7 @@ def _path(path: Any, config: Any) -> Path:
 
 def _warn_of_drift(plain: Mapping[Any, Any], run: Run) -> None:
     recorded = [config for config in (run.record.config, run.record.config_end) if config]
-    changed = [differing_keys(_placed(config, run), _placed(plain, run)) for config in recorded]
+    changed = [differing_keys(_placed(config, run), _placed(same_secrets(plain, config), run)) for config in recorded]
     if changed and all(changed):
         say(
             f"warning: the configuration given differs from the one in '{run.lock_path}', which is published: "

@@ -7,6 +7,7 @@ from pathlib import Path
 from naga.errors import LockError
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
+from naga.record.redacted import redacted
 from naga.record.schema import SCHEMA, STATUSES, Record, from_plain, to_plain
 
 __all__ = ["LOCK_NAME", "lock_hash", "lock_text", "naga_folder", "parse_lock", "read_lock", "write_lock"]
@@ -22,7 +23,7 @@ def naga_folder(save_dir: Path) -> Path:
 
 
 def write_lock(save_dir: Path, record: Record) -> None:
-    """Write a record to ``save_dir/run.lock``, whole or not at all.
+    """Write a record to ``save_dir/run.lock``, whole or not at all, and without the secrets that it holds.
 
     Parameters
     ----------
@@ -35,8 +36,8 @@ def write_lock(save_dir: Path, record: Record) -> None:
 
 
 def lock_text(record: Record) -> str:
-    """Give the text of a run.lock."""
-    return yaml_text.dump(to_plain(record))
+    """Give the text of a run.lock, its secrets redacted."""
+    return yaml_text.dump(to_plain(redacted(record)))
 
 
 def read_lock(path: Path) -> Record:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from naga.record.schema import Process
+from naga.redaction import redact_words
 
 __all__ = ["is_alive", "started_ticks", "this_process"]
 
@@ -19,7 +20,7 @@ def this_process() -> Process:
         Command line, folder, host and number; start time and boot where the system tells them (Linux's ``/proc``).
     """
     return Process(
-        argv=tuple(sys.orig_argv),
+        argv=redact_words(sys.orig_argv),  # claims hold it, too
         cwd=str(Path.cwd()),
         host=os.uname().nodename,
         pid=os.getpid(),

@@ -39,7 +39,10 @@ def watch(after_s: float, where: str = "main", **environment: str) -> tuple[str,
             env={**os.environ, "TERM": "xterm", "COLUMNS": "150", **environment},
         )
         os.write(theirs, b"|")  # so that there is something to read
-        return done.stdout, os.read(ours, 100_000).decode()
+        shown = b""
+        while not shown.endswith(b"|"):
+            shown += os.read(ours, 100_000)
+        return done.stdout, shown.decode()
     finally:
         os.close(ours)
         os.close(theirs)
