@@ -53,7 +53,7 @@ def listing(folder: Path) -> set[str]:
         (["--reuse", "data"], "data", ""),
         (["--reuse", "foreign"], "foreign", ""),
         (["--reuse", "torn"], "torn", ""),
-        (["--reuse", "results", "epochs=3"], "--reuse", ""),
+        (["--reuse", "results", "epochs=3"], "results", ""),
     ],
 )
 def test_a_wrong_command_line(project: Path, script: Script, words: list[str], said: str, hint: str) -> None:
