@@ -23,7 +23,8 @@ def imported_files() -> set[Path]:
         if name.partition(".")[0] != "naga"
     )
     files = {file for file in told if isinstance(file, str) and not _is_installed(os.path.dirname(file))}  # noqa: PTH120
-    return {Path(file).resolve() for file in files if os.path.isfile(file)}  # noqa: PTH113  # thousands of modules
+    own = {Path(file) for file in files if os.path.isfile(file)}  # noqa: PTH113  # thousands of modules
+    return {file.resolve() for file in own if not _is_recorded(file)}
 
 
 @cache
@@ -33,6 +34,19 @@ def _is_installed(folder: str) -> bool:
         place.name in ("site-packages", "dist-packages") or place in _installed_places()
         for place in (path, *path.parents)
     )
+
+
+def _is_recorded(file: Path) -> bool:
+    """Tell whether a package's own list has a file: `pip install --target` installs into any folder."""
+    return any(
+        file.relative_to(place).as_posix() in _recorded(place) for place in file.parents if str(place) in sys.path
+    )
+
+
+@cache
+def _recorded(place: Path) -> frozenset[str]:
+    lists = (path.read_text(errors="replace") for path in place.glob("*.dist-info/RECORD"))
+    return frozenset(line.split(",")[0].strip('"') for text in lists for line in text.splitlines())
 
 
 @cache

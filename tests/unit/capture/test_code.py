@@ -469,6 +469,19 @@ def test_installed_packages_are_not_code(top: Path, imported: Callable[[Path], P
     assert _take(top).warnings == ()
 
 
+def test_packages_in_any_folder_are_not_code(
+    top: Path, imported: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install --target` leaves a list of what it installed; what lies beside is code."""
+    place = top / "vendor.tmp"
+    (place / "engine-1.dist-info").mkdir(parents=True)
+    (place / "engine-1.dist-info" / "RECORD").write_text("engine.py,sha256=x,2\nengine-1.dist-info/RECORD,,\n")
+    monkeypatch.syspath_prepend(place)
+    imported(place / "engine.py").write_text("1\n")
+    imported(place / "own.py").write_text("1\n")
+    assert _take(top).warnings == (f"imported, but in no snapshot: {place / 'own.py'}",)
+
+
 # What it costs
 
 
