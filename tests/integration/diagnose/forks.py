@@ -27,6 +27,8 @@ class _Body:
 
     def __call__(self) -> None:
         os.chdir(self.cwd)
+        for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
+            del os.environ[name]  # of the test that happened to start the first process
         os.environ.update(self.environment)
         if self.output is not None:
             file = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

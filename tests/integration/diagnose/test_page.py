@@ -125,5 +125,5 @@ def test_command(store: Store, project: Path, capsys: pytest.CaptureFixture[str]
         command, address = capsys.readouterr().out.splitlines()
         assert command == f"mlflow ui --backend-store-uri {store.uri}"
         assert address == active_view("http://127.0.0.1:5000", store.experiment_id)
-    assert main(["mlflow-view", "--experiment", "another"]) == 2
-    assert capsys.readouterr().err.startswith("naga: there is no experiment 'another' in MLflow at 'sqlite:")
+    assert main(["mlflow-view", "--experiment", "nowhere"]) == 2
+    assert capsys.readouterr().err.startswith("naga: there is no experiment 'nowhere' in MLflow at 'sqlite:")
