@@ -5,6 +5,7 @@
 moment.
 """
 
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from naga.capture.code import CodeCapture, Subject, capture_code, recapture_after
+from naga.capture.console import CONSOLE_LOG, Console
 from naga.capture.data import Beside, capture_beside, capture_data, changed_inputs
 from naga.capture.environment import capture_environment
 from naga.capture.outputs import capture_outputs, missing_outputs
@@ -66,16 +68,25 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     if isinstance(plan, Reuse):
         return plan.config
     record, watched = claim(plan), Watched()
+    console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and keeps_console(plan) else None)
     clock = time.monotonic()
     try:
-        record, watched = capture(plan, record)
+        with console.abandoned():
+            record, watched = capture(plan, record)
         clock = time.monotonic()
-        result = fn(*plan.args, **plan.kwargs)
+        with console:
+            result = fn(*plan.args, **plan.kwargs)
     except BaseException as error:
         seal(plan, record, watched, time.monotonic() - clock, error)
         raise
     seal(plan, record, watched, time.monotonic() - clock)
     return result
+
+
+def keeps_console(plan: Plan) -> bool:
+    """Tell whether what the function prints is kept: its author and who starts it may say no."""
+    lock = plan.declares.lock
+    return lock is not None and lock.console and os.environ.get("NAGA_CONSOLE", "").lower() not in ("0", "off", "no")
 
 
 def claim(plan: Plan) -> Record:
