@@ -18,6 +18,8 @@ class Lock:
 
     existing: Existing = "archive"
     outputs: tuple[str, ...] = ()
+    console: bool = True
+    env: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ __all__ = [
     "redact_text",
     "redact_words",
     "redacted_keys",
+    "secrets_pattern",
     "without_redacted",
 ]
 
@@ -136,6 +137,11 @@ def _masked(found: re.Match[str]) -> str:
 @lru_cache(16)
 def _pattern(known: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_looked_for, known)) or "(?!)")
+
+
+def secrets_pattern() -> tuple[bytes, ...]:
+    """Give regular expressions, on bytes, of all that `known_secrets` lists; for the log of the console."""
+    return tuple(_looked_for(secret).encode(errors="surrogateescape") for secret in known_secrets())
 
 
 def _looked_for(secret: str) -> str:

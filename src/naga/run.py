@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.code import CodeCapture, Subject, capture_code, recapture_after
+from naga.capture.console import CONSOLE_LOG, Console
 from naga.capture.data import Beside, capture_beside, capture_data, changed_inputs
 from naga.capture.environment import capture_environment
 from naga.capture.outputs import capture_outputs, missing_outputs
@@ -83,12 +84,15 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
                 met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)
             return plan.config
         record, watched = claim(plan, met), Watched()
+    console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and keeps_console(plan) else None)
     clock = time.monotonic()
     with Signals() as signals, beating(plan.save_dir), judged() as verdict:
         try:
-            record, watched = capture(plan, record)
+            with console.abandoned():
+                record, watched = capture(plan, record)
             clock = time.monotonic()
-            result = fn(*plan.args, **plan.kwargs)
+            with console:
+                result = fn(*plan.args, **plan.kwargs)
         except BaseException as error:
             ending = how_it_ended(error, signals, verdict.reason)
             seal(plan, record, watched, time.monotonic() - clock, ending)
@@ -106,6 +110,12 @@ def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
         return mine.args[0] if mine.args else None
     with judged(kept=False):
         return fn(*mine.args, **mine.kwargs)
+
+
+def keeps_console(plan: Plan) -> bool:
+    """Tell whether what the function prints is kept: its author and who starts it may say no."""
+    lock = plan.declares.lock
+    return lock is not None and lock.console and os.environ.get("NAGA_CONSOLE", "").lower() not in ("0", "off", "no")
 
 
 def claim(plan: Plan, met: Meeting | None = None) -> Record:

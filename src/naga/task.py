@@ -136,9 +136,17 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
 @overload
 def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def runlock(*, existing: Existing = "archive", outputs: Sequence[str] = ()) -> Decorator: ...
 def runlock(
-    fn: Callable[..., Any] | None = None, /, *, existing: Existing = "archive", outputs: Sequence[str] = ()
+    *, existing: Existing = "archive", outputs: Sequence[str] = (), console: bool = True, env: Sequence[str] = ()
+) -> Decorator: ...
+def runlock(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    existing: Existing = "archive",
+    outputs: Sequence[str] = (),
+    console: bool = True,
+    env: Sequence[str] = (),
 ) -> Any:
     """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
 
@@ -149,10 +157,14 @@ def runlock(
         nothing and return its configuration. ``--existing`` on the command line comes first.
     outputs : sequence of str
         Paths below save_dir that the function must leave there: a run that lacks one is ``failed``.
+    console : bool
+        Keep what is printed in ``save_dir/console.log``. Default: yes.
+    env : sequence of str
+        Further environment variables to record, by name.
     """
     if existing not in (choices := ("archive", "refuse", "reuse")):
         raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
-    lock = Lock(existing=existing, outputs=tuple(outputs))
+    lock = Lock(existing=existing, outputs=tuple(outputs), console=console, env=tuple(env))
     return _decorate(fn, lambda f: _marked(f, lock=lock))
 
 

@@ -62,7 +62,7 @@ def test_it_runs_twice_within_one_minute(experiment: Path, script: Script) -> No
     assert [run.status for run in runs] == ["finished", "finished"]
     for run in runs:
         assert {path.name for path in run.save_dir.iterdir()} == {
-            "model.pkl", "metrics.json", "experiment.log", "run.lock", ".naga",
+            "model.pkl", "metrics.json", "experiment.log", "console.log", "run.lock", ".naga",
         }  # fmt: skip
         (code,) = run.record.code
         assert git("show", f"{code.commit}:notes.md", cwd=experiment) == "not committed\n"

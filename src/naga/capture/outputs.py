@@ -43,7 +43,7 @@ def hash_outputs(save_dir: Path) -> Tree:
     """
 
     def leave_out(path: bytes, mode: int) -> bool:
-        if path in (b"run.lock", b".naga") or (path.startswith(b".naga-") and path.endswith(b".tmp")):
+        if path in (b"run.lock", b".naga", b"console.log") or (path.startswith(b".naga-") and path.endswith(b".tmp")):
             return True
         if stat.S_ISDIR(mode):
             return (save_dir / os.fsdecode(path) / LOCK_NAME).exists()

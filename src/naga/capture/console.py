@@ -1,0 +1,221 @@
+"""What a run prints: on the terminal as ever, and in ``console.log``.
+
+File descriptors 1 and 2 are led through a small process of their own (`naga.capture.tee`), so that what C code and
+children print is kept, too. A terminal is replaced by a pseudoterminal, so that colours and progress bars stay.
+"""
+
+import fcntl
+import os
+import select
+import signal
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from naga.capture import tee
+from naga.redaction import secrets_pattern
+from naga.terminal import say
+
+__all__ = ["CONSOLE_LOG", "Console"]
+
+CONSOLE_LOG = "console.log"
+_READY_S, _DRAINED_S = 5, 30  # for what hangs
+_ABOVE = 10  # numbers that no standard stream has
+# They are meant for the run, not for who passes its last words on.
+_NOT_HEARD = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
+
+_owners: list[int] = []
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    """A stream of the process: the numbers it has, where it led, and the two ends of what replaces it."""
+
+    numbers: tuple[int, ...]
+    sink: int
+    source: int
+    is_terminal: bool
+
+
+class Console:
+    """Keeps what is printed while it is entered, and what children print after that.
+
+    It begins to get ready when it is made, beside whatever is done before it is entered. Where the streams are not the
+    process's own (notebooks, pytest), where another thread's run has them, or where no process can be started, it
+    stands aside.
+
+    Parameters
+    ----------
+    log : Path or None
+        The file, to whose end is written; None stands aside.
+    """
+
+    def __init__(self, log: Path | None) -> None:
+        self._log = log
+        self._end = b"\0naga " + os.urandom(16) + b"\0"
+        self._channels: list[_Channel] = []
+        self._child = self._answer = self._control = -1
+        me = threading.get_ident()
+        streams = _own_streams() if log and (not _owners or _owners[-1] == me) else []
+        if streams:
+            try:
+                self._start(streams)
+            except (OSError, termios.error) as error:
+                self._stand_aside(str(error))
+
+    def _start(self, streams: list[int]) -> None:
+        if "python" not in Path(sys.executable or "").name or hasattr(sys, "frozen"):
+            raise OSError("the program that embeds this interpreter is not one that can be started")
+        self._channels = [_open(numbers) for numbers in _grouped(streams)]
+        with ExitStack() as theirs:
+            self._answer, answer = _pipe()
+            control, self._control = _pipe()
+            log = _above(os.open(self._log or "", os.O_RDWR | os.O_CREAT, 0o666))
+            for number in (answer, control, log, *(channel.source for channel in self._channels)):
+                theirs.callback(os.close, number)
+            words = [
+                f"{5 + place}:{channel.numbers[0]}:{channel.is_terminal:d}"
+                for place, channel in enumerate(self._channels)
+            ]
+            given = dict(enumerate((answer, log, *(channel.source for channel in self._channels)), 3)) | {0: control}
+            actions = [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in given.items()]
+            unused = {1, 2} - {channel.numbers[0] for channel in self._channels}
+            actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in unused]  # type: ignore[misc]
+            command = [sys.executable, "-I", "-S", tee.__file__, self._end.hex(), *words]
+            self._child = os.posix_spawn(
+                sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD
+            )
+
+    def __enter__(self) -> None:
+        """Lead the streams through the other process."""
+        if not self._channels:
+            return
+        self._pid = os.getpid()
+        ready = self._wait(_READY_S) == tee.READY
+        with suppress(ChildProcessError):  # a user may have told the system to reap children
+            os.waitpid(self._child, 0 if ready else os.WNOHANG)
+        if not ready:
+            self._stand_aside("the process for it did not start")
+            return
+        with os.fdopen(self._control, "wb") as control:
+            control.write(b"\0".join([b"go", *secrets_pattern()]))
+        self._control = -1
+        _flush()
+        self._former = {}
+        for channel in self._channels:
+            for number in channel.numbers:
+                self._former[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+                os.dup2(channel.sink, number)
+        _owners.append(threading.get_ident())
+
+    def __exit__(self, *_: object) -> None:
+        """Lead them back, and wait until everything has arrived; a forked child leaves that to its parent."""
+        if not self._channels or os.getpid() != self._pid:
+            return
+        _owners.pop()
+        _flush()
+        for channel in self._channels:
+            for number in channel.numbers:
+                if os.path.sameopenfile(number, channel.sink):  # the function may have led it elsewhere
+                    os.dup2(self._former[number], number)
+                os.close(self._former[number])
+            _write_soon(channel.sink, self._end)
+            os.close(channel.sink)
+        if self._wait(_DRAINED_S) is None:
+            say(f"warning: the terminal does not take what was printed; '{self._log}' may lack its end")
+        os.close(self._answer)
+
+    def _wait(self, seconds: float) -> bytes | None:
+        """Give the other process's next word; nothing where it has died, None where it is silent."""
+        poll = select.poll()
+        poll.register(self._answer, select.POLLIN)
+        return os.read(self._answer, 1) if poll.poll(seconds * 1000) else None
+
+    def _stand_aside(self, reason: str) -> None:
+        say(f"warning: what is printed is not kept in '{self._log}': {reason}")
+        for number in (self._answer, self._control, *(channel.sink for channel in self._channels)):
+            if number >= 0:
+                os.close(number)
+        self._channels = []
+
+    @contextmanager
+    def abandoned(self) -> Iterator[None]:
+        """Stop the other process if what comes before the function fails."""
+        try:
+            yield
+        except BaseException:
+            self._close_unused()
+            raise
+
+    def _close_unused(self) -> None:
+        for number in (self._answer, self._control, *(channel.sink for channel in self._channels)):
+            with suppress(OSError):
+                os.close(number)
+        if self._channels:
+            with suppress(ChildProcessError):
+                os.waitpid(self._child, 0)
+        self._channels = []
+
+
+def _own_streams() -> list[int]:
+    """List the standard streams that are what Python prints to."""
+    numbers = []
+    for number, stream in ((1, sys.stdout), (2, sys.stderr)):
+        with suppress(OSError, ValueError, AttributeError):
+            os.fstat(number)
+            if stream.fileno() == number:  # a stream that was closed is None, and its number anybody's
+                numbers.append(number)
+    return numbers
+
+
+def _grouped(numbers: list[int]) -> list[tuple[int, ...]]:
+    """Keep streams that lead to one place in one, so that their order stays."""
+    if len(numbers) == 2 and os.path.samestat(os.fstat(numbers[0]), os.fstat(numbers[1])):
+        return [tuple(numbers)]
+    return [(number,) for number in numbers]
+
+
+def _open(numbers: tuple[int, ...]) -> _Channel:
+    if not os.isatty(numbers[0]):
+        source, sink = _pipe()
+        return _Channel(numbers, sink, source, is_terminal=False)
+    source, sink = map(_above, os.openpty())
+    attributes = termios.tcgetattr(numbers[0])
+    attributes[1] &= ~termios.OPOST  # the real terminal does what is to be done
+    termios.tcsetattr(sink, termios.TCSANOW, attributes)
+    size = os.get_terminal_size(numbers[0])
+    termios.tcsetwinsize(sink, (size.lines, size.columns))
+    return _Channel(numbers, sink, source, is_terminal=True)
+
+
+def _pipe() -> tuple[int, int]:
+    source, sink = map(_above, os.pipe())
+    return source, sink
+
+
+def _above(number: int) -> int:
+    """Move a descriptor away from where standard streams are."""
+    moved = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+    os.close(number)
+    return moved
+
+
+def _write_soon(sink: int, data: bytes) -> None:
+    poll = select.poll()
+    poll.register(sink, select.POLLOUT)
+    with suppress(OSError):
+        if poll.poll(_DRAINED_S * 1000):
+            os.write(sink, data)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    if ctypes := sys.modules.get("ctypes"):  # what C code has not written yet; loading it would take too long
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).fflush(None)
