@@ -175,10 +175,10 @@ sys.stdin.read()  # a winner lives until the slowest has tried
 """
 
 
+@pytest.mark.parametrize("rounds", [50, pytest.param(200, marks=pytest.mark.stress)])
 @pytest.mark.parametrize("left", ["nothing", "finished", "failed", "running"])
-def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str) -> None:
+def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str, rounds: int) -> None:
     """Eight processes claim the same folder at the same moment, whatever lies there."""
-    rounds = 50
     if left != "nothing":
         process = dead_process()
         for number in range(rounds):
