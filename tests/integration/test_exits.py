@@ -163,7 +163,7 @@ def test_how_a_process_ends(name: str, ended: dict[str, tuple[Path, int, int]]) 
     failure = run.record.error
     if failure and failure.type not in ("naga.fail", "Signalled"):
         assert failure.traceback
-    assert sorted(path.name for path in save_dir.iterdir()) == [".naga", "run.lock"]
+    assert sorted(path.name for path in save_dir.iterdir()) == [".naga", "console.log", "run.lock"]
     _write_row(name, run, code)
 
 
