@@ -16,7 +16,16 @@ from typing import Any
 from naga.capture.data import require_inputs, tracked_paths
 from naga.capture.upstream import stage_folders
 from naga.config.arguments import Request, parse_arguments, show
-from naga.config.compose import Resolved, compose, differing_keys, plain_config, rebuild, reveal, same_secrets
+from naga.config.compose import (
+    Resolved,
+    compose,
+    differing_keys,
+    plain_config,
+    rebuild,
+    reveal,
+    same_secrets,
+    with_secrets,
+)
 from naga.config.declared import Declared, declared_config
 from naga.config.script import is_being_imported_by_a_child
 from naga.ending.fail import is_in_fork_of_run
@@ -165,13 +174,17 @@ def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcemen
         With code 0, where rank 0 shows the help or the configuration.
     """
     declared = declared_config(fn)
-    if _request(fn, declared, call).show_config:
+    request = _request(fn, declared, call)
+    if request.show_config:
         raise SystemExit(0)
-    _, _, args, kwargs = _arguments(fn, declared, call)
+    given, keywords, args, kwargs = _arguments(fn, declared, call)
     announced = decided()
     if declared is None:
         return Follow(args, kwargs, announced.computes)
-    config = rebuild(declared, announced.config or {}, Path(announced.save_dir or "."))
+    plain = announced.config or {}
+    if announced.computes and redacted_keys(plain):
+        plain = with_secrets(plain, _compose(declared, request, given, keywords).plain)
+    config = rebuild(declared, plain, Path(announced.save_dir or "."))
     return Follow((config, *args), kwargs, announced.computes)
 
 
@@ -233,12 +246,7 @@ def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
             hint="--existing archive moves it aside and computes again",
         )
     say(f"nothing is computed: '{run.save_dir}' holds the finished run {run.run_id}")
-    return _stands_for(declared, run, _with_secrets(run.record.config, config.plain))
-
-
-def _with_secrets(recorded: Mapping[Any, Any], plain: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Take the values that were redacted from the configuration that was asked for; the others are equal."""
-    return {key: plain.get(key, item) if redacted_keys({key: item}) else item for key, item in recorded.items()}
+    return _stands_for(declared, run, with_secrets(run.record.config, config.plain))
 
 
 def _reuse(declared: Declared | None, run: Run, task: str, overrides: Sequence[str]) -> Reuse:

@@ -23,6 +23,7 @@ from naga.record import yaml_text
 from naga.record.atomic import write_atomic
 from naga.record.process import is_alive, started_ticks, this_process
 from naga.record.schema import Process, from_plain, to_plain
+from naga.redaction import redact_config
 
 __all__ = ["Announcement", "Meeting", "Rank", "meeting", "this_rank"]
 
@@ -107,7 +108,7 @@ class Meeting:
     def announce(self, **decided: Any) -> None:
         """Tell the other ranks what rank 0 has decided."""
         announcement = Announcement(
-            id=os.urandom(8).hex(), process=this_process(), launcher=_launcher(), **_plainly(decided)
+            id=os.urandom(8).hex(), process=this_process(), launcher=_launcher(), **_written(decided)
         )
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
@@ -199,9 +200,13 @@ def meeting(rank: Rank, task: str) -> Meeting:
     return Meeting(rank, folder / f"{name}-{number}.json")
 
 
-def _plainly(decided: dict[str, Any]) -> dict[str, Any]:
-    save_dir = decided.get("save_dir")
-    return decided | ({"save_dir": str(save_dir)} if save_dir is not None else {})
+def _written(decided: dict[str, Any]) -> dict[str, Any]:
+    """Make plain values of a decision; secrets are not written, each rank has them from where rank 0 has."""
+    if (save_dir := decided.get("save_dir")) is not None:
+        decided["save_dir"] = str(save_dir)
+    if decided.get("config") is not None:
+        decided["config"] = redact_config(decided["config"])
+    return decided
 
 
 def _launcher() -> tuple[int, ...]:

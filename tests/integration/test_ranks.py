@@ -19,7 +19,7 @@ import naga
 @naga.runlock
 @naga.snapshot
 @naga.clicfg
-def main(cfg={"save_dir": "results/${now:%H%M%S%f}", "lr": 0.1, "layers": {1: [2, None]}}):
+def main(cfg={"save_dir": "results/${now:%H%M%S%f}", "lr": 0.1, "layers": {1: [2, None]}, "token": None}):
     if cfg["lr"] == 5:
         naga.fail("diverged")
     return cfg
@@ -79,6 +79,15 @@ def test_ranks_share_one_run(job: Path, names: dict[str, str], variable: str) ->
     assert [(run.status, run.record.process.ranks) for run in runs] == [("finished", 3 if names else None)] * 2
     refs = subprocess.run(["git", "for-each-ref", "refs/naga/runs"], capture_output=True, text=True, check=True).stdout
     assert len(refs.splitlines()) == 2
+
+
+def test_secrets_are_given_to_each_rank_and_not_written(job: Path) -> None:
+    """All ranks have the value that they were started with; the meeting place has it not."""
+    done = list(ends(*(start(rank, TORCHRUN, "token=canary-7f3a") for rank in (0, 1, 2))))
+    assert [json.loads(out)[1]["token"] for _, out, _ in done] == [None] * 3
+    assert [json.loads(out)[0]["token"] for _, out, _ in done] == ["canary-7f3a"] * 3
+    for file in Path(os.environ["NAGA_CACHE_DIR"]).rglob("*"):
+        assert not file.is_file() or b"canary-7f3a" not in file.read_bytes()
 
 
 def test_a_killed_job_leaves_nothing_that_the_next_takes(job: Path) -> None:

@@ -33,7 +33,7 @@ from naga.config.text import read_file
 from naga.errors import ConfigError
 from naga.redaction import MARK, redact_config, redacted_keys, without_redacted
 
-__all__ = ["Resolved", "compose", "differing_keys", "plain_config", "rebuild", "reveal", "same_secrets"]
+__all__ = ["Resolved", "compose", "differing_keys", "plain_config", "rebuild", "reveal", "same_secrets", "with_secrets"]
 
 
 @dataclass(frozen=True)
@@ -176,6 +176,33 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
         except ConfigError:
             pass
     return OmegaConf.create(literal | place)
+
+
+def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Fill what was redacted in a configuration from another one, that was composed here.
+
+    Raises
+    ------
+    ConfigError
+        It has no such value.
+
+    Examples
+    --------
+    >>> with_secrets({"lr": 0.1, "token": "<redacted>"}, {"lr": 0.2, "token": "abc"})
+    {'lr': 0.1, 'token': 'abc'}
+    """
+    filled = copy.deepcopy(dict(plain))
+    for keys in redacted_keys(plain):
+        box: Any = filled
+        value: Any = own
+        for key in keys:
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if value is None:
+            raise ConfigError(f"{dotted(keys)} has no value: it was redacted", hint=f"{dotted(keys)}=<the secret>")
+        for key in keys[:-1]:
+            box = box[key]
+        box[keys[-1]] = value
+    return filled
 
 
 def _filled(declared: Declared | None, plain: Mapping[Any, Any]) -> dict[Any, Any]:
