@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,6 +80,17 @@ def test_ranks_share_one_run(job: Path, names: dict[str, str], variable: str) ->
     assert [(run.status, run.record.process.ranks) for run in runs] == [("finished", 3 if names else None)] * 2
     refs = subprocess.run(["git", "for-each-ref", "refs/naga/runs"], capture_output=True, text=True, check=True).stdout
     assert len(refs.splitlines()) == 2
+
+
+@pytest.mark.skipif(not shutil.which("mpirun"), reason="mpirun is not installed")
+def test_a_real_mpirun(job: Path) -> None:
+    """Three processes that Open MPI starts are one run for each call."""
+    allowed = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    words = ["mpirun", "--oversubscribe", "-n", "3", sys.executable, "job.py"]
+    done = subprocess.run(words, env={**os.environ, **allowed}, capture_output=True, text=True, check=True)
+    said = {line for line in done.stdout.splitlines() if line.startswith("[")}
+    assert len(said) == 1, done.stdout
+    assert len(list(find_runs("."))) == 2
 
 
 def test_secrets_are_given_to_each_rank_and_not_written(job: Path) -> None:
