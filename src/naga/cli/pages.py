@@ -15,6 +15,7 @@ from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.redaction import MARK, redacted_keys
 from naga.runs.find import Run
+from naga.terminal import printable
 
 __all__ = ["printable", "run_page", "runs_table"]
 
@@ -38,9 +39,8 @@ def runs_table(runs: Sequence[Run], root: str) -> None:
         )
     for run in runs:
         record = run.record
-        table.add_row(
-            _status(run), _local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id
-        )
+        words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
+        table.add_row(_status(run), *map(_plain, words))
     _print(table)
 
 
@@ -131,8 +131,7 @@ def printable(text: str) -> str:
 
 
 def _plain(text: str) -> Text:
-    # Rich would read brackets as markup.
-    return Text(printable(text))
+    return Text(printable(text))  # rich would read brackets as markup
 
 
 def _local(started: str) -> str:
