@@ -17,7 +17,7 @@ from naga.redaction import MARK, redacted_keys
 from naga.runs.find import Run
 from naga.terminal import printable
 
-__all__ = ["printable", "run_page", "runs_table"]
+__all__ = ["run_page", "runs_table"]
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
@@ -123,11 +123,6 @@ def _data_line(key: str, data: Data) -> str:
 
 def _status(run: Run) -> Text:
     return Text(run.status, style=_COLOURS.get(run.status, ""))
-
-
-def printable(text: str) -> str:
-    """Write as escapes what a terminal would obey and what has no place in its encoding."""
-    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def _plain(text: str) -> Text:
