@@ -1,4 +1,4 @@
-"""Whole processes: `import naga` against `import omegaconf`, a script with every decorator against the bare one, and other tools."""
+"""Whole processes: `import naga` and a full capture against what they are added to, beside other tools."""
 
 import os
 import shutil
