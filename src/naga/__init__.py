@@ -8,6 +8,7 @@ its author changes his mind.
 from naga import errors
 from naga.ending.fail import fail
 from naga.runs import Run, find_runs, load_run
+from naga.seeding import seed_everything
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "load_run",
     "load_stage",
     "runlock",
+    "seed_everything",
     "snapshot",
     "track_data",
 ]

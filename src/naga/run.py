@@ -33,8 +33,9 @@ from naga.record.claim import release, take
 from naga.record.heartbeat import beating
 from naga.record.lockfile import naga_folder, write_lock
 from naga.record.process import this_process
-from naga.record.schema import Failure, Record
+from naga.record.schema import Environment, Failure, Record
 from naga.record.seal import write_seal
+from naga.seeding import taken_seed
 from naga.terminal import say
 
 __all__ = ["run"]
@@ -164,7 +165,7 @@ def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
         code=code.entries,
         data=dict(sorted((data | beside.pending).items())),
         upstream=upstream,
-        environment=capture_environment() if plan.save_dir else None,
+        environment=_environment(plan) if plan.save_dir else None,
         warnings=(*code.warnings, *_reading(plan)),
     )
     if plan.save_dir:
@@ -200,6 +201,7 @@ def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, ending
         status=ending.status,
         ended=ended,
         duration_s=round(duration_s, 6),
+        environment=_with_seed(record.environment),
         error=ending.failure,
         warnings=(*record.warnings, *ending.warnings, *jumped),
     )
@@ -242,6 +244,17 @@ def examine(plan: Plan, record: Record, watched: Watched) -> Record:
         if plan.save_dir:
             record = replace(record, outputs=capture_outputs(plan.save_dir))
     return replace(record, warnings=tuple(warnings))
+
+
+def _environment(plan: Plan) -> Environment:
+    named = plan.declares.lock.env if plan.declares.lock else ()
+    return capture_environment(plan.script.parent if plan.script else None, variables=named)
+
+
+def _with_seed(environment: Environment | None) -> Environment | None:
+    """Add the seed that was set before or while the function ran."""
+    seed = taken_seed()
+    return replace(environment, seed=seed) if environment and seed is not None else environment
 
 
 def _require_outputs(plan: Plan, record: Record) -> Record:

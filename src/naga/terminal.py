@@ -4,7 +4,18 @@ import sys
 
 from naga.redaction import redact_text
 
-__all__ = ["say"]
+__all__ = ["printable", "say"]
+
+
+def printable(text: str) -> str:
+    r"""Write what a terminal would obey so that it shows it; lines stay lines.
+
+    Examples
+    --------
+    >>> print(printable("a\x1b[2Jb"))
+    a\x1b[2Jb
+    """
+    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def say(message: str) -> None:
@@ -16,6 +27,6 @@ def say(message: str) -> None:
         What happened, and what it means for the reader.
     """
     try:
-        print(f"naga: {redact_text(message)}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
+        print(f"naga: {printable(redact_text(message))}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
     except (OSError, ValueError, AttributeError, UnicodeError):
         return

@@ -24,6 +24,7 @@ LAYERS = [
     ["ending", "ranks"],
     ["record"],
     ["decorated"],
+    ["seeding"],
     ["errors", "folders", "marks", "terminal"],
     ["redaction"],
 ]

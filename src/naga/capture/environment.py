@@ -4,33 +4,73 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from pathlib import Path
 
+from naga.capture.machine import cpu_model, gpus, memory_bytes
+from naga.capture.origins import environment_files, origin_of
 from naga.record.schema import Environment
+from naga.redaction import redact_config
 
 __all__ = ["capture_environment"]
+
+# What changes results or speed, and what tells one process of many from the others.
+_TELLING: tuple[str, ...] = (
+    "CONDA_DEFAULT_ENV",
+    "JAX_ENABLE_X64",
+    "JAX_PLATFORMS",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LD_PRELOAD",
+)
+_TELLING += ("LOCAL_RANK", "OMP_NUM_THREADS", "OMP_PROC_BIND", "RANK", "TZ", "VIRTUAL_ENV", "WORLD_SIZE", "XLA_FLAGS")
+_TELLING += ("TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TOKENIZERS_PARALLELISM", "SLURM_JOB_NODELIST")
+_TELLING += ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "CONDA_PREFIX")
+_TELLING_PREFIXES = ("CUDA_", "CUBLAS_", "HIP_", "NVIDIA_", "PYTHON", "PYTORCH_", "ROCR_")
 
 _DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py[\d.]+.*)?\.(?:dist|egg)-info")
 
 
-def capture_environment() -> Environment:
-    """Describe the running interpreter and every installed package.
+def capture_environment(start: Path | None = None, *, variables: Iterable[str] = ()) -> Environment:
+    """Describe the running interpreter, the machine and every installed package.
 
     Names and versions are read from the names of the metadata folders (PEP 376, PEP 427), which costs a listing per
     folder of ``sys.path``; reading each package's metadata would cost more than a whole capture may.
+
+    Parameters
+    ----------
+    start : Path, optional
+        The folder of the script, above which files that describe the environment are looked for. Default: the current
+        one.
+    variables : iterable of str
+        Further environment variables to record.
 
     Returns
     -------
     Environment
     """
+    found = dict(sorted(_packages(), key=lambda pair: pair[0].lower()))
+    origins = {name: origin_of(metadata) for name, (_, metadata) in found.items()}
     return Environment(
         python=platform.python_version(),
         executable=sys.executable,
         platform=_platform(),
+        cpu=cpu_model(),
         cpus=os.cpu_count(),
-        packages=dict(sorted(_packages(), key=lambda pair: pair[0].lower())),
+        memory_bytes=memory_bytes(),
+        gpus=gpus(),
+        packages={name: version for name, (version, _) in found.items()},
+        origins={name: origin for name, origin in origins.items() if origin},
+        files=environment_files(start or Path.cwd()),
+        variables=_variables(variables),
     )
+
+
+def _variables(further: Iterable[str]) -> dict[str, str]:
+    names = sorted({*_TELLING, *further, *(name for name in os.environ if name.startswith(_TELLING_PREFIXES))})
+    return redact_config({name: os.environ[name] for name in names if name in os.environ})
 
 
 def _platform() -> str:
@@ -42,10 +82,11 @@ def _platform() -> str:
     return "-".join((system.sysname, system.release, system.machine))
 
 
-def _packages() -> Iterator[tuple[str, str]]:
+def _packages() -> Iterator[tuple[str, tuple[str, str]]]:
+    """Give each distribution's name, version and metadata folder."""
     # Earlier folders win, as they do for imports.
     for folder in reversed(sys.path):
         with suppress(OSError):
             for name in os.listdir(folder or "."):  # noqa: PTH208  # names are all that is needed, and this is the fastest
                 if found := _DISTRIBUTION.fullmatch(name):
-                    yield found["name"].replace("_", "-"), found["version"]
+                    yield found["name"].replace("_", "-"), (found["version"], f"{folder or '.'}/{name}")

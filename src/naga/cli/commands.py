@@ -9,13 +9,14 @@ from pathlib import Path
 
 from naga.capture.check import check
 from naga.capture.tree_hash import hash_path
-from naga.cli.pages import printable, run_page, runs_table
+from naga.cli.pages import run_page, runs_table
 from naga.diagnose.doctor import mend_ledger
 from naga.diagnose.page import how_to_view
 from naga.errors import NagaError, one_line
 from naga.runs.doctor import mend_runs
 from naga.runs.find import Run, as_row, find_runs, load_run
 from naga.runs.verify import verify
+from naga.terminal import printable
 
 __all__ = ["doctor", "hash_paths", "ls", "mlflow_view", "show", "verify_runs"]
 

@@ -15,8 +15,9 @@ from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.redaction import MARK, redacted_keys
 from naga.runs.find import Run
+from naga.terminal import printable
 
-__all__ = ["printable", "run_page", "runs_table"]
+__all__ = ["run_page", "runs_table"]
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
@@ -38,9 +39,8 @@ def runs_table(runs: Sequence[Run], root: str) -> None:
         )
     for run in runs:
         record = run.record
-        table.add_row(
-            _status(run), _local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id
-        )
+        words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
+        table.add_row(_status(run), *map(_plain, words))
     _print(table)
 
 
@@ -125,14 +125,8 @@ def _status(run: Run) -> Text:
     return Text(run.status, style=_COLOURS.get(run.status, ""))
 
 
-def printable(text: str) -> str:
-    """Write as escapes what a terminal would obey and what has no place in its encoding."""
-    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
-
-
 def _plain(text: str) -> Text:
-    # Rich would read brackets as markup.
-    return Text(printable(text))
+    return Text(printable(text))  # rich would read brackets as markup
 
 
 def _local(started: str) -> str:

@@ -21,6 +21,8 @@ __all__ = [
     "Data",
     "Environment",
     "Failure",
+    "Gpu",
+    "Origin",
     "Outputs",
     "Process",
     "Record",
@@ -126,14 +128,44 @@ class Process:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gpu:
+    """A graphics card."""
+
+    name: str
+    memory_bytes: int | None = None
+    uuid: str | None = None
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a package came from that no index delivered (PEP 610)."""
+
+    url: str
+    commit: str | None = None
+    editable: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """The interpreter, the machine and the installed packages."""
+    """The interpreter, the machine and the installed packages.
+
+    ``files`` are the hashes of those that describe the environment, by path; ``variables`` the environment variables
+    that change what programs compute; ``seed`` is what `naga.seed_everything` was given.
+    """
 
     python: str
     executable: str
     platform: str
+    cpu: str | None = None
     cpus: int | None = None
+    memory_bytes: int | None = None
+    gpus: tuple[Gpu, ...] = ()
     packages: dict[str, str] = dataclasses.field(default_factory=dict)
+    origins: dict[str, Origin] = dataclasses.field(default_factory=dict)
+    files: dict[str, str] = dataclasses.field(default_factory=dict)
+    variables: dict[str, str] = dataclasses.field(default_factory=dict)
+    seed: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
