@@ -5,15 +5,21 @@ ran. A ``diag(cfg)`` decorated with `naga.mlflow_log.mlflow_log_run` turns that 
 its author changes his mind.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from naga import errors
 from naga.ending.fail import fail
 from naga.runs import Run, find_runs, load_run
 from naga.seeding import seed_everything
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
+if TYPE_CHECKING:
+    from naga.diagnose.folder import diag_dir
+
 __all__ = [
     "Run",
     "clicfg",
+    "diag_dir",
     "errors",
     "fail",
     "find_runs",
@@ -26,3 +32,12 @@ __all__ = [
 ]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Import what belongs to diags when it is first asked for: scripts that only compute do not wait for it."""
+    if name == "diag_dir":
+        from naga.diagnose.folder import diag_dir
+
+        return diag_dir
+    raise AttributeError(f"module 'naga' has no attribute {name!r}")

@@ -7,13 +7,14 @@ from pathlib import Path
 
 from naga.capture.hash_format import Tree
 from naga.capture.manifest import write_outputs
-from naga.capture.tree_hash import hash_path
+from naga.capture.tree_hash import Listed, hash_listed, list_path
 from naga.record.lockfile import LOCK_NAME, naga_folder
 from naga.record.schema import Outputs
 
-__all__ = ["MANIFEST", "capture_outputs", "hash_outputs", "missing_outputs"]
+__all__ = ["DIAG", "MANIFEST", "capture_outputs", "diag_marks", "hash_outputs", "list_outputs", "missing_outputs"]
 
 MANIFEST = "outputs.json"
+DIAG = "diag"  # the folder, below a save_dir, of what diags have made
 
 
 def capture_outputs(save_dir: Path) -> Outputs:
@@ -38,18 +39,40 @@ def capture_outputs(save_dir: Path) -> Outputs:
 def hash_outputs(save_dir: Path) -> Tree:
     """Hash what lies in a run's folder now, reading all of it.
 
-    Naga's own files are left out, and so are fifos, sockets and devices, which hold nothing, and every folder below
-    that has a run.lock of its own: it is another run, with a manifest of its own, and may be running still.
+    Naga's own files are left out, and so are those that diags have made, fifos, sockets and devices, which hold
+    nothing, and every folder below that has a run.lock of its own: it is another run, with a manifest of its own, and
+    may be running still.
     """
+    return hash_listed(list_outputs(save_dir), fresh=True)
+
+
+def list_outputs(save_dir: Path) -> Listed:
+    """List what `hash_outputs` hashes."""
+    of_diags = _diag_folders(save_dir)
 
     def leave_out(path: bytes, mode: int) -> bool:
         if path in (b"run.lock", b".naga", b"console.log") or (path.startswith(b".naga-") and path.endswith(b".tmp")):
             return True
         if stat.S_ISDIR(mode):
-            return (save_dir / os.fsdecode(path) / LOCK_NAME).exists()
+            return path in of_diags or (save_dir / os.fsdecode(path) / LOCK_NAME).exists()
         return not (stat.S_ISREG(mode) or stat.S_ISLNK(mode))
 
-    return hash_path(save_dir, leave_out=leave_out, fresh=True)
+    return list_path(save_dir, leave_out=leave_out)
+
+
+def diag_marks(save_dir: Path) -> Path:
+    """Name the folder that says which of those in ``diag`` Naga has made: a run may have results of that name."""
+    return naga_folder(save_dir) / DIAG
+
+
+def _diag_folders(save_dir: Path) -> frozenset[bytes]:
+    """Find the folders that diags were given: not a run's own results that happen to lie in the same place."""
+    marks, folder = diag_marks(save_dir), save_dir / DIAG
+    if not marks.is_dir() or not folder.is_dir():
+        return frozenset()
+    own, found = {mark.name for mark in marks.iterdir()}, {entry.name for entry in folder.iterdir()}
+    names = [f"{DIAG}/{name}" for name in own & found] + ([DIAG] if found <= own else [])
+    return frozenset(map(os.fsencode, names))
 
 
 def missing_outputs(save_dir: Path, declared: Sequence[str]) -> tuple[str, ...]:

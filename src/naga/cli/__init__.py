@@ -3,8 +3,10 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from naga.cli.commands import doctor, hash_paths, ls, mlflow_view, show, verify_runs
+from naga.cli.diag import diag, rebuild
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -24,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 good, 1 a check failed, 2 wrong use.
     """
     try:
-        words = _parser().parse_args(sys.argv[1:] if argv is None else argv)
+        words = _read(sys.argv[1:] if argv is None else argv)
         code: int = words.command(words)
     except NagaError as error:
         print(one_line(error), file=sys.stderr)
@@ -34,6 +36,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     return code
+
+
+def _read(argv: Sequence[str]) -> argparse.Namespace:
+    words, further = _parser().parse_known_args(argv)
+    runs = getattr(words, "run", None)
+    # argparse takes no list of runs that stands behind an option.
+    if any(word.startswith("-") for word in further) or (further and not isinstance(runs, list)):
+        raise UsageError(f"unrecognized arguments: {' '.join(further)}", hint="naga --help")
+    if further:
+        words.run = [*words.run, *further]
+    return words
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ls", help="list the runs below a folder")
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")
     command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
-    command.add_argument("--sort", default="started", choices=("started", "save_dir", "status", "task", "duration_s"))
+    command.add_argument("--filter", default="", metavar="TERMS", help="as in 'config.lr>0.01 status=finished'")
+    command.add_argument("--sort", default="started", metavar="KEY", help="a column, or config.KEY; default: started")
     command.add_argument("--format", default="table", choices=("table", "json", "csv"))
     command.set_defaults(command=ls)
 
@@ -61,6 +75,8 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("verify", help="read everything that runs name, and tell what has changed")
     command.add_argument("runs", nargs="+", metavar="RUN", help="as for show")
     command.set_defaults(command=verify_runs)
+
+    _add_diag(commands)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
     command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")
@@ -76,3 +92,26 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
     command.set_defaults(command=doctor)
     return parser
+
+
+def _add_diag(commands: Any) -> None:
+    command = commands.add_parser("diag", help="publish runs again, with the diag of today; nothing is computed")
+    _add_runs(command, nargs="*")
+    command.add_argument("--stale", action="store_true", help="only those whose page would be another today")
+    command.add_argument("--dry-run", action="store_true", help="publish nothing, and tell what would change")
+    command.add_argument("--strict", action="store_true", help="fail where a diag changes what a run left")
+    command.add_argument("--code", default="current", choices=("current", "recorded"),
+                         help="recorded: all code but the script is that of the run")  # fmt: skip
+    command.set_defaults(command=diag)
+
+    command = commands.add_parser("rebuild", help="make an MLflow store from runs alone")
+    _add_runs(command, nargs="+")
+    command.add_argument("--to", required=True, metavar="URI", help="the store, as in sqlite:///mlflow.db")
+    command.set_defaults(command=rebuild)
+
+
+def _add_runs(command: argparse.ArgumentParser, *, nargs: str) -> None:
+    command.add_argument("script", metavar="SCRIPT[:FUNC]", help="FUNC: where a script has several diags")
+    command.add_argument("run", nargs=nargs, metavar="RUN", help="as for show, or a pattern: 'results/**'")
+    command.add_argument("--filter", default="", metavar="TERMS", help="as in 'config.lr>0.01 status=finished'")
+    command.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that share the work; default: 1")

@@ -6,15 +6,18 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from naga.capture.check import check
 from naga.capture.tree_hash import hash_path
 from naga.cli.pages import run_page, runs_table
 from naga.diagnose.doctor import mend_ledger
 from naga.diagnose.page import how_to_view
+from naga.diagnose.stale import freshness
 from naga.errors import NagaError, one_line
 from naga.runs.doctor import mend_runs
 from naga.runs.find import Run, as_row, find_runs, load_run
+from naga.runs.query import COLUMNS, parse_filter, sort_key
 from naga.runs.verify import verify
 from naga.terminal import printable
 
@@ -26,28 +29,34 @@ _MENDERS = (mend_runs, mend_ledger)
 
 def ls(words: argparse.Namespace) -> int:
     """List the runs below a folder."""
-    runs = sorted(find_runs(words.root, archived=words.archived), key=lambda run: _sort_key(run, words.sort))
+    wanted, sort = parse_filter(words.filter), sort_key(words.sort)
+    runs = sorted(find_runs(words.root, archived=words.archived), key=sort)
+    diags = _freshness(runs, Path(words.root))
+    runs = [run for run in runs if wanted.matches(run, diag=diags.get(run.run_id))]
+    rows = [{**as_row(run), "diag": diags.get(run.run_id)} for run in runs]
     if words.format == "json":
-        print(json.dumps([as_row(run) for run in runs], indent=2))
+        print(json.dumps(rows, indent=2))
     elif words.format == "csv":
-        _print_csv(runs)
+        _print_csv(rows)
     elif runs:
-        runs_table(runs, words.root)
+        runs_table(runs, words.root, diags)
     else:
-        print(f"no runs below '{words.root}'")
+        print(f"no runs below '{words.root}'" + (" fit the filter" if words.filter else ""))
     return 0
 
 
-def _sort_key(run: Run, column: str) -> tuple[bool, str | float]:
-    value = as_row(run)[column]
-    return value is None, value if value is not None else ""
+def _freshness(runs: Sequence[Run], root: Path) -> dict[str, str]:
+    try:
+        return freshness(runs, root)
+    except NagaError as error:
+        print(f"naga: warning: {error.message}: what is published is not known", file=sys.stderr)
+        return {}
 
 
-def _print_csv(runs: Sequence[Run]) -> None:
-    columns = ("run_id", "save_dir", "status", "task", "started", "duration_s")
-    writer = csv.DictWriter(sys.stdout, columns, lineterminator="\n")
+def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(as_row(run) for run in runs)
+    writer.writerows(rows)
 
 
 def hash_paths(words: argparse.Namespace) -> int:

@@ -17,12 +17,12 @@ from naga.redaction import MARK, redacted_keys
 from naga.runs.find import Run
 from naga.terminal import printable
 
-__all__ = ["run_page", "runs_table"]
+__all__ = ["failures_table", "plural", "run_page", "runs_table"]
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
 
-def runs_table(runs: Sequence[Run], root: str) -> None:
+def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None:
     """Print a table of runs, a line each.
 
     Parameters
@@ -31,16 +31,18 @@ def runs_table(runs: Sequence[Run], root: str) -> None:
         In the order to print.
     root : str
         What their folders are shown relative to.
+    diags : mapping
+        By run id: ``fresh``, ``stale`` or ``never``.
     """
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("status", "started", "took", "task", "save_dir", "run_id"):
+    for name in ("status", "diag", "started", "took", "task", "save_dir", "run_id"):
         table.add_column(
             name, overflow="fold", justify="right" if name == "took" else "left", no_wrap=name != "save_dir"
         )
     for run in runs:
         record = run.record
         words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
-        table.add_row(_status(run), *map(_plain, words))
+        table.add_row(_status(run), diags.get(run.run_id, ""), *map(_plain, words))
     _print(table)
 
 
@@ -155,7 +157,28 @@ def _size(size_bytes: float) -> str:
 
 
 def _files(count: int) -> str:
-    return f"{count} file" if count == 1 else f"{count} files"
+    return plural(count, "file")
+
+
+def plural(count: int, name: str) -> str:
+    """Count things.
+
+    Examples
+    --------
+    >>> plural(1, "run"), plural(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def failures_table(failures: Sequence[tuple[str, str]]) -> None:
+    """Print which runs failed, and the first line of why; nothing where none did."""
+    if not failures:
+        return
+    table = Table("failed", "why", box=None, pad_edge=False, header_style="bold")
+    for run, reason in failures:
+        table.add_row(printable(run), printable(reason))
+    _print(table)
 
 
 def _below(folder: Path, root: str) -> str:

@@ -5,20 +5,19 @@ process that runs many diags.
 """
 
 import hashlib
-import json
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
-from typing import Any
 
 from naga.capture.code import Subject, capture_once
 from naga.capture.imports import NAGA, top_of
 from naga.diagnose.store import project_root
 from naga.runs.find import Run
 
-__all__ = ["code_files", "code_hash", "diag_commit", "diag_key"]
+__all__ = ["code_files", "code_hash", "content_hash", "diag_commit"]
 
 # Parsing a project of some hundred files would take longer than most diags. What only looks like an import, in a
 # docstring, does no harm: a file more than needed.
@@ -26,25 +25,6 @@ _IMPORT = re.compile(
     r"(?:^|;)[ \t]*(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]*(\([^)]*\)|[^\n;]*)|import[ \t]+([^\n;]+))", re.MULTILINE
 )
 _FOREIGN = frozenset({"site-packages", "dist-packages"})
-
-
-def diag_key(lock_hash: str, fn: Callable[..., Any], file: Path | None, arguments: Any) -> str:
-    """Hash all that decides what a diag publishes: an unchanged key means an unchanged page.
-
-    Parameters
-    ----------
-    lock_hash : str
-        Of the run.
-    fn : callable
-        The undecorated diag.
-    file : Path or None
-        Where it was written; None in a notebook, where the function alone counts.
-    arguments : Any
-        What it is given besides the configuration.
-    """
-    code = code_hash(file) if file else hashlib.sha256(repr(_compiled(fn)).encode()).hexdigest()
-    told = json.dumps([lock_hash, fn.__qualname__, code, arguments], default=repr, sort_keys=True)
-    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def diag_commit(file: Path, name: str, run: Run) -> str | None:
@@ -72,11 +52,6 @@ def diag_commit(file: Path, name: str, run: Run) -> str | None:
     return capture_once(file, subject)
 
 
-def _compiled(fn: Callable[..., Any]) -> tuple[Any, ...]:
-    code = fn.__code__
-    return code.co_code, code.co_names, [const for const in code.co_consts if not hasattr(const, "co_code")]
-
-
 def code_hash(file: Path) -> str:
     """Hash the content of a diag's code; where the project lies does not matter.
 
@@ -94,17 +69,22 @@ def code_hash(file: Path) -> str:
     files = sorted((str(path.relative_to(root)), path) for path in code_files(file))
     total = hashlib.sha256()
     for name, path in files:
-        total.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode(errors="surrogateescape"))
+        total.update(f"{name}\0{content_hash(path)}\n".encode(errors="surrogateescape"))
     return total.hexdigest()
+
+
+def content_hash(file: Path) -> str:
+    """Hash one file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def code_files(file: Path) -> set[Path]:
     """Find a diag's own file, and all files of its project that it imports, directly or not."""
     root = project_root(file.parent)
-    own = [folder for folder in dict.fromkeys(map(os.path.realpath, sys.path)) if _is_own(Path(folder), root)]
+    lies = cache(os.path.isfile)
     found, unread = {str(file)}, [str(file)]
     while unread:
-        new = {path for path in _imported(unread.pop(), own) if _is_own(Path(path), root)} - found
+        new = {path for path in _imported(unread.pop(), root, lies) if _is_own(Path(path), root)} - found
         found |= new
         unread += new
     return set(map(Path, found))
@@ -114,21 +94,33 @@ def _is_own(path: Path, root: Path) -> bool:
     return path.is_relative_to(root) and _FOREIGN.isdisjoint(path.parts)
 
 
-def _imported(file: str, roots: Sequence[str]) -> set[str]:
+def _imported(file: str, root: Path, lies: Callable[[str], bool]) -> set[str]:
     try:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return set()
     found: set[str] = set()
+    roots = list(_roots(Path(file).parent, root))
     for dots, module, names, modules in _IMPORT.findall(text):
         if modules:
             asked = {tuple(name.split(".")) for name in _split(modules)}
         else:  # each name may be a module of its own
             asked = {(*filter(None, module.split(".")), name) for name in _split(names)}
-        # The script's own folder comes first, as Python has it.
-        folders = [str(Path(file).parents[len(dots) - 1])] if dots else [str(Path(file).parent), *roots]
-        found.update(*(_files_of(folders, parts) for parts in asked))
+        folders = [str(Path(file).parents[len(dots) - 1])] if dots else roots
+        found.update(path for parts in asked for folder in folders for path in _files_in(folder, parts, lies))
     return found
+
+
+def _roots(folder: Path, root: Path) -> Iterator[str]:
+    """Say where an import may be found: in every folder above, and in each one's ``src``.
+
+    Which comes first depends on how Python was started; taking all of them gives one answer in every process.
+    """
+    for above in (folder, *folder.parents):
+        if above.is_relative_to(root):
+            yield from (str(above), str(above / "src"))
+    own = dict.fromkeys(map(os.path.realpath, sys.path))
+    yield from (path for path in own if _is_own(Path(path), root))
 
 
 def _split(names: str) -> list[str]:
@@ -137,14 +129,8 @@ def _split(names: str) -> list[str]:
     return [name.split()[0] for line in lines for name in line.split(",") if name.strip()]
 
 
-def _files_of(folders: Sequence[str], names: Sequence[str]) -> list[str]:
+def _files_in(folder: str, names: tuple[str, ...], lies: Callable[[str], bool]) -> Iterator[str]:
     """Find the files that importing ``names[0].names[1]...`` runs: each package's, and the module's."""
-    return next((found for folder in folders if (found := _files_in(folder, names))), [])
-
-
-def _files_in(folder: str, names: Sequence[str]) -> list[str]:
-    found = []
     for name in names:
         folder = os.path.join(folder, name)  # noqa: PTH118  # thousands of times: Path would take most of the time
-        found += [path for path in (f"{folder}/__init__.py", f"{folder}.py") if os.path.isfile(path)][:1]  # noqa: PTH113
-    return found
+        yield from [path for path in (f"{folder}/__init__.py", f"{folder}.py") if lies(path)][:1]

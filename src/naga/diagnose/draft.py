@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from naga.diagnose.recipe import Recipe
 from naga.diagnose.tags import Status, Tag
 from naga.diagnose.values import TAG_LIMIT, batches, parameters, shortened
 from naga.errors import DiagError
@@ -14,7 +15,7 @@ from naga.record.process import this_process
 from naga.record.schema import Data, Record, to_plain
 from naga.runs.find import Run
 
-__all__ = ["Dataset", "Draft", "draft", "logical_run_id", "logical_run_key"]
+__all__ = ["Dataset", "Draft", "draft", "is_archived", "logical_run_id", "logical_run_key"]
 
 ARCHIVE = ".archive"
 
@@ -51,7 +52,7 @@ class Draft:
 
 
 def draft(
-    run: Run, *, published_by: str, diag_key: str, diag_commit: str | None = None, log: Path | None = None
+    run: Run, *, published_by: str, recipe: Recipe, diag_commit: str | None = None, log: Path | None = None
 ) -> Draft:
     """Say everything that is known of a run before its diag begins.
 
@@ -61,8 +62,8 @@ def draft(
         The run.
     published_by : str
         The name of the diag.
-    diag_key : str
-        What it is made of.
+    recipe : Recipe
+        What its page is made of.
     diag_commit : str, optional
         The commit that holds its code.
     log : Path, optional
@@ -89,11 +90,12 @@ def draft(
         Tag.STATUS: Status.PENDING,
         Tag.RUN_ID: record.run_id,
         Tag.LOCK_HASH: run.lock_hash,
-        Tag.DIAG_KEY: diag_key,
+        Tag.DIAG_KEY: recipe.key(run.lock_hash),
         Tag.PLACE: place,
         Tag.OWNER: _owner(),
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
         **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
+        **recipe.tags(),
         **_code(record),
     }
     return Draft(
@@ -132,6 +134,11 @@ def _home(run: Run) -> tuple[Path, bool]:
     if run.save_dir.parent.name == ARCHIVE and mark and (not copy or copy.startswith("~")):
         return run.save_dir.parent.parent / name, True
     return run.save_dir, False
+
+
+def is_archived(run: Run) -> bool:
+    """Tell whether a newer run has taken the path of this one."""
+    return _home(run)[1]
 
 
 def _former(home: Path) -> frozenset[str]:

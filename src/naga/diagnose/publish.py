@@ -7,9 +7,11 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from naga.capture.outputs import DIAG
 from naga.diagnose.draft import Draft
+from naga.diagnose.folder import OwnFolder, own_folder
 from naga.diagnose.ledger import Ledger, entry_of
-from naga.diagnose.settle import settle
+from naga.diagnose.settle import next_generation, settle
 from naga.diagnose.store import answering_soon, require_mlflow, shown_uri, told_in_one_line, tracking_store
 from naga.diagnose.surroundings import environment, quiet
 from naga.diagnose.tags import Status, Tag
@@ -28,7 +30,7 @@ _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _starting = threading.Lock()
 
 
-def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) -> T:
+def publish(draft: Draft, body: Callable[[], T], *, project: Path, files_in: Path, later: str) -> T:
     """Run a diag's body inside a new MLflow run, and make that run the active one of its logical run.
 
     Parameters
@@ -37,8 +39,10 @@ def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) ->
         What the publication says before the body adds to it.
     body : callable
         The diag; its value is returned.
-    folder : Path
+    project : Path
         Where the diag's own file lies: its project's store is used where no other is configured.
+    files_in : Path
+        Where the folder is made that the body may ask for.
     later : str
         The command that publishes the run once the server answers.
 
@@ -53,20 +57,21 @@ def publish(draft: Draft, body: Callable[[], T], *, folder: Path, later: str) ->
     """
     require_mlflow()
     hint = f"later: {later}"
-    with tracking_store(folder) as uri, _as_guest():
+    with tracking_store(project) as uri, _as_guest():
         with told_in_one_line(f"nothing was published to MLflow at '{shown_uri(uri)}'", hint):
             publication = _begin(draft, uri)
         try:
             with told_in_one_line(f"half of it was published to MLflow at '{shown_uri(uri)}'", hint):
                 publication.write()
-            result = body()
+            with own_folder(files_in, publication.next_generation) as folder:
+                result = body()
         except BaseException as error:
             publication.fail()
             if "is already active. To start a new run" in str(error):
                 say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
             raise
         with told_in_one_line(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", hint):
-            publication.succeed()
+            publication.succeed(folder)
         return result
 
 
@@ -134,10 +139,18 @@ class Publication:
                 return self._client.log_inputs(self._run_id, inputs)
         return self._client.log_inputs(self._run_id, inputs)
 
-    def succeed(self) -> None:
+    def next_generation(self) -> int:
+        """Ask which number it would have if it was complete now."""
+        return next_generation(self._ledger, self._draft)
+
+    def succeed(self, folder: OwnFolder) -> None:
         """End the run, and make it the active one."""
+        named = {}
+        if folder.generation and any(folder.path.iterdir()):
+            self._client.log_artifacts(self._run_id, str(folder.path), DIAG)
+            named = {Tag.DIAG_DIR: folder.name}
         self._end("FINISHED")
-        active = settle(self._ledger, self._entry, self._draft)
+        active = settle(self._ledger, self._entry, self._draft, reserved=folder.generation, further=named)
         if self._draft.archived and active != self._run_id:
             say(f"{self._draft.name}: a newer run was computed in this folder, and its page stays the active one")
 

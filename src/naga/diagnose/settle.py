@@ -10,17 +10,32 @@ A publication is deprecated only by who has seen a larger active one, so the lar
 them all.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
+from types import MappingProxyType
 
 from naga.diagnose.draft import Draft
 from naga.diagnose.ledger import Entries, Entry, Ledger
 from naga.diagnose.tags import Status, Tag
 
-__all__ = ["settle"]
+__all__ = ["next_generation", "settle"]
 
 
-def settle(ledger: Ledger, mine: Entry, draft: Draft) -> str | None:
+def next_generation(ledger: Ledger, draft: Draft) -> int:
+    """Give the number of a publication that is complete now."""
+    known, _ = ledger.known(draft.key)
+    return 1 + max((entry.generation for entry in _related(draft, known).values()), default=0)
+
+
+def settle(
+    ledger: Ledger,
+    mine: Entry,
+    draft: Draft,
+    *,
+    reserved: int = 0,
+    further: Mapping[str, str] = MappingProxyType({}),
+) -> str | None:
     """Make a publication, which MLflow holds as finished, the active one, and the former ones deprecated.
 
     Parameters
@@ -31,6 +46,10 @@ def settle(ledger: Ledger, mine: Entry, draft: Draft) -> str | None:
         The publication, pending.
     draft : Draft
         What it says.
+    reserved : int
+        The smallest generation that it may have.
+    further : mapping
+        Tags to set when it is promoted.
 
     Returns
     -------
@@ -38,7 +57,8 @@ def settle(ledger: Ledger, mine: Entry, draft: Draft) -> str | None:
         The MLflow run that is active now: another one, where a newer diag or a newer computation was faster.
     """
     known, complete = ledger.known(draft.key)
-    mine = _promote(ledger, known.pop(mine.run_id, mine), _related(draft, known), draft)
+    mine = known.pop(mine.run_id, mine)
+    mine = _promote(ledger, mine, _related(draft, known), draft, reserved=reserved, further=further)
     active = _related(draft, ledger.active(draft.key))
     if mine.status == Status.ACTIVE:
         active[mine.run_id] = mine
@@ -55,11 +75,14 @@ def settle(ledger: Ledger, mine: Entry, draft: Draft) -> str | None:
     return keeper.run_id
 
 
-def _promote(ledger: Ledger, mine: Entry, related: Entries, draft: Draft) -> Entry:
+def _promote(
+    ledger: Ledger, mine: Entry, related: Entries, draft: Draft, *, reserved: int, further: Mapping[str, str]
+) -> Entry:
     elders = sorted(related.values(), key=attrgetter("order"))
     active = [entry for entry in elders if entry.status == Status.ACTIVE]
-    generation = 1 + (elders[-1].generation if elders else 0)
+    generation = max(reserved, 1 + (elders[-1].generation if elders else 0))
     tags = {Tag.NAME: f"{draft.name} #{generation}", Tag.GENERATION: str(generation), Tag.STATUS: Status.ACTIVE}
+    tags |= further
     newer = [entry for entry in active if entry.tags.get(Tag.RUN_ID) != draft.run_id]
     if draft.archived and newer:
         # The path belongs to the run that was computed there later, and so does the page.

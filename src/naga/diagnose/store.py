@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from naga.diagnose.surroundings import environment, quiet
 from naga.errors import MlflowMissingError, TrackerError
@@ -16,10 +16,13 @@ from naga.terminal import say
 __all__ = [
     "FIRST_ANSWER_S",
     "answering_soon",
+    "create_if_missing",
     "known_store",
+    "local_file",
     "project_root",
     "require_mlflow",
     "shown_uri",
+    "store_of",
     "told_in_one_line",
     "tracking_store",
 ]
@@ -28,6 +31,7 @@ FIRST_ANSWER_S = 8
 
 _FILE = "mlflow.db"
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
+_PLAIN = re.compile(r"[\w./ -]+", re.ASCII)
 
 _said: set[str] = set()
 
@@ -75,7 +79,7 @@ def tracking_store(start: Path) -> Iterator[str]:
     uri, artifacts, changes = _chosen(start)
     if changes:
         _say_once(f"no MLflow tracking URI is set: publishing to {uri}")
-    _create_if_missing(uri, artifacts)
+    create_if_missing(uri, artifacts)
     with environment(changes):
         yield uri
 
@@ -152,8 +156,23 @@ def _reason(error: Exception) -> str:
     return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]
 
 
+def store_of(start: Path) -> str:
+    """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(project_root(start) / "mlflow.db")
+
+
+def local_file(uri: str) -> Path | None:
+    """Give the file of a SQLite store, without MLflow or SQLAlchemy; None for any other."""
+    if not uri.startswith("sqlite:///") or "?" in uri:
+        return None
+    named = Path(uri.removeprefix("sqlite:///")).absolute()
+    return named if named.exists() else Path(unquote(str(named)))
+
+
 def _sqlite_uri(file: Path) -> str:
     """Write the URI that SQLAlchemy reads as this file; from 2.1 on it decodes percent signs, before it did not."""
+    if _PLAIN.fullmatch(str(file)):  # as nearly all are; asking SQLAlchemy takes a while
+        return f"sqlite:///{file}"
     for uri in (f"sqlite:///{file}", f"sqlite:///{quote(str(file))}"):
         if _sqlite_file(uri) == file:
             return uri
@@ -166,7 +185,7 @@ def _say_once(line: str) -> None:
         say(line)
 
 
-def _create_if_missing(uri: str, artifacts: Path) -> None:
+def create_if_missing(uri: str, artifacts: Path) -> None:
     """Create a SQLite store, whole or not at all, however many processes find it missing at once.
 
     MLflow creates its tables one by one in the file itself, and two that do so together fail. Here each builds a store

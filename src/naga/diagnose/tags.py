@@ -16,6 +16,10 @@ class Tag:
     LOCK_HASH = "naga.lock_hash"
     DIAG_COMMIT = "naga.diag_commit"
     DIAG_KEY = "naga.diag_key"
+    DIAG = "naga.diag"  # file:function
+    DIAG_ARGUMENTS = "naga.diag_arguments"  # besides the configuration, as JSON
+    DIAG_CODE = "naga.diag_code"  # "recorded" where it ran with the code of its run
+    DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
     PLACE = "naga.place"  # where the folder lies: host:path
     OWNER = "naga.owner"  # the process that publishes
     NOTE = "mlflow.note.content"  # MLflow's own: the description

@@ -2,13 +2,16 @@
 
 import os
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
 from naga.record.schema import Process
 from naga.redaction import redact_words
 
-__all__ = ["is_alive", "started_ticks", "this_process"]
+__all__ = ["age_s", "is_alive", "started_ticks", "this_process"]
+
+_IMPORTED = time.monotonic()
 
 
 def this_process() -> Process:
@@ -89,3 +92,11 @@ def _user() -> str | None:
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return None
+
+
+def age_s() -> float:
+    """Give the seconds since this process began, or, where the system does not tell, since Naga was imported."""
+    ticks = started_ticks(os.getpid())
+    if ticks is None:
+        return time.monotonic() - _IMPORTED
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

@@ -28,7 +28,7 @@ def test_ls_is_a_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """One line a run, the newest last."""
     assert main(["ls"]) == 0
     header, *rows = capsys.readouterr().out.splitlines()
-    assert header.split() == ["status", "started", "took", "task", "save_dir", "run_id"]
+    assert header.split() == ["status", "diag", "started", "took", "task", "save_dir", "run_id"]
     assert [row.split()[0] for row in rows] == ["finished", "failed"]
     assert "results/run" in rows[0]
     assert all(row == row.rstrip() for row in rows)
@@ -39,7 +39,7 @@ def test_ls_for_programs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None
     main(["ls", "results", "--format", "json", "--sort", "status"])
     listed = json.loads(capsys.readouterr().out)
     assert [row["status"] for row in listed] == ["failed", "finished"]
-    assert set(listed[0]) >= {"run_id", "save_dir", "status", "task", "started", "duration_s"}
+    assert set(listed[0]) >= {"run_id", "save_dir", "status", "task", "started", "duration_s", "diag"}
     main(["ls", "results", "--format", "csv", "--sort", "status"])
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["run_id"] for row in rows] == [row["run_id"] for row in listed]

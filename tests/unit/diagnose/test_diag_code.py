@@ -1,12 +1,15 @@
 """Which code a diag is made of."""
 
 import dataclasses
+import os
+import time
 from pathlib import Path
 
 import pytest
 from workbench import git
 
-from naga.diagnose.code import code_files, code_hash, diag_commit, diag_key
+from naga.diagnose.code import code_files, code_hash, diag_commit
+from naga.diagnose.recipe import recipe_of, recipe_today
 from naga.record.process import this_process
 from naga.record.schema import Code, Record
 from naga.runs.find import Run
@@ -80,15 +83,40 @@ def test_key(own_project: Path) -> None:
     """The key is that of the lock, the diag and its arguments; without a file, of the function's own code."""
     file = own_project / "diag.py"
     keys = [
-        diag_key("blake3:00", first, file, ((), {})),
-        diag_key("blake3:01", first, file, ((), {})),
-        diag_key("blake3:00", second, file, ((), {})),
-        diag_key("blake3:00", first, file, ((1,), {})),
-        diag_key("blake3:00", first, None, ((), {})),
-        diag_key("blake3:00", second, None, ((), {})),
+        recipe_of(first, file, {}).key("blake3:00"),
+        recipe_of(first, file, {}).key("blake3:01"),
+        recipe_of(second, file, {}).key("blake3:00"),
+        recipe_of(first, file, {"bins": 1}).key("blake3:00"),
+        recipe_of(first, file, {"bins": "x" * 2000}).key("blake3:00"),
+        recipe_of(first, None, {}).key("blake3:00"),
+        recipe_of(second, None, {}).key("blake3:00"),
+        recipe_of(first, file, {}, recorded=True).key("blake3:00"),
     ]
     assert len(set(keys)) == len(keys)
-    assert diag_key("blake3:00", first, file, ((), {})) == keys[0]
+    assert recipe_of(first, file, {}).key("blake3:00") == keys[0]
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_a_page_tells_its_recipe(own_project: Path, recorded: bool) -> None:
+    """Its tags are enough to make the recipe again, and to see an edit; recorded code counts as what it was."""
+    old = time.time() - 1000
+    for path in own_project.rglob("*.py"):
+        os.utime(path, (old, old))
+    file = own_project / "diag.py"
+    recipe = recipe_of(first, file, {"bins": 3}, recorded=recorded)
+    assert recipe_today(recipe.tags(), own_project) == recipe
+    (own_project / "helper.py").write_text("# edited\n")
+    assert (recipe_today(recipe.tags(), own_project) == recipe) == recorded
+    file.write_text("# edited\n")
+    assert recipe_today(recipe.tags(), own_project) != recipe
+    file.unlink()
+    assert recipe_today(recipe.tags(), own_project) is None
+
+
+def test_code_edited_since_the_process_began(own_project: Path) -> None:
+    """What runs is not what lies there: such a page is like no other, and never fresh."""
+    recipe = recipe_of(first, own_project / "diag.py", {})
+    assert recipe_today(recipe.tags(), own_project) != recipe
 
 
 def test_code_that_cannot_be_parsed(own_project: Path) -> None:

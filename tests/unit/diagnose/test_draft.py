@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from naga.diagnose.draft import draft
+from naga.diagnose.recipe import Recipe
 from naga.diagnose.tags import Tag
 from naga.errors import DiagError
 from naga.record.lockfile import write_lock
@@ -24,6 +25,8 @@ RECORD = Record(
     process=this_process(),
 )
 
+RECIPE = Recipe(diag="exp.py:diag", code="c")
+
 
 def run_in(folder: Path, **changes: Any) -> Run:
     """A run in a folder."""
@@ -39,7 +42,7 @@ def test_code_fills_source_and_version(tmp_path: Path) -> None:
         Code(name="lost", path="/lost", reason="no git"),
         Code(name="kept", path="/kept", commit="c" * 40, log_branch="run_logs", remote="git@host:kept"),
     )
-    tags = draft(run_in(tmp_path / "a", code=code), published_by="diag", diag_key="k").tags
+    tags = draft(run_in(tmp_path / "a", code=code), published_by="diag", recipe=RECIPE).tags
     assert tags["mlflow.source.name"] == "exp.main"
     assert tags["mlflow.source.git.commit"] == "c" * 40
     assert tags["mlflow.source.git.branch"] == "run_logs"
@@ -52,7 +55,7 @@ def test_inputs_without_a_hash_are_left_out(tmp_path: Path) -> None:
         "kept": Data(path=["a", "b"], kind="list", hash="blake3:" + "0123456789abcdef" * 4),
         "lost": Data(path="gone", kind="missing", reason="it is not there"),
     }
-    (dataset,) = draft(run_in(tmp_path / "a", data=data), published_by="diag", diag_key="k").datasets
+    (dataset,) = draft(run_in(tmp_path / "a", data=data), published_by="diag", recipe=RECIPE).datasets
     assert (dataset.name, dataset.digest) == ("kept", "0123456789abcdef0123456789abcdef0123")
     assert '"hash": "blake3:0123456789abcdef' in dataset.profile
 
@@ -62,9 +65,9 @@ def test_place(tmp_path: Path) -> None:
     archive = tmp_path / ".archive"
     run_in(archive / "a~20250101T000000-eeeeeeee")
     run_in(archive / "ab~20250101T000000-ffffffff")
-    newest = draft(run_in(tmp_path / "a"), published_by="diag", diag_key="k")
-    archived = draft(run_in(archive / f"a~{RECORD.run_id}"), published_by="diag", diag_key="k")
-    again = draft(run_in(archive / f"a~{RECORD.run_id}~2"), published_by="diag", diag_key="k")
+    newest = draft(run_in(tmp_path / "a"), published_by="diag", recipe=RECIPE)
+    archived = draft(run_in(archive / f"a~{RECORD.run_id}"), published_by="diag", recipe=RECIPE)
+    again = draft(run_in(archive / f"a~{RECORD.run_id}~2"), published_by="diag", recipe=RECIPE)
     assert (newest.archived, archived.archived, again.archived) == (False, True, True)
     assert newest.place == archived.place == again.place
     assert newest.place.endswith(f":{tmp_path / 'a'}")
@@ -73,7 +76,7 @@ def test_place(tmp_path: Path) -> None:
 
 def test_a_tilde_is_no_archive(tmp_path: Path) -> None:
     """A user's own folder with a tilde in its name is a folder like any other."""
-    assert not draft(run_in(tmp_path / f"a~{RECORD.run_id}"), published_by="diag", diag_key="k").archived
+    assert not draft(run_in(tmp_path / f"a~{RECORD.run_id}"), published_by="diag", recipe=RECIPE).archived
 
 
 def test_path_that_is_not_utf8(tmp_path: Path) -> None:
@@ -82,7 +85,7 @@ def test_path_that_is_not_utf8(tmp_path: Path) -> None:
     told = draft(
         Run(run_in(tmp_path / name).save_dir, dataclasses.replace(RECORD, save_dir=name)),
         published_by="diag",
-        diag_key="k",
+        recipe=RECIPE,
     )
     assert told.tags[Tag.LOGICAL_ID] == "caf\\udce9"
     assert told.tags[Tag.PLACE].isprintable()
@@ -91,4 +94,4 @@ def test_path_that_is_not_utf8(tmp_path: Path) -> None:
 def test_without_save_dir(tmp_path: Path) -> None:
     """A run that nobody can name is refused."""
     with pytest.raises(DiagError, match="no save_dir"):
-        draft(run_in(tmp_path / "a", save_dir=""), published_by="diag", diag_key="k")
+        draft(run_in(tmp_path / "a", save_dir=""), published_by="diag", recipe=RECIPE)

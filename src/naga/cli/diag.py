@@ -1,0 +1,144 @@
+"""`naga diag` and `naga rebuild`: from words to a pass over runs, and what is seen of it."""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from naga.cli.pages import failures_table, plural
+from naga.diagnose.many import diagnose_all
+from naga.diagnose.outcome import KINDS, Difference, Order, Outcome
+from naga.diagnose.script import split_name
+from naga.errors import UsageError
+from naga.runs.query import parse_filter
+from naga.runs.select import is_pattern, select_runs
+from naga.terminal import printable
+
+__all__ = ["diag", "rebuild"]
+
+
+def diag(words: argparse.Namespace) -> int:
+    """Publish runs again with the diag of today."""
+    if not (words.run or words.filter or words.stale):
+        raise UsageError("naga diag: which runs?", hint="naga diag exp.py results/a, or 'results/**', or --stale")
+    script, function = split_name(words.script)
+    order = Order(
+        script=script,
+        function=function,
+        only_stale=words.stale,
+        strict=words.strict,
+        recorded=words.code == "recorded",
+    )
+    return _pass(order, words)
+
+
+def rebuild(words: argparse.Namespace) -> int:
+    """Make an MLflow store from runs alone."""
+    if not urlsplit(words.to).scheme:
+        raise UsageError(f"--to {words.to!r} is no tracking URI", hint=f"--to sqlite:///{words.to or 'mlflow.db'}")
+    script, function = split_name(words.script)
+    return _pass(Order(script=script, function=function, only_stale=True, uri=words.to), words)
+
+
+def _pass(order: Order, words: argparse.Namespace) -> int:
+    if words.jobs < 1:
+        raise UsageError(f"--jobs {words.jobs}: at least one", hint="--jobs 2")
+    wanted = parse_filter(words.filter)
+    runs = select_runs(words.run, wanted)
+    # Who names a run, or its task, means it.
+    any_task = "task" in wanted.keys or bool(words.run and not any(map(is_pattern, words.run)))
+    preview = getattr(words, "dry_run", False)
+    outcomes = []
+    with _progress(len(runs)) as show:
+        for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task):
+            outcomes.append(outcome)
+            show(outcome)
+    return _report(outcomes)
+
+
+def _report(outcomes: Sequence[Outcome]) -> int:
+    counts = Counter(outcome.kind for outcome in outcomes)
+    failed = [outcome for outcome in outcomes if outcome.kind == "failed"]
+    failures_table([(_near(outcome.save_dir), outcome.reason) for outcome in failed])
+    print(_summary(counts, [outcome.reason for outcome in outcomes if outcome.kind == "skipped"]))
+    if counts["left"]:
+        print(f"stopped: {plural(counts['left'], 'run')} left; --stale goes on where this ended")
+        return 130
+    if counts["unchanged"] and not counts.keys() - {"unchanged", "skipped"}:
+        print("nothing to do: every page is fresh")
+    return 1 if failed else 0
+
+
+def _summary(counts: Counter[str], skipped: Sequence[str]) -> str:
+    """Say what became of all.
+
+    Examples
+    --------
+    >>> _summary(Counter(published=2, skipped=1), ["it has not finished: it is failed"])
+    '2 published, 1 skipped (it has not finished: it is failed)'
+    """
+    said = [f"{counts[kind]} {kind}" for kind in KINDS if counts[kind]]
+    reasons = Counter(skipped)
+    why = "; ".join(f"{count}: {reason}" if len(reasons) > 1 else reason for reason, count in reasons.most_common())
+    return ", ".join(f"{text} ({why})" if text.endswith("skipped") else text for text in said) or "no runs"
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
+    """Show how far the pass is: a bar on a terminal, elsewhere nothing but what the diags print."""
+    said: set[str] = set()
+    if not sys.stderr.isatty():
+        yield lambda outcome: _tell(outcome, total, said)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    counts: Counter[str] = Counter()
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        def show(outcome: Outcome) -> None:
+            counts[outcome.kind] += 1
+            _tell(outcome, total, said)
+            bar.update(task, advance=outcome.kind != "left", description=_summary(counts, []).replace(" ()", ""))
+
+        yield show
+
+
+def _tell(outcome: Outcome, total: int, said: set[str]) -> None:
+    """Print what a diag printed, after the name of its run where there are several; what Naga itself says, once."""
+    name = _near(outcome.save_dir)
+    for line in map(printable, outcome.printed.splitlines()):
+        if not line.startswith("naga: "):
+            print(f"{name}: {line}" if total > 1 else line)
+        elif line not in said:
+            said.add(line)
+            print(line, file=sys.stderr)
+    if outcome.difference is not None:
+        print("\n".join(_differences(name, outcome.difference)))
+
+
+def _differences(name: str, difference: Difference) -> Iterator[str]:
+    yield f"{name}: against {difference.before or 'nothing, it was never published'}"
+    width = max((len(key) for key, _, _ in difference.metrics), default=0)
+    same = 0
+    for key, before, now in difference.metrics:
+        if before is not None and now is not None:
+            same += before == now
+            if before != now:
+                yield f"  {key:{width}}  {before:.6g} -> {now:.6g}  ({now - before:+.6g})"
+        else:
+            yield f"  {key:{width}}  " + (f"new: {now:.6g}" if now is not None else f"gone, was {before:.6g}")
+    if same:
+        yield f"  {plural(same, 'metric')} as before"
+    for what, files in (("new", difference.new), ("gone", difference.gone)):
+        if files:
+            yield f"  {what}: {', '.join(files)}"
+
+
+def _near(folder: Path) -> str:
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)

@@ -1,0 +1,157 @@
+"""The callable that ``@mlflow_log_run`` makes of a function."""
+
+import inspect
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+
+from naga.config.script import is_script
+from naga.decorated import Decorated
+from naga.diagnose.code import diag_commit
+from naga.diagnose.draft import draft
+from naga.diagnose.publish import publish
+from naga.diagnose.recipe import Recipe, recipe_of
+from naga.diagnose.subject import PathOf, subject_of
+from naga.diagnose.untouched import require_untouched
+from naga.errors import report_uncaught
+from naga.runs.find import Run
+
+__all__ = ["Asked", "Diag", "Manner"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How a diag is called by those who call it for many runs.
+
+    ``project`` is the folder whose store is used where none is configured; by default the diag's own. ``files_in`` is
+    where the folders of `naga.diag_dir` are made; by default the run's folder. ``strict`` makes an error of a diag that
+    changes what the run left.
+    """
+
+    project: Path | None = None
+    files_in: Path | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Asked(Generic[R]):
+    """What one call means: the run, what its page is made of, and the function with its arguments."""
+
+    run: Run
+    log: Path | None
+    recipe: Recipe
+    body: Callable[[], R]
+
+
+class Diag(Decorated[P, R]):
+    """A function whose calls are publications.
+
+    Made by `mlflow_log_run`. Its first argument is one of
+
+    - the run's configuration, as ``main`` returned it;
+    - the path of the run's folder, or of its run.lock;
+    - a `naga.Run`.
+
+    In the last two cases the function is given the recorded configuration.
+
+    Attributes
+    ----------
+    fn : callable
+        The undecorated function.
+    """
+
+    def __init__(
+        self, fn: Callable[P, R], *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
+    ) -> None:
+        super().__init__(fn)
+        self._options: dict[str, Any] = {
+            "run_lock_path": run_lock_path,
+            "log_file_path": log_file_path,
+            "allow_unfinished": allow_unfinished,
+        }
+        self._commits: dict[str, str] = {}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> R:
+        """Publish one run and return what the function returns."""
+        if is_script(self.fn):
+            report_uncaught()
+        return self.publish(self.ask(args, kwargs))
+
+    def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> Asked[R]:
+        """Settle what a call means, before anything is written.
+
+        Parameters
+        ----------
+        args, kwargs : sequence, mapping
+            What the diag is called with.
+        recorded : bool
+            Whether all code but the diag's file is that of the run.
+        """
+        bound = inspect.signature(self.fn).bind(*args, **kwargs)
+        given = dict(bound.arguments)
+        bound.apply_defaults()
+        parameter, subject_given = next(iter(bound.arguments.items()), ("", None))
+        subject = subject_of(self.fn, subject_given, **self._options)
+        # Defaults are part of the code.
+        further = {name: value for name, value in given.items() if name != parameter}
+        if parameter:
+            bound.arguments[parameter] = subject.config
+        recipe = recipe_of(self.fn, self.file, further, recorded=recorded)
+        return Asked(subject.run, subject.log, recipe, lambda: self.fn(*bound.args, **bound.kwargs))
+
+    def publish(self, asked: Asked[R], manner: Manner | None = None) -> R:
+        """Do what was asked."""
+        manner = manner or Manner()
+        run = asked.run
+        return publish(
+            draft(
+                run,
+                published_by=self.__qualname__,
+                recipe=asked.recipe,
+                diag_commit=self._commit(asked),
+                log=asked.log,
+            ),
+            lambda: require_untouched(run.save_dir, asked.body, strict=manner.strict),
+            project=manner.project or (self.file.parent if self.file else Path.cwd()),
+            files_in=manner.files_in or run.save_dir,
+            later=self._later(run.save_dir),
+        )
+
+    def _commit(self, asked: Asked[R]) -> str | None:
+        """Snapshot the code of the diag, once in a process for each state of it."""
+        if self.file is None or asked.recipe.recorded:
+            return None
+        known = self._commits.get(asked.recipe.code)
+        if known is None and (known := diag_commit(self.file, self.__qualname__, asked.run)):
+            self._commits[asked.recipe.code] = known
+        return known
+
+    @property
+    def file(self) -> Path | None:
+        """Where it was written; None at a prompt or in a notebook."""
+        try:
+            file = Path(inspect.getfile(self.fn)).resolve()
+        except (TypeError, OSError):
+            return None
+        return file if file.is_file() else None
+
+    def _later(self, save_dir: Path) -> str:
+        """Give the line that publishes a run when the server is back."""
+        run = shlex.quote(_near(save_dir))
+        if self.file is None:
+            return f"{self.__name__}({_near(save_dir)!r})"
+        return f"python {shlex.quote(_near(self.file))} --reuse {run}"
+
+    def on(self, fn: Callable[..., Any]) -> Self:
+        """Decorate another function in the same way."""
+        return type(self)(fn, **self._options)
+
+
+def _near(path: Path) -> str:
+    """Write a path as somebody in the current folder would type it."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

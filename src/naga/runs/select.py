@@ -1,0 +1,68 @@
+"""The runs that somebody has named: one by one, by a pattern, or by what they are."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from naga.errors import RunNotFoundError
+from naga.runs.find import Run, find_runs, load_run
+from naga.runs.query import Filter
+
+__all__ = ["is_pattern", "select_runs"]
+
+_MAGIC = re.compile(r"[*?\[]")
+_PIECES = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
+_PIECE = re.compile(r"\*\*/|/\*\*|\*\*|\*|\?|\[[^\]]*\]")
+
+
+def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
+    """Find runs.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Each a save_dir, a run.lock, a run_id or the beginning of one, or a pattern: ``results/**`` is all runs below
+        ``results``. None at all stand for the runs below the current folder.
+    wanted : Filter
+        What they must be besides.
+
+    Returns
+    -------
+    list of Run
+        The oldest first; none twice.
+
+    Raises
+    ------
+    RunNotFoundError
+        A name or pattern fits no run.
+    """
+    found = {run.save_dir: run for name in names or ["**"] for run in _named(name)}
+    return sorted((run for run in found.values() if wanted.matches(run)), key=lambda run: run.record.started)
+
+
+def is_pattern(name: str) -> bool:
+    """Tell a pattern from the name of one run."""
+    return bool(_MAGIC.search(name)) and not Path(name).exists()
+
+
+def _named(name: str) -> Iterator[Run]:
+    if not is_pattern(name):
+        yield load_run(name)
+        return
+    known = [part for part in Path(name).parts if part]
+    fixed = next(place for place, part in enumerate(known) if _MAGIC.search(part))
+    base = Path(*known[:fixed]).absolute()
+    fits = re.compile(_regular(str(Path(base, *known[fixed:]))), re.DOTALL)
+    runs = [run for run in find_runs(base, archived=".archive" in name) if fits.fullmatch(str(run.save_dir))]
+    if not runs:
+        raise RunNotFoundError(f"no run fits '{name}'", hint=f"naga ls '{base}'")
+    yield from runs
+
+
+def _regular(pattern: str) -> str:
+    """Translate a pattern to a regular expression."""
+    written, at = "", 0
+    for piece in _PIECE.finditer(pattern):
+        written += re.escape(pattern[at : piece.start()]) + _PIECES.get(piece[0], piece[0].replace("[!", "[^"))
+        at = piece.end()
+    return written + re.escape(pattern[at:])
