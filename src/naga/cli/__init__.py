@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from naga.cli.commands import doctor, hash_paths, ls, mlflow_view, show, verify_runs
-from naga.cli.diag import diag, rebuild
 from naga.errors import NagaError, UsageError, one_line
 
 __all__ = ["main"]
@@ -94,6 +93,18 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _diag(words: argparse.Namespace) -> int:
+    from naga.cli.diag import diag
+
+    return diag(words)
+
+
+def _rebuild(words: argparse.Namespace) -> int:
+    from naga.cli.diag import rebuild
+
+    return rebuild(words)
+
+
 def _add_diag(commands: Any) -> None:
     command = commands.add_parser("diag", help="publish runs again, with the diag of today; nothing is computed")
     _add_runs(command, nargs="*")
@@ -102,12 +113,12 @@ def _add_diag(commands: Any) -> None:
     command.add_argument("--strict", action="store_true", help="fail where a diag changes what a run left")
     command.add_argument("--code", default="current", choices=("current", "recorded"),
                          help="recorded: all code but the script is that of the run")  # fmt: skip
-    command.set_defaults(command=diag)
+    command.set_defaults(command=_diag)
 
     command = commands.add_parser("rebuild", help="make an MLflow store from runs alone")
     _add_runs(command, nargs="+")
     command.add_argument("--to", required=True, metavar="URI", help="the store, as in sqlite:///mlflow.db")
-    command.set_defaults(command=rebuild)
+    command.set_defaults(command=_rebuild)
 
 
 def _add_runs(command: argparse.ArgumentParser, *, nargs: str) -> None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from naga.diagnose.store import local_file, require_mlflow, shown_uri
-from naga.diagnose.surroundings import environment
+from naga.diagnose.store import answering_soon, local_file, require_mlflow, shown_uri, told_in_one_line
 from naga.diagnose.tags import Status, Tag
 from naga.errors import TrackerError
 
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Page", "artifacts_of", "metrics_of", "newest_pages"]
 
-_QUICKLY = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "MLFLOW_HTTP_REQUEST_TIMEOUT": "8"}
 _PAGES = """
     SELECT runs.run_uuid, runs.artifact_uri, runs.start_time, tags.key, tags.value
     FROM tags JOIN runs ON tags.run_uuid = runs.run_uuid JOIN experiments USING (experiment_id)
@@ -83,7 +81,7 @@ def metrics_of(uri: str, page: Page) -> dict[str, float]:
     """Give the last value of each metric of a page."""
     file = local_file(uri)
     if file is None:
-        with environment(_QUICKLY):
+        with answering_soon():
             return dict(_client(uri).get_run(page.id).data.metrics)
     return {key: float("nan") if value is None else value for key, value in _rows(file, _METRICS, (page.id,))}
 
@@ -137,14 +135,9 @@ def _client(uri: str) -> "MlflowClient":
 
 def _asked(uri: str) -> list[Page]:
     client = _client(uri)
-    from mlflow.exceptions import MlflowException
-
-    try:
-        with environment(_QUICKLY):
-            return list(_searched(client, _experiments(client)))
-    except (MlflowException, OSError) as error:
-        reason = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
-        raise TrackerError(f"MLflow at '{shown_uri(uri)}' does not answer: {reason}") from error
+    hint = "MLFLOW_TRACKING_URI says where to look"
+    with told_in_one_line(f"nothing can be read from MLflow at '{shown_uri(uri)}'", hint), answering_soon():
+        return list(_searched(client, _experiments(client)))
 
 
 def _experiments(client: "MlflowClient") -> list[str]:

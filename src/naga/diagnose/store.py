@@ -158,7 +158,7 @@ def _reason(error: Exception) -> str:
 
 def store_of(start: Path) -> str:
     """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
-    return os.environ.get("MLFLOW_TRACKING_URI") or _sqlite_uri(project_root(start) / "mlflow.db")
+    return _configured() or _sqlite_uri(project_root(start) / _FILE)
 
 
 def local_file(uri: str) -> Path | None:

@@ -41,9 +41,7 @@ def _set_up(order: Order, script: Path) -> Bench:
         if order.scratch is not None:
             os.environ.pop(name, None)
     diag = find_diag(load_script(script, project=project_root(project)), order.function)
-    import mlflow
-
-    real = order.uri or (mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else store_of(project))  # type: ignore[no-untyped-call]
+    real = order.uri or store_of(project)
     needs_pages = order.only_stale or order.scratch is not None
     pages = newest_pages(real) if needs_pages else {}
     manner = Manner(project=project, strict=order.strict, files_in=order.scratch and order.scratch / f"{os.getpid()}")
