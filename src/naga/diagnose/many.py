@@ -30,6 +30,8 @@ from naga.runs.find import Run
 
 __all__ = ["Work", "diagnose_all"]
 
+_LOST = 3  # runs one after the other that MLflow was not there for: nor will it be for the thousand after them
+
 
 @dataclass(frozen=True, slots=True)
 class Work:
@@ -162,6 +164,7 @@ def _shared(order: Order, work: Sequence[Work], jobs: int, folder: Path) -> Iter
     waiting = deque(sorted(work, key=lambda one: one.code.tree or "" if one.code else ""))
     free = [Worker(order, folder) for _ in range(max(1, min(jobs, len(work))))]
     begun: dict[Future[Outcome], tuple[Worker, Work]] = {}
+    lost = 0
     try:
         with _stopping() as stop:
             while begun or (waiting and not stop):
@@ -170,8 +173,11 @@ def _shared(order: Order, work: Sequence[Work], jobs: int, folder: Path) -> Iter
                     begun[worker.begin(one)] = worker, one
                 for future in wait(begun, return_when=FIRST_COMPLETED).done:
                     worker, one = begun.pop(future)
-                    yield _outcome(future, worker, one)
+                    yield (outcome := _outcome(future, worker, one))
                     free.append(worker)
+                    lost = lost + 1 if outcome.lost else 0
+                    if lost == _LOST:
+                        stop.append(lost)
         yield from (Outcome(save_dir=one.run.save_dir, kind="left") for one in waiting)
     finally:
         for worker in (*free, *(worker for worker, _ in begun.values())):

@@ -37,10 +37,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one run: a word of `KINDS`, why, and what its diag printed."""
+    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was away."""
 
     save_dir: Path
     kind: str
     reason: str = ""
     printed: str = ""
+    lost: bool = False
     difference: Difference | None = None

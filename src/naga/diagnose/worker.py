@@ -16,7 +16,7 @@ from naga.diagnose.published import artifacts_of, metrics_of, newest_pages
 from naga.diagnose.script import find_diag, load_script
 from naga.diagnose.stale import Standing
 from naga.diagnose.store import create_if_missing, local_file, project_root, require_mlflow, store_of
-from naga.errors import NagaError, UnfinishedRunError
+from naga.errors import NagaError, TrackerError, UnfinishedRunError
 from naga.runs.find import Run, load_run
 
 __all__ = ["diagnose"]
@@ -106,7 +106,7 @@ def _diagnose(order: Order, bench: Bench, folder: Path) -> Outcome:
     except UnfinishedRunError as error:
         return Outcome(save_dir=folder, kind="skipped", reason=re.sub("^run .* in '.*' has", "it has", error.message))
     except NagaError as error:
-        return Outcome(save_dir=folder, kind="failed", reason=error.message)
+        return Outcome(save_dir=folder, kind="failed", reason=error.message, lost=isinstance(error, TrackerError))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it is the user's code
         return Outcome(save_dir=folder, kind="failed", reason=_first_line(error))
 
