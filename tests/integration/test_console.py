@@ -150,7 +150,12 @@ def on_a_terminal(*words: str, typed: bytes = b"") -> tuple[bytes, int]:
         os.execv(sys.executable, [sys.executable, *words])
     termios.tcsetwinsize(master, (33, 77))
     shown = b""
-    while select.select([master], [], [], 60)[0]:
+    sent, deadline = b"", time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if not select.select([master], [], [], 1)[0]:
+            if sent == b"\x03":  # Python misses a Ctrl-C between the prompt and the reading
+                os.write(master, sent)
+            continue
         try:
             data = os.read(master, 1 << 16)
         except OSError:
@@ -158,7 +163,7 @@ def on_a_terminal(*words: str, typed: bytes = b"") -> tuple[bytes, int]:
         shown += data
         if typed and b"? " in shown:
             os.write(master, typed)
-            typed = b""
+            sent, typed = typed, b""
     return shown, os.waitpid(child, 0)[1]
 
 
