@@ -68,11 +68,12 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
     from naga.capture.taking import Taking
 
     script = script.resolve() if script is not None else None
-    taking = Taking(declared, subject, script)
+    files = imported_files() | ({script} if script is not None else set())
+    taking = Taking(declared, subject, script, files=files)
     # A script outside any repository is run for the project that one works in.
     start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
     taking.add(start, branch=declared.branch)
-    taking.add_imported(imported_files() | ({script} if script is not None else set()))
+    taking.add_imported(files)
     if declared.strict and taking.missing:
         raise SnapshotError(taking.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
     return taking.result()

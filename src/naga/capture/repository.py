@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,8 +39,9 @@ _LOOKS = 3
 class Asked:
     """What to take from a repository and under which names.
 
-    ``pathspecs_at`` is the repository at whose top the patterns are read, and where in it this one lies. ``nested``
-    takes a repository that lies in this one, or says why not.
+    ``imported`` are files that the program was imported from. ``pathspecs_at`` is the repository at whose top the
+    patterns are read, and where in it this one lies. ``nested`` takes a repository that lies in this one, or says
+    why not.
     """
 
     ref: str
@@ -50,6 +51,7 @@ class Asked:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     script: Path | None
+    imported: tuple[str, ...]
     pathspecs_at: tuple[Repository, str]
     nested: Callable[[str], Code | Skipped]
 
@@ -69,7 +71,8 @@ class Held:
     """What a snapshot holds, and how to see that the worktree has changed since.
 
     ``index`` is the user's index and ``stored`` that of the files that differed from HEAD: git compares both with the
-    worktree by times of change alone. ``uncommitted`` are the paths that ``index`` says nothing about.
+    worktree by times of change alone. ``uncommitted`` are the paths that ``index`` says nothing about, ``committed``
+    those of the imported files that HEAD has.
     """
 
     repository: Repository
@@ -77,6 +80,7 @@ class Held:
     index: KeptIndex
     stored: KeptIndex
     uncommitted: frozenset[str]
+    committed: frozenset[str]
     skipped: frozenset[str]
 
     def changed(self) -> list[str]:
@@ -94,13 +98,14 @@ class Held:
 
     def lacks(self, paths: list[str]) -> list[str]:
         """Return those of the paths that the snapshot does not hold as they were."""
-        held = set(names(self.repository.run("ls-tree", "-z", "--name-only", self.commit, "--", *paths).stdout))
-        return [path for path in paths if path not in held or path in self.skipped]
+        asked = [path for path in paths if path in self.uncommitted or path not in self.committed]
+        held = _listed(self.repository, self.commit, asked)
+        return [path for path in asked if path not in held or path in self.skipped]
 
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen: the walk and its index, HEAD and its tree, the remote, the tip of the log branch."""
+    """What was seen: the walk and its index, HEAD and its tree, the remote, the log branch, imported files in HEAD."""
 
     status: Status
     index: KeptIndex
@@ -108,6 +113,7 @@ class _Look:
     tree: str | None
     remote: str | None
     tip: Callable[[], Tip | None]
+    committed: frozenset[str]
 
 
 @dataclass(slots=True)
@@ -143,7 +149,7 @@ def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Pa
 def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
     index = folder / "index"
     try:
-        look = _look(repository, asked.branch, index)
+        look = _look(repository, asked, index)
     except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
         return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
     status = look.status
@@ -162,6 +168,7 @@ def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Tak
         index=look.index,
         stored=KeptIndex.read(folder / "stored"),
         uncommitted=frozenset(change.path for change in status.changes),
+        committed=look.committed,
         skipped=frozenset(one.path for one in plan.skipped + plan.missing),
     )
     return _told(code, plan, kept.warning, held)
@@ -176,33 +183,37 @@ def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
     return Taken(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
 
 
-def _look(repository: Repository, branch: str | None, index: Path) -> _Look:
+def _look(repository: Repository, asked: Asked, index: Path) -> _Look:
     """Look at the repository, again if somebody commits at this moment."""
     for _ in range(_LOOKS):
         before = index_state(repository)
-        look = _look_once(repository, branch, index)
+        look = _look_once(repository, asked, index)
         if look.head == look.status.head and index_state(repository) == before:
             return look
     raise GitError("HEAD cannot be read, or it or the index changes all the time")
 
 
-def _look_once(repository: Repository, branch: str | None, index: Path) -> _Look:
+def _look_once(repository: Repository, asked: Asked, index: Path) -> _Look:
     """Look at all that takes time at once."""
     from concurrent.futures import ThreadPoolExecutor
 
-    with ThreadPoolExecutor() as at_once:
+    # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
+    with ThreadPoolExecutor(2) as at_once:
         walk = at_once.submit(read_status, repository)
         kept = KeptIndex.read(repository.git_dir / "index")
-        flags = at_once.submit(lambda: {} if kept.hides_nothing() else read_flags(repository))
         head = at_once.submit(_head, repository)
-        tip = at_once.submit(lambda: LogBranch(repository, branch, head.result()[0]).look() if branch else None)
+        tip = at_once.submit(
+            lambda: LogBranch(repository, asked.branch, head.result()[0]).look() if asked.branch else None
+        )
         remote = at_once.submit(_remote, repository)
+        committed = at_once.submit(lambda: _listed(repository, head.result()[0], asked.imported))
+        flags = at_once.submit(lambda: {} if kept.hides_nothing() else read_flags(repository))
         if flags.result():
             copy = repository.with_index(index)
             kept.write(index)
             clear_flags(copy, flags.result())
             kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
-    return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result)
+    return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result, committed.result())
 
 
 def _refused(code: Code, reason: str) -> Taken:
@@ -294,6 +305,13 @@ def _head(repository: Repository) -> tuple[str | None, str | None]:
     except GitError:  # before the first commit
         return None, None
     return commit, tree
+
+
+def _listed(repository: Repository, commit: str | None, paths: Sequence[str]) -> frozenset[str]:
+    """Return those of the paths that a commit has."""
+    if commit is None or not paths:
+        return frozenset()
+    return frozenset(names(repository.run("ls-tree", "-z", "--name-only", commit, "--", *paths).stdout))
 
 
 def _remote(repository: Repository) -> str | None:

@@ -1,7 +1,7 @@
 """A capture under way: repository after repository, and what is told about each."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from naga.capture.code import CodeCapture, Subject
@@ -22,10 +22,15 @@ class Taking:
     """Collects the entries and warnings of one capture."""
 
     def __init__(
-        self, declared: Snapshot, subject: Subject, script: Path | None, before: CodeCapture | None = None
+        self,
+        declared: Snapshot,
+        subject: Subject,
+        script: Path | None,
+        before: CodeCapture | None = None,
+        files: Collection[Path] = (),
     ) -> None:
         before = before or CodeCapture()
-        self.declared, self.subject, self.script = declared, subject, script
+        self.declared, self.subject, self.script, self.files = declared, subject, script, files
         self.entries = {code.path: code for code in before.entries}
         self.held = dict(before.held)
         self.warnings = dict.fromkeys(before.warnings)
@@ -84,9 +89,13 @@ class Taking:
             include=self.declared.include,
             exclude=self.declared.exclude,
             script=self.script,
+            imported=tuple(str(file.relative_to(repository.top)) for file in self._inside(repository)),
             pathspecs_at=pathspecs_at,
             nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
         )
+
+    def _inside(self, repository: Repository) -> list[Path]:
+        return [file for file in self.files if file.is_relative_to(repository.top)]
 
     def add_imported(self, files: set[Path]) -> None:
         """Take the repositories that files lie in, and tell of files that no snapshot holds."""
