@@ -1,8 +1,9 @@
 """What tests build their projects from."""
 
+import fcntl
 import re
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -52,3 +53,26 @@ def specified_example() -> str:
     code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
     assert code
     return code[1]
+
+
+def write_table(name: str, edit: Callable[[dict[str, list[str]]], Iterable[list[str]]]) -> None:
+    """Write a table of `docs/guarantees.md` anew, between its marks; tests may run at once.
+
+    ``edit`` gets the cells of each row by the first of them, and gives all lines, the heading first.
+    """
+    page = Path(__file__).parents[1] / "docs" / "guarantees.md"
+    if not page.exists():
+        return
+    with page.open("r+", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        text = file.read()
+        before, begin, rest = text.partition(f"<!-- {name}: written by the tests -->\n")
+        table, end, after = rest.partition(f"<!-- {name}: end -->\n")
+        cells = {first: others for first, *others in (line.strip("| ").split(" | ") for line in table.splitlines())}
+        heading, *rows = edit(cells)
+        lines = [heading, ["---"] * len(heading), *rows]
+        written = before + begin + "".join(f"| {' | '.join(line)} |\n" for line in lines) + end + after
+        if written != text and end:
+            file.seek(0)
+            file.truncate()
+            file.write(written)

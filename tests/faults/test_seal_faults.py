@@ -1,7 +1,6 @@
 """Faults at every system call of the seal: the run.lock is the old one or the new one, and nothing is lost."""
 
 import ctypes
-import fcntl
 import multiprocessing
 import os
 import shutil
@@ -12,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench import write_table
 
 import naga.run
 from naga import load_run, runlock
 from naga.record.seal import restore
 
 FORK = multiprocessing.get_context("fork")  # a child that has imported everything
-PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 CALLS = ("mkdir", "openat", "write", "fsync", "rename", "close")
 FAULTS = {
     "SIGKILL": "signal=KILL:when={}",
@@ -148,20 +147,12 @@ def test_temporary_files_are_swept(tmp_path: Path) -> None:
     assert not any(file.exists() for file in left)
 
 
-BEGIN, END = "<!-- faults: written by the tests -->\n", "<!-- faults: end -->\n"
-HEAD = "| System call | Fault | Points | What the lock says |\n| --- | --- | --- | --- |\n"
+HEAD = ["System call", "Fault", "Points", "What the lock says"]
 
 
 def _write_table(left: dict[str, list[str]]) -> None:
-    rows = ""
+    rows = []
     for name, statuses in left.items():
         call, _, fault = name.partition(", ")
-        rows += f"| `{call}` | {fault} | {len(statuses)} | {', or '.join(sorted(set(statuses)))} |\n"
-    with PAGE.open("r+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        page = file.read()
-        before, _, rest = page.partition(BEGIN)
-        after = rest.partition(END)[2]
-        file.seek(0)
-        file.truncate()
-        file.write(f"{before}{BEGIN}{HEAD}{rows}{END}{after}")
+        rows.append([f"`{call}`", fault, str(len(statuses)), ", or ".join(sorted(set(statuses)))])
+    write_table("faults", lambda _: [HEAD, *rows])

@@ -1,6 +1,5 @@
 """A snapshot of every state of a repository: complete or the omission named, and nothing of the user's touched."""
 
-import fcntl
 import hashlib
 import os
 import stat
@@ -11,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from integration.code_zoo import STATES, Zoo, as_owner, begin
+from workbench import write_table
 
 from naga.capture.code import CodeCapture, Snapshot, Subject, capture_code
 from naga.errors import SnapshotError
 from naga.record.schema import Code
 
-PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 OURS = ("refs/naga", "refs/heads/run_logs", "logs/refs/heads/run_logs", "logs/refs/naga")
 
 
@@ -204,26 +203,15 @@ def _is_named(path: str, code: Code) -> bool:
 
 # The page
 
-BEGIN, END = "<!-- zoo: written by the tests -->\n", "<!-- zoo: end -->\n"
-HEAD = "| State of the repository | Code | User's state |\n| --- | --- | --- |\n"
+HEAD = ["State of the repository", "Code", "User's state"]
 
 
 def _write_row(name: str, zoo: Zoo, capture: CodeCapture) -> None:
-    """Put a state into the table of `docs/guarantees.md`, between its marks; tests may run at once."""
     told = ["captured"] if all(code.commit for code in capture.entries) else []
     told += [f"named: {', '.join(zoo.names)}"] if zoo.names else []
-    if not PAGE.exists():
-        return
-    with PAGE.open("r+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        page = file.read()
-        before, _, rest = page.partition(BEGIN)
-        table, _, after = rest.partition(END)
-        rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
-        rows[name] = f"| {name} | {'; '.join(told)} | identical |"
-        lines = "".join(f"{rows[state]}\n" for state in STATES if state in rows)
-        written = f"{before}{BEGIN}{HEAD}{lines}{END}{after}"
-        if written != page:
-            file.seek(0)
-            file.truncate()
-            file.write(written)
+
+    def edit(rows: dict[str, list[str]]) -> list[list[str]]:
+        rows[name] = ["; ".join(told), "identical"]
+        return [HEAD, *([state, *rows[state]] for state in STATES if state in rows)]
+
+    write_table("zoo", edit)

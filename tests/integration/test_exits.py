@@ -1,6 +1,5 @@
 """Every way in which a process can end: the status, the recorded cause, and a process that ends as without Naga."""
 
-import fcntl
 import os
 import signal
 import subprocess
@@ -11,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from workbench import write_table
 
 from naga import Run, load_run
 
-PAGE = Path(__file__).parents[2] / "docs" / "guarantees.md"
 PREAMBLE = "import os, sys, signal, threading, time, multiprocessing, resource\nfrom pathlib import Path\n"
 
 
@@ -175,24 +174,12 @@ def _cause(run: Run) -> str:
     return ", ".join(part for part in (f"{failure.type}: {failure.message}", failure.signal, code) if part)
 
 
-BEGIN, END = "<!-- exits: written by the tests -->\n", "<!-- exits: end -->\n"
-HEAD = "| main | Status | Recorded cause | Exit code |\n| --- | --- | --- | --- |\n"
+HEAD = ["main", "Status", "Recorded cause", "Exit code"]
 
 
 def _write_row(name: str, run: Run, code: int) -> None:
-    """Put a row into the table of `docs/guarantees.md`, between its marks; tests may run at once."""
-    if not PAGE.exists():
-        return
-    with PAGE.open("r+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        page = file.read()
-        before, _, rest = page.partition(BEGIN)
-        table, _, after = rest.partition(END)
-        rows = {line.split(" | ")[0].removeprefix("| "): line for line in table.splitlines()[2:]}
-        rows[name] = f"| {name} | {run.status} | {_cause(run) or '-'} | {code} |"
-        lines = "".join(f"{rows[known]}\n" for known in EXITS if known in rows)
-        written = f"{before}{BEGIN}{HEAD}{lines}{END}{after}"
-        if written != page:
-            file.seek(0)
-            file.truncate()
-            file.write(written)
+    def edit(rows: dict[str, list[str]]) -> list[list[str]]:
+        rows[name] = [run.status, _cause(run) or "-", str(code)]
+        return [HEAD, *([known, *rows[known]] for known in EXITS if known in rows)]
+
+    write_table("exits", edit)

@@ -1,6 +1,5 @@
 """Exactly one active publication, whatever runs beside it or crashes in between, on every kind of store."""
 
-import fcntl
 import random
 import time
 from collections.abc import Iterator
@@ -15,10 +14,10 @@ from integration.diagnose.publications import MakeRun, Store, copy_store
 from integration.diagnose.publisher import Crash, CrashError, count_calls, publish_many
 from integration.diagnose.server import mlflow_server, postgres, require_postgres
 from mlflow.entities import RunTag
+from workbench import write_table
 
 from naga.diagnose.tags import Status, Tag
 
-PAGE = Path(__file__).parents[3] / "docs" / "guarantees.md"
 BACKENDS = ("SQLite", "server on SQLite", "server on PostgreSQL")
 FAULTS = (
     "8 processes, 10 diags each, of one run",
@@ -206,28 +205,13 @@ def test_edited_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> No
 
 # The page ------------------------------------------------------------------------------------------------------------
 
-BEGIN, END = "<!-- ledger: written by the tests -->\n", "<!-- ledger: end -->\n"
-
 
 def write_row(fault: str, backend: str) -> None:
-    """Put a result into the table of `docs/guarantees.md`, between its marks; tests may run at once."""
-    if not PAGE.exists():
-        return
-    with PAGE.open("r+", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        page = file.read()
-        before, begin, rest = page.partition(BEGIN)
-        table, end, after = rest.partition(END)
-        if not end:
-            return
-        rows = (line.strip("| ").split(" | ") for line in table.splitlines())
-        cells = {name: values for name, *values in rows}
-        row = dict(zip(BACKENDS, cells.get(fault, ["not run"] * 3), strict=True))
-        row[backend] = "1"
-        cells[fault] = list(row.values())
-        lines = [["After", *BACKENDS], ["---"] * 4, *([name, *cells[name]] for name in FAULTS if name in cells)]
-        written = before + begin + "".join(f"| {' | '.join(line)} |\n" for line in lines) + end + after
-        if written != page:
-            file.seek(0)
-            file.truncate()
-            file.write(written)
+    """Put a result into the table of `docs/guarantees.md`."""
+
+    def edit(rows: dict[str, list[str]]) -> list[list[str]]:
+        row = dict(zip(BACKENDS, rows.get(fault, ["not run"] * 3), strict=True))
+        rows[fault] = list((row | {backend: "1"}).values())
+        return [["After", *BACKENDS], *([name, *rows[name]] for name in FAULTS if name in rows)]
+
+    write_table("ledger", edit)

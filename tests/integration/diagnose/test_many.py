@@ -38,7 +38,7 @@ def main(cfg={{"save_dir": "results/x"}}):
 @mlflow_log_run
 def diag(cfg):
     score = {score}
-    assert cfg.epochs != 13, "an unlucky number"
+    assert cfg.epochs != 1313, "an unlucky number"
     mlflow.log_metrics({{"score": score, "epochs": cfg.epochs}})
     mlflow.log_text("text", f"note-{{score}}.txt")
     print("scored", score, Path(sys.argv[0]).name)
@@ -129,7 +129,7 @@ def test_failures_preview_and_rebuild(
 ) -> None:
     """What fails is told and stops nothing; a preview writes nothing; a store that is lost is made again, once."""
     leave(make_run, 1, 2)
-    config = {"save_dir": "results/bad", "epochs": 13}
+    config = {"save_dir": "results/bad", "epochs": 1313}
     make_run("results/bad", run_id="20260101T000000-bad", task="first.main", config=config)
     make_run("results/broken", run_id="20260101T000000-broken", task="first.main", status="failed")
     assert main(["diag", "first.py", "results/**"]) == 1
