@@ -133,7 +133,8 @@ def claim(plan: Plan, met: Meeting | None = None) -> Record:
     if plan.save_dir is None:
         _announce(met, plan)
         return record
-    taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing)
+    needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
+    taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
     if taken.archived:
         say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
     record = replace(record, attempt=taken.attempt)

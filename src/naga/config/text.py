@@ -163,7 +163,10 @@ def _load(text: str, where: str, *, is_file: bool = False) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    return yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
+    try:
+        return yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
+    except UnicodeEncodeError:  # what is typed, a file's name say, need not be UTF-8
+        raise yaml.YAMLError("not UTF-8 text") from None
 
 
 @cache

@@ -10,7 +10,7 @@ again.
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -55,7 +55,9 @@ class _State:
     record: Record | None
 
 
-def take(save_dir: Path, run_id: str, process: Process, *, existing: Existing = "archive") -> Claim:
+def take(
+    save_dir: Path, run_id: str, process: Process, *, existing: Existing = "archive", needs: Iterable[Path] = ()
+) -> Claim:
     """Make ``save_dir`` the folder of a new run, or refuse.
 
     A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
@@ -72,6 +74,8 @@ def take(save_dir: Path, run_id: str, process: Process, *, existing: Existing = 
         Its owner.
     existing : {'archive', 'refuse', 'reuse'}
         What to do with a finished run that lies there; 'reuse' is settled before a claim, and refuses here.
+    needs : iterable of Path
+        What the new run reads, absolute: a folder that holds any of it is not moved.
 
     Raises
     ------
@@ -89,6 +93,7 @@ def take(save_dir: Path, run_id: str, process: Process, *, existing: Existing = 
             state = _inspect(save_dir)
             _refuse_live(save_dir, state)
             if state.record and state.record.status == "finished":
+                _check_spared(save_dir, needs, existing)
                 archived = _move_aside(save_dir, state, owner, existing) or archived
             elif _append(save_dir, state.tail, owner):
                 _sweep(save_dir)
@@ -255,6 +260,15 @@ def _check_movable(save_dir: Path) -> None:
         raise SaveDirError(
             f"save_dir '{save_dir}' holds a finished run, and is the folder you work in: it is not moved",
             hint=f"save_dir='{save_dir / 'run-2'}'",
+        )
+
+
+def _check_spared(save_dir: Path, needs: Iterable[Path], existing: Existing) -> None:
+    inside = next((path for path in needs if path.resolve().is_relative_to(save_dir.resolve())), None)
+    if inside is not None and existing == "archive":
+        raise SaveDirError(
+            f"save_dir '{save_dir}' holds a finished run, and '{inside}', which this run needs: it is not moved",
+            hint="give this run another save_dir",
         )
 
 

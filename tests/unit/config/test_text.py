@@ -115,3 +115,10 @@ def test_a_file_under_a_file_cannot_be_read(tmp_path: Path) -> None:
     """The operating system's own word is passed on."""
     with pytest.raises(ConfigError, match=f"cannot be read: {os.strerror(20)}"):
         read_file(_file(tmp_path, "a: 1") / "below")
+
+
+def test_a_value_that_is_not_utf_8_is_text_or_told() -> None:
+    """A file's name need not be UTF-8; a list of such is refused with a message, not a traceback."""
+    assert read_text("\udcff", Any, "name") == "\udcff"
+    with pytest.raises(ConfigError, match="not UTF-8 text"):
+        read_text("[\udcff]", list, "names")

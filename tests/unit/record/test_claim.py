@@ -128,6 +128,16 @@ def test_the_folder_that_one_works_in_is_never_moved(tmp_path: Path, monkeypatch
         take(tmp_path, "two", this_process())
 
 
+def test_a_folder_with_what_the_run_reads_is_never_moved(tmp_path: Path) -> None:
+    """`save_dir=data` must not move the data, which the run then misses."""
+    leave(tmp_path / "data", "one", "finished")
+    (tmp_path / "data" / "raw.csv").write_text("1")
+    with pytest.raises(SaveDirError, match="which this run needs"):
+        take(tmp_path / "data", "two", this_process(), needs=[tmp_path / "data" / "raw.csv"])
+    assert (tmp_path / "data" / "raw.csv").exists()
+    assert read_lock(tmp_path / "data").run_id == "one"
+
+
 def test_a_foreign_lock_is_left_alone(tmp_path: Path) -> None:
     """Another tool's run.lock is not Naga's to overwrite or to move."""
     (tmp_path / "run.lock").write_text("timestamp: 2024\n")
