@@ -275,9 +275,9 @@ def _new_run_id() -> str:
 
 
 def script_of(fn: Callable[..., Any]) -> Path | None:
-    """Find the file that a function was written in; None in a notebook or at a prompt."""
+    """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
     file = getattr(sys.modules.get(fn.__module__), "__file__", None)
-    return Path(file).absolute() if file else None
+    return Path(file).absolute() if file and Path(file).is_file() else None
 
 
 def task_name(fn: Callable[..., Any]) -> str:

@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
@@ -270,3 +271,11 @@ def test_recorded_times_are_utc(project: Path) -> None:
         del os.environ["TZ"]
     started = datetime.fromisoformat(load_run("results/run").record.started)
     assert abs((datetime.now(UTC) - started).total_seconds()) < 60
+
+
+def test_a_script_from_a_pipe_is_no_file(project: Path) -> None:
+    """Its name, `<stdin>`, is not told as that of a file that is in no snapshot."""
+    program = "import naga\n@naga.runlock\n@naga.snapshot\ndef main(cfg={'save_dir': 'results/run'}): pass\nmain()\n"
+    done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, check=True)
+    assert "<stdin>" not in done.stderr
+    assert load_run("results/run").status == "finished"
