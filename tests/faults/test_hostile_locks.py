@@ -62,8 +62,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
-def test_2000_hostile_locks(folder: Path) -> None:
-    """Every one through `read_lock`, and what it reads, with some of what it refuses, through all others."""
+@pytest.mark.parametrize("every", [40, pytest.param(1, marks=pytest.mark.stress)])
+def test_2000_hostile_locks(folder: Path, every: int) -> None:
+    """Every one through `read_lock`, and what it reads, with some or all of what it refuses, through all others."""
     reading = readers(folder)
     seen: dict[str, int] = {"read": 0, "refused": 0}
     for number, content in enumerate(corpus()):
@@ -71,7 +72,7 @@ def test_2000_hostile_locks(folder: Path) -> None:
         began = time.monotonic()
         first = outcome(reading["read_lock"])
         seen[first] += 1
-        for name in reading if first == "read" or number % 40 == 0 else ():
+        for name in reading if first == "read" or number % every == 0 else ():
             try:
                 outcome(reading[name])
             except BaseException as error:
