@@ -67,6 +67,14 @@ class Announcement:
     launcher: tuple[int, ...] = ()
 
 
+def _patience_s() -> float:
+    text = os.environ.get("NAGA_RANK_TIMEOUT_S") or "300"
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(f"NAGA_RANK_TIMEOUT_S is {text!r}, not a number", hint="NAGA_RANK_TIMEOUT_S=300") from None
+
+
 def this_rank() -> Rank | None:
     """Tell which rank of a distributed job this process is; None where it is none, or the only one.
 
@@ -138,7 +146,7 @@ class Meeting:
         NagaError
             Rank 0 has refused, or said nothing for ``NAGA_RANK_TIMEOUT_S`` seconds (300).
         """
-        patience = float(os.environ.get("NAGA_RANK_TIMEOUT_S") or 300.0)
+        patience = _patience_s()
         deadline = time.monotonic() + patience
         while not (found := self._taken()):
             if time.monotonic() > deadline:
