@@ -53,7 +53,7 @@ def take(path):
 """
 NAGA = """
 from pathlib import Path
-from naga.capture.tree_hash import hash_path
+from naga.hashing.hash_tree import hash_path
 def take(path):
     hash_path(Path(path)).hash
 """

@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from naga.capture.environment import capture_environment
+from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
-from naga.record.process import this_process
 from naga.record.schema import Record
 
 RUNS = int(os.environ.get("NAGA_BENCHMARK_RUNS", "100"))

@@ -26,7 +26,7 @@ for number, line in enumerate(sys.stdin):
 NAGA = """
 from pathlib import Path
 from typing import Self
-from naga.capture.code import Snapshot, Subject, capture_code
+from naga.capture.code.snapshot import Snapshot, Subject, capture_code
 
 def take(name):
     subject = Subject(run_id=name, task="train", save_dir="results/a", leave_out=(Path("results/a").absolute(),))

@@ -8,13 +8,13 @@ its author changes his mind.
 from typing import TYPE_CHECKING, Any
 
 from naga import errors
-from naga.ending.fail import fail
-from naga.runs import Run, find_runs, load_run
-from naga.seeding import seed_everything
+from naga.process.fail import fail
+from naga.process.seeding import seed_everything
+from naga.runs.find import Run, find_runs, load_run
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
 if TYPE_CHECKING:
-    from naga.diagnose.folder import diag_dir
+    from naga.diagnose.diag_dir import diag_dir
 
 __all__ = [
     "Run",
@@ -37,7 +37,7 @@ __version__ = "0.1.0"
 def __getattr__(name: str) -> Any:
     """Import what belongs to diags when it is first asked for: scripts that only compute do not wait for it."""
     if name == "diag_dir":
-        from naga.diagnose.folder import diag_dir
+        from naga.diagnose.diag_dir import diag_dir
 
         return diag_dir
     raise AttributeError(f"module 'naga' has no attribute {name!r}")

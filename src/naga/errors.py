@@ -23,7 +23,7 @@ exit code 2, not with a traceback (see `report_uncaught`); code that calls Naga 
 import sys
 from types import TracebackType
 
-from naga.redaction import redact_text
+from naga.secrets import redact_text
 
 __all__ = [
     "ClaimError",

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
 from naga.diagnose.diag import Diag
-from naga.diagnose.models import log_model_once
-from naga.diagnose.subject import PathOf
+from naga.diagnose.target import PathOf
+from naga.tracking.models import log_model_once
 
 __all__ = ["Diag", "log_model_once", "mlflow_log_run"]
 

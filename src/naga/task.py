@@ -1,7 +1,7 @@
 """The decorators, which only declare, and the task that they make of a function.
 
 A decorator adds one mark to a `Task`; their order cannot matter, because nothing happens before the call. The call
-hands the function and its marks to `naga.run.run`, where everything happens.
+hands the function and its marks to `naga.run.life.run`, where everything happens.
 """
 
 import sys
@@ -10,12 +10,10 @@ from dataclasses import replace
 from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar, overload
 
 from naga.config.hydra import hydra_start
-from naga.config.script import is_script
-from naga.decorated import Decorated
+from naga.declarations import Call, Declares, Existing, Lock, Snapshot, Tracked
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
-from naga.marks import Call, Declares, Existing, Lock, Snapshot, Tracked
-
-__all__ = ["Task", "clicfg", "load_stage", "runlock", "snapshot", "track_data"]
+from naga.process.entry_point import is_script
+from naga.wrapper import Decorated
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -37,7 +35,7 @@ class Task(Decorated[P, R]):
     ----------
     fn : callable
         The undecorated function.
-    declares : naga.marks.Declares
+    declares : naga.declarations.Declares
         The marks of its decorators.
     """
 
@@ -90,7 +88,7 @@ class Task(Decorated[P, R]):
 
     def _run(self, call: Call) -> R:
         # Only now: `import naga` is to cost next to nothing.
-        from naga.run import run
+        from naga.run.life import run
 
         result: R = run(self.fn, self.declares, call)
         return result

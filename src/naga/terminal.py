@@ -2,9 +2,7 @@
 
 import sys
 
-from naga.redaction import redact_text
-
-__all__ = ["printable", "say"]
+from naga.secrets import redact_text
 
 
 def printable(text: str) -> str:

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 from workbench import git
 
-from naga.capture.code import CodeCapture, Snapshot, Subject, capture_code
+from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.declarations import Snapshot
 from naga.record.schema import Code
 
 FORK = multiprocessing.get_context("fork")  # a child that is there at once
@@ -120,7 +121,7 @@ def test_no_lock_blocks_the_branch_for_ever(repository: Path) -> None:
 
 def test_what_a_killed_snapshot_left_is_swept_and_what_a_living_one_has_is_not(repository: Path) -> None:
     """A temporary folder goes when its owner is dead, not before."""
-    from naga.capture.scratch import scratch
+    from naga.capture.code.scratch import scratch
 
     folder = repository.parent / "tmp"
     (folder / "naga-snapshot-dead").mkdir()

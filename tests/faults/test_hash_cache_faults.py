@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from naga.capture import hash_cache
-from naga.capture.tree_hash import hash_path
-from naga.folders import cache_folder
+from naga.cache_dir import cache_folder
+from naga.hashing import cache as hash_cache
+from naga.hashing.hash_tree import hash_path
 
-TRUSTING = "from naga.capture import hash_cache; hash_cache._QUIET_NS = 20_000_000"
+TRUSTING = "from naga.hashing import cache; cache._QUIET_NS = 20_000_000"
 
 
 @pytest.fixture
@@ -145,7 +145,7 @@ def test_full_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hash_with_kills(folder: Path, workers: int, rounds: int) -> None:
     """Hash a folder in several processes at once, kill some of them, change some files; again and again."""
-    program = f"{TRUSTING}\nimport sys; from pathlib import Path; from naga.capture.tree_hash import hash_path\n"
+    program = f"{TRUSTING}\nimport sys; from pathlib import Path; from naga.hashing.hash_tree import hash_path\n"
     program += "for _ in range(3): print(hash_path(Path(sys.argv[1])).hash, flush=True)"
     chance = random.Random(4)
     for _ in range(rounds):

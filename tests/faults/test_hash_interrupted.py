@@ -12,7 +12,7 @@ import pytest
 PROGRAM = """
 import sys
 from pathlib import Path
-from naga.capture.tree_hash import hash_path
+from naga.hashing.hash_tree import hash_path
 print("began", flush=True)
 hash_path(Path(sys.argv[1]))
 """

@@ -19,7 +19,7 @@ from naga.record.lockfile import read_lock
 
 def readers(folder: Path) -> dict[str, Callable[[], Any]]:
     """Name everything that reads a run.lock."""
-    from naga.diagnose.subject import subject_of
+    from naga.diagnose.target import subject_of
 
     task = naga.clicfg(naga.runlock(lambda cfg={"save_dir": "results/run", "lr": 0.0}: cfg))
     stage = naga.load_stage("stage")(lambda cfg={"stage": str(folder)}: cfg)

@@ -10,8 +10,8 @@ import pytest
 PROGRAM = r"""
 import re, sys
 from pathlib import Path
-from naga.capture.data import capture_data, changed_inputs
-from naga.marks import Tracked
+from naga.capture.data.inputs import capture_data, changed_inputs
+from naga.declarations import Tracked
 
 base = Path(sys.argv[1])
 given = {"x": "data"}, [Tracked(keys=("x",))], base

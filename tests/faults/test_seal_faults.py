@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from workbench import write_table
 
-import naga.run
+import naga.run.end
+import naga.run.life
 from naga import load_run, runlock
-from naga.record.seal import restore
+from naga.record.final import restore
 
 FORK = multiprocessing.get_context("fork")  # a child that has imported everything
 CALLS = ("mkdir", "openat", "write", "fsync", "rename", "close")
@@ -39,7 +40,8 @@ def _seal_under_strace(save_dir: Path, step: str) -> None:
     with (save_dir.parent / "stderr").open("w") as file:
         os.dup2(file.fileno(), 2)
     sys.stderr = os.fdopen(os.dup(2), "w")
-    real = getattr(naga.run, step)
+    module = naga.run.life if step == "seal" else naga.run.end
+    real = getattr(module, step)
 
     def traced(*words: Any) -> None:
         ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
@@ -48,7 +50,7 @@ def _seal_under_strace(save_dir: Path, step: str) -> None:
             time.sleep(0.002)
         real(*words)
 
-    setattr(naga.run, step, traced)  # in this child alone
+    setattr(module, step, traced)  # in this child alone
     runlock(task)({"save_dir": str(save_dir)})
     os._exit(0)
 

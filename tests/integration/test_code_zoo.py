@@ -12,7 +12,8 @@ import pytest
 from integration.code_zoo import STATES, Zoo, as_owner, begin
 from workbench import write_table
 
-from naga.capture.code import CodeCapture, Snapshot, Subject, capture_code
+from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.declarations import Snapshot
 from naga.errors import SnapshotError
 from naga.record.schema import Code
 

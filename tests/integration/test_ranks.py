@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from naga import find_runs
-from naga.ranks import this_rank
+from naga.process.ranks import this_rank
 
 JOB = """
 import json, os, sys, time

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from naga.capture.data import capture_data, changed_inputs, hash_again
-from naga.capture.remote import hash_url
-from naga.capture.tree_hash import hash_path
+from naga.capture.data.inputs import capture_data, changed_inputs, hash_again
+from naga.capture.data.remote import hash_url
+from naga.declarations import Tracked
 from naga.errors import DataError
-from naga.marks import Tracked
+from naga.hashing.hash_tree import hash_path
 
 pytest.importorskip("fsspec")
 pytestmark = pytest.mark.xdist_group("remote")  # one pair of servers

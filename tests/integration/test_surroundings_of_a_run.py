@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from workbench import Script
 
-import naga.run
+import naga.run.begin
 from naga import load_run, runlock
 
 HERE = Path(__file__).parent
@@ -63,7 +63,7 @@ def test_a_clock_that_jumps_back(project: Path, monkeypatch: pytest.MonkeyPatch)
         def now(cls, tz: tzinfo | None = None) -> "Clock":
             return datetime.now(tz) + cls.ahead  # type: ignore[return-value]
 
-    monkeypatch.setattr(naga.run, "datetime", Clock)
+    monkeypatch.setattr(naga.run.begin, "datetime", Clock)
 
     def task(cfg: object = {"save_dir": "results/run"}) -> None:
         Clock.ahead = timedelta(0)
@@ -105,7 +105,7 @@ def test_a_full_disk_at_the_start_is_a_refusal(project: Path, monkeypatch: pytes
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     task = runlock(lambda cfg={"save_dir": "results/run"}: None)
-    target = {"write": "naga.run.write_lock", "fsync": "os.fsync", "rename": "pathlib.Path.replace"}[call]
+    target = {"write": "naga.run.begin.write_lock", "fsync": "os.fsync", "rename": "pathlib.Path.replace"}[call]
     with monkeypatch.context() as patch:
         patch.setattr(target, full)
         with pytest.raises(naga.errors.SaveDirError, match="No space left"):

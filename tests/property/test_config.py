@@ -11,11 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from naga.config.arguments import show
-from naga.config.compose import compose, differing_keys, plain_config, rebuild
+from naga.config.command_line import show
+from naga.config.compose import compose
 from naga.config.declared import Declared
-from naga.config.nodes import escaped
-from naga.config.resolve import resolve
+from naga.config.interpolation import resolve
+from naga.config.omegaconf_nodes import escaped
+from naga.config.plain import differing_keys, plain_config
+from naga.config.recorded import rebuild
 
 WORDS = st.text() | st.lists(st.sampled_from(["${", "}", "\\", "a", ":", ".", "'", '"', " ", "$", "???"])).map("".join)
 # OmegaConf gives these a meaning of their own: no value, and (since 2.4) the escape of it.

@@ -10,7 +10,7 @@ from blake3 import blake3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from naga.capture.tree_hash import hash_path
+from naga.hashing.hash_tree import hash_path
 
 Node = bytes | str | dict[bytes, "Node"]  # a file's content, a link's target, a folder
 

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from mlflow.entities import Param
 from mlflow.utils.validation import _validate_batch_log_data, _validate_batch_log_limits, _validate_param_keys_unique
 
-from naga.diagnose.draft import logical_run_id, logical_run_key
-from naga.diagnose.values import batches, escape_key, parameters, shortened, unescape_key
+from naga.tracking.parameters import batches, escape_key, parameters, shortened, unescape_key
+from naga.tracking.publication import logical_run_id, logical_run_key
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | TEXT

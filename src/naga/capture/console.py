@@ -1,7 +1,7 @@
 """What a run prints: on the terminal as ever, and in ``console.log``.
 
-File descriptors 1 and 2 are led through a small process of their own (`naga.capture.tee`), so that what C code and
-children print is kept, too. A terminal is replaced by a pseudoterminal, so that colours and progress bars stay.
+File descriptors 1 and 2 are led through a small process of their own (`naga.capture.console_tee`), so that what C code
+and children print is logged, too. A terminal is replaced by a pseudoterminal, so that colours and progress bars stay.
 """
 
 import fcntl
@@ -16,13 +16,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from naga.capture import tee
-from naga.redaction import secrets_pattern
+from naga.capture import console_tee as tee
+from naga.secrets import secrets_pattern
 from naga.terminal import say
 
-__all__ = ["CONSOLE_LOG", "Console"]
-
-CONSOLE_LOG = "console.log"
 _READY_S, _DRAINED_S = 5, 30  # for what hangs
 _ABOVE = 10  # numbers that no standard stream has
 # They are meant for the run, not for who passes its last words on.

@@ -2,18 +2,15 @@
 
 import os
 import platform
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from naga.capture.machine import cpu_model, gpus, memory_bytes
-from naga.capture.origins import environment_files, origin_of
+from naga.capture.hardware import cpu_model, gpus, memory_bytes
+from naga.capture.packages import _packages, environment_files, origin_of
 from naga.record.schema import Environment
-from naga.redaction import redact_config
-
-__all__ = ["capture_environment"]
+from naga.secrets import redact_config
 
 # What changes results or speed, and what tells one process of many from the others.
 _TELLING: tuple[str, ...] = (
@@ -29,8 +26,6 @@ _TELLING += ("LOCAL_RANK", "OMP_NUM_THREADS", "OMP_PROC_BIND", "RANK", "TZ", "VI
 _TELLING += ("TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TOKENIZERS_PARALLELISM", "SLURM_JOB_NODELIST")
 _TELLING += ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "CONDA_PREFIX")
 _TELLING_PREFIXES = ("CUDA_", "CUBLAS_", "HIP_", "NVIDIA_", "PYTHON", "PYTORCH_", "ROCR_")
-
-_DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py[\d.]+.*)?\.(?:dist|egg)-info")
 
 
 def capture_environment(start: Path | None = None, *, variables: Iterable[str] = ()) -> Environment:
@@ -80,13 +75,3 @@ def _platform() -> str:
         library = os.confstr("CS_GNU_LIBC_VERSION") or ""
         return "-".join((system.sysname, system.release, system.machine, *library.split()))
     return "-".join((system.sysname, system.release, system.machine))
-
-
-def _packages() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Give each distribution's name, version and metadata folder."""
-    # Earlier folders win, as they do for imports.
-    for folder in reversed(sys.path):
-        with suppress(OSError):
-            for name in os.listdir(folder or "."):  # noqa: PTH208  # names are all that is needed, and this is the fastest
-                if found := _DISTRIBUTION.fullmatch(name):
-                    yield found["name"].replace("_", "-"), (found["version"], f"{folder or '.'}/{name}")

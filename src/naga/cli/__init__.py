@@ -5,10 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from naga.cli.commands import doctor, hash_paths, ls, mlflow_view, show, verify_runs
+from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
-
-__all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -8,16 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from naga.cli.pages import failures_table, plural
-from naga.diagnose.many import diagnose_all
-from naga.diagnose.outcome import KINDS, Difference, Order, Outcome
-from naga.diagnose.script import split_name
+from naga.cli.tables import failures_table, plural
+from naga.diagnose.batch.batch import diagnose_all
+from naga.diagnose.batch.outcome import KINDS, Difference, Order, Outcome
+from naga.diagnose.batch.script import split_name
 from naga.errors import UsageError
-from naga.runs.query import parse_filter
+from naga.runs.filter import parse_filter
 from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable
-
-__all__ = ["diag", "rebuild"]
 
 
 def diag(words: argparse.Namespace) -> int:

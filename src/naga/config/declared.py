@@ -9,10 +9,8 @@ from typing import Any, Literal, get_type_hints
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from naga.config.hints import is_structured, split_optional
+from naga.config.field_types import is_structured, split_optional
 from naga.errors import ConfigError
-
-__all__ = ["Declared", "Kind", "declared_config"]
 
 Kind = Literal["dictconfig", "dataclass", "dict"]
 

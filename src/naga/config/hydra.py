@@ -10,8 +10,6 @@ from collections.abc import Callable
 from types import CellType, FunctionType
 from typing import Any
 
-__all__ = ["hydra_start"]
-
 
 def hydra_start(fn: Callable[..., Any]) -> Callable[[Callable[[Any], Any]], Any] | None:
     """Find out whether ``hydra.main`` made a function.

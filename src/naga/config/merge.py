@@ -10,13 +10,11 @@ from typing import Any
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
 
-from naga.config import nodes
-from naga.config.hints import element_hint, hint_name, is_structured
-from naga.config.nodes import Keys, dotted
-from naga.config.text import Typed, read_text, typed_for
+from naga.config import omegaconf_nodes as nodes
+from naga.config.field_types import element_hint, hint_name, is_structured
+from naga.config.omegaconf_nodes import Keys, dotted
+from naga.config.typed_text import Typed, read_text, typed_for
 from naga.errors import ConfigError
-
-__all__ = ["dotted_keys", "merge", "nearest", "override", "override_text"]
 
 # What OmegaConf raises for a value of another type.
 NOT_FITTING = (OmegaConfBaseException, TypeError, ValueError, AssertionError)

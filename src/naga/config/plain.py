@@ -9,9 +9,7 @@ from typing import Any
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from naga.config.nodes import dotted
-
-__all__ = ["differing_keys", "plain_config"]
+from naga.config.omegaconf_nodes import dotted
 
 ABSENT = object()
 

@@ -7,18 +7,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from naga.config.script import is_script
-from naga.decorated import Decorated
-from naga.diagnose.code import diag_commit
-from naga.diagnose.draft import draft
+from naga.diagnose.content import draft
+from naga.diagnose.diag_code import diag_commit
+from naga.diagnose.diag_key import Recipe, recipe_of
 from naga.diagnose.publish import publish
-from naga.diagnose.recipe import Recipe, recipe_of
-from naga.diagnose.subject import PathOf, subject_of
-from naga.diagnose.untouched import require_untouched
+from naga.diagnose.results_guard import require_untouched
+from naga.diagnose.target import PathOf, subject_of
 from naga.errors import report_uncaught
+from naga.process.entry_point import is_script
 from naga.runs.find import Run
-
-__all__ = ["Asked", "Diag", "Manner"]
+from naga.wrapper import Decorated
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -7,21 +7,20 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from naga.capture.outputs import DIAG
-from naga.diagnose.draft import Draft
-from naga.diagnose.folder import OwnFolder, own_folder
-from naga.diagnose.ledger import Ledger, entry_of
-from naga.diagnose.settle import next_generation, settle
-from naga.diagnose.store import answering_soon, require_mlflow, shown_uri, told_in_one_line, tracking_store
-from naga.diagnose.surroundings import environment, quiet
-from naga.diagnose.tags import Status, Tag
+from naga.diagnose.diag_dir import OwnFolder, own_folder
+from naga.layout import DIAG
 from naga.terminal import say
+from naga.tracking.history import Ledger, entry_of
+from naga.tracking.mlflow_settings import environment, quiet
+from naga.tracking.publication import Draft
+from naga.tracking.store import answering_soon, require_mlflow, shown_uri, told_in_one_line, tracking_store
+from naga.tracking.supersede import next_generation, settle
+from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-__all__ = ["publish"]
 
 T = TypeVar("T")
 

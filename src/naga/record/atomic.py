@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-__all__ = ["write_atomic"]
-
 
 def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> None:
     """Put `data` at `path` in one step, on the disk when this returns.

@@ -2,24 +2,20 @@
 
 import os
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from naga.errors import LockError
+from naga.layout import LOCK_NAME
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
-from naga.record.redacted import redacted
-from naga.record.schema import SCHEMA, STATUSES, Record, from_plain, to_plain
+from naga.record.schema import SCHEMA, STATUSES, Data, Failure, Record, from_plain, to_plain
+from naga.secrets import redact_config, redact_text, redact_words
 
-__all__ = ["LOCK_NAME", "lock_hash", "lock_text", "naga_folder", "parse_lock", "read_lock", "write_lock"]
-
-LOCK_NAME = "run.lock"
 # Run ids become names of files and of git refs.
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-
-
-def naga_folder(save_dir: Path) -> Path:
-    """Name the folder below a save_dir that holds Naga's own files."""
-    return save_dir / ".naga"
 
 
 def write_lock(save_dir: Path, record: Record) -> None:
@@ -111,3 +107,47 @@ def _foreign(schema: object) -> LockError:
     if isinstance(schema, str) and schema.startswith("naga.run/"):
         return LockError(f"has schema {schema!r}; this Naga reads {SCHEMA!r}", hint="pip install --upgrade naga-runs")
     return LockError(f"is not a run.lock of Naga (no 'schema: {SCHEMA}')", hint="another tool uses this name too")
+
+
+def redacted(record: Record) -> Record:
+    """Take the secrets out of a record.
+
+    ``save_dir`` stays as it is: it is the name of a folder, which says it anyway.
+
+    Examples
+    --------
+    >>> from naga.process.identity import this_process
+    >>> config = {"save_dir": "a", "token": "abc"}
+    >>> record = Record(run_id="r", status="running", task="t", save_dir="a", started="", config=config,
+    ...                 process=this_process())
+    >>> redacted(record).config
+    {'save_dir': 'a', 'token': '<redacted>'}
+    """
+    # The configurations first: what they hold as secrets is looked for in all that follows.
+    config, config_end = (_config(config) for config in (record.config, record.config_end))
+    return replace(
+        record,
+        config=config,
+        config_end=config_end,
+        data={key: _data(data) for key, data in record.data.items()},
+        process=replace(record.process, argv=redact_words(record.process.argv)),
+        warnings=tuple(map(redact_text, record.warnings)),
+        error=_failure(record.error),
+    )
+
+
+def _config(config: Mapping[Any, Any]) -> dict[Any, Any]:
+    place = {key: value for key, value in config.items() if key == "save_dir"}
+    return redact_config(config) | place
+
+
+def _data(data: Data) -> Data:
+    path: Any = redact_config({"path": data.path})["path"]
+    return replace(data, path=path, reason=data.reason and redact_text(data.reason))
+
+
+def _failure(error: Failure | None) -> Failure | None:
+    if error is None:
+        return None
+    trace = error.traceback and redact_text(error.traceback)
+    return replace(error, message=redact_text(error.message), traceback=trace)

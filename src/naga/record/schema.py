@@ -13,25 +13,6 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from naga.errors import LockError
 
-__all__ = [
-    "FINAL",
-    "SCHEMA",
-    "STATUSES",
-    "Code",
-    "Data",
-    "Environment",
-    "Failure",
-    "Gpu",
-    "Origin",
-    "Outputs",
-    "Process",
-    "Record",
-    "Skipped",
-    "Upstream",
-    "from_plain",
-    "to_plain",
-]
-
 SCHEMA = "naga.run/1"
 FINAL = ("finished", "failed", "killed")
 STATUSES = ("running", *FINAL)

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.errors import LockError, RunNotFoundError
-from naga.record.heartbeat import is_living
-from naga.record.lockfile import LOCK_NAME, lock_hash, read_lock
+from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
+from naga.record.lockfile import lock_hash, read_lock
 from naga.record.schema import Record
+from naga.save_dir.heartbeat import is_living
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-__all__ = ["Run", "as_row", "find_runs", "load_run"]
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-_NOT_SEARCHED = frozenset({".git", ".naga", ".venv", "__pycache__", "mlruns", "node_modules"})
+_NOT_SEARCHED = frozenset({".git", OWN_FOLDER, ".venv", "__pycache__", "mlruns", "node_modules"})
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Run:
     @property
     def config(self) -> "DictConfig":
         """The configuration that the run had, resolved, with save_dir where the folder is now."""
-        from naga.config.compose import rebuild
+        from naga.config.recorded import rebuild
 
         config: DictConfig = rebuild(None, self.record.config, self.save_dir)
         return config
@@ -134,7 +134,7 @@ def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> 
 
 def _run_folders(root: str, archived: bool) -> Iterator[str]:
     for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if n not in _NOT_SEARCHED and (archived or n != ".archive"))
+        names[:] = sorted(n for n in names if n not in _NOT_SEARCHED and (archived or n != ARCHIVE))
         if LOCK_NAME in files:
             yield folder
 

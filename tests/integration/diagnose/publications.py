@@ -12,10 +12,10 @@ import mlflow
 from mlflow.entities import Run as MlflowRun
 from mlflow.entities import ViewType
 
-from naga.diagnose.tags import Tag
+from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
-from naga.record.process import this_process
 from naga.record.schema import Code, Data, Environment, Record
+from naga.tracking.tags import Tag
 
 MakeRun = Callable[..., Path]
 

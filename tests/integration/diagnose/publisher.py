@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -92,3 +93,10 @@ def count_calls(folder: Path) -> int:
     with watched_calls(lambda number, before: calls.append(number)):
         diag(folder, "counting")
     return len(calls) // 2
+
+
+@mlflow_log_run
+def killing_diag(cfg: Any) -> None:
+    """Log one number, and be killed."""
+    mlflow.log_metric("kept", 1)
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -16,7 +16,7 @@ from integration.diagnose.server import mlflow_server, postgres, require_postgre
 from mlflow.entities import RunTag
 from workbench import write_table
 
-from naga.diagnose.tags import Status, Tag
+from naga.tracking.tags import Status, Tag
 
 BACKENDS = ("SQLite", "server on SQLite", "server on PostgreSQL")
 FAULTS = (

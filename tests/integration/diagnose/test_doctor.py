@@ -10,9 +10,9 @@ from integration.diagnose.server import free_port
 from mlflow.entities import RunTag
 
 from naga.cli import main
-from naga.diagnose.doctor import mend_ledger
-from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.repair import mend_ledger
+from naga.tracking.tags import Tag
 
 
 @mlflow_log_run

@@ -9,8 +9,8 @@ import mlflow
 import pytest
 from integration.diagnose.publications import MakeRun, Store
 
-from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.tags import Tag
 
 
 @mlflow_log_run

@@ -17,8 +17,8 @@ from integration.diagnose.publications import MakeRun, Store, copy_store
 from workbench import git
 
 from naga.cli import main
-from naga.diagnose.published import newest_pages
 from naga.record.schema import Code
+from naga.tracking.published_runs import newest_pages
 
 HEAD = """
 import sys

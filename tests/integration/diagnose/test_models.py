@@ -10,7 +10,8 @@ from integration.diagnose.publications import MakeRun, Store
 from sklearn.linear_model import LogisticRegression
 
 from naga.errors import UsageError
-from naga.mlflow_log import log_model_once, mlflow_log_run
+from naga.mlflow_log import mlflow_log_run
+from naga.tracking.models import log_model_once
 
 LOADED: list[str] = []
 

@@ -8,10 +8,10 @@ import pytest
 from integration.diagnose.publications import MakeRun, Store
 
 import naga
-from naga.capture.outputs import capture_outputs, hash_outputs
-from naga.diagnose.diag import Manner
+from naga.capture.data.outputs import capture_outputs, hash_outputs
+from naga.diagnose.diag import Diag, Manner
 from naga.errors import DiagError, UsageError
-from naga.mlflow_log import Diag, mlflow_log_run
+from naga.mlflow_log import mlflow_log_run
 
 
 def publish(diag: Diag[..., Any], folder: Path, *, strict: bool = False) -> None:

@@ -12,9 +12,9 @@ import pytest
 from integration.diagnose.publications import MakeRun, Store, copy_store
 
 from naga.cli import main
-from naga.diagnose.page import active_view, how_to_view
-from naga.diagnose.tags import Tag
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.tags import Tag
+from naga.tracking.ui import active_view, how_to_view
 
 # Chromium would look for updates and the like, and wait for answers that a closed network never gives.
 OFFLINE = [

@@ -13,13 +13,14 @@ import mlflow
 import pytest
 from integration.diagnose.forks import start
 from integration.diagnose.publications import COMMIT, CONTENT, MakeRun, Store, leave_run
+from integration.diagnose.publisher import killing_diag
 from mlflow.entities import RunTag
 from omegaconf import DictConfig, OmegaConf
 
 from naga import load_run
-from naga.diagnose.tags import Status, Tag
 from naga.errors import DiagError, LockError, TrackerError, UnfinishedRunError, UsageError
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.tags import Status, Tag
 
 
 @mlflow_log_run
@@ -396,13 +397,6 @@ def test_edited_by_hand(store: Store, make_run: MakeRun, tags: dict[str, str]) -
         assert run_id == active.info.run_id
 
 
-@mlflow_log_run
-def killing_diag(cfg: Any) -> None:
-    """Log one number, and be killed."""
-    mlflow.log_metric("kept", 1)
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
 def test_abandoned(store: Store, make_run: MakeRun) -> None:
     """A publication whose process was killed is called abandoned by the next one, and loses nothing."""
     folder = make_run()
@@ -419,7 +413,7 @@ def test_abandoned(store: Store, make_run: MakeRun) -> None:
 
 def test_more_than_a_page(store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """A logical run with more publications than one search returns still has one active page, the last."""
-    monkeypatch.setattr("naga.diagnose.ledger.PAGE", 2)
+    monkeypatch.setattr("naga.tracking.history.PAGE", 2)
     folder = make_run()
     for _ in range(5):
         diag(folder)

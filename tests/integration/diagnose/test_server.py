@@ -11,11 +11,11 @@ from integration.diagnose.publications import MakeRun, Store
 from integration.diagnose.server import free_port, silent_server
 
 from naga import load_run
-from naga.diagnose.published import artifacts_of, metrics_of, newest_pages
-from naga.diagnose.stale import Standing
-from naga.diagnose.store import FIRST_ANSWER_S
+from naga.diagnose.freshness import Standing
 from naga.errors import TrackerError
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.published_runs import artifacts_of, metrics_of, newest_pages
+from naga.tracking.store import FIRST_ANSWER_S
 
 
 @mlflow_log_run

@@ -12,8 +12,10 @@ import omegaconf
 import pytest
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from naga.config.compose import Resolved, compose, plain_config, rebuild
+from naga.config.compose import Resolved, compose
 from naga.config.declared import Declared, declared_config
+from naga.config.plain import plain_config
+from naga.config.recorded import rebuild
 from naga.errors import ConfigError
 
 Register = Callable[[str, Callable[..., Any]], None]

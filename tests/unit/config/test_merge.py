@@ -9,7 +9,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from naga.config.merge import merge, nearest, override, override_text
-from naga.config.nodes import open_up
+from naga.config.omegaconf_nodes import open_up
 from naga.errors import ConfigError
 
 

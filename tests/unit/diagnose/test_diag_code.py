@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from workbench import git
 
-from naga.diagnose.code import code_files, code_hash, diag_commit
-from naga.diagnose.recipe import recipe_of, recipe_today
-from naga.record.process import this_process
+from naga.diagnose.diag_code import code_files, code_hash, diag_commit
+from naga.diagnose.diag_key import recipe_of, recipe_today
+from naga.process.identity import this_process
 from naga.record.schema import Code, Record
 from naga.runs.find import Run
 

@@ -1,0 +1,1 @@
+"""What code ran: a snapshot of every repository that the program was imported from, uncommitted changes included."""

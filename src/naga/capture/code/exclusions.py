@@ -1,0 +1,171 @@
+"""What a snapshot leaves out, and the reason that the run.lock gives for each.
+
+A snapshot is pushed with its branch by ``git push --all``, so a secret in it is out for good, and what a run reads and
+writes is recorded elsewhere. Everything left out is named. Patterns that a user declared are matched by git itself, as
+if typed at the top of the repository.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from naga.capture.code.git import GitError, Repository, names
+from naga.errors import SnapshotError
+from naga.layout import LOCK_NAME
+from naga.record.schema import Skipped
+
+LARGEST = 10 * 1024 * 1024  # bytes; above, an untracked file is a result or a checkpoint rather than code
+
+DATA, SAVE_DIR = "tracked data", "save_dir"
+
+_OWN = {
+    "Naga's own": re.compile(r"(^|/)(\.naga/|run\.lock$)"),
+    "MLflow's own": re.compile(r"(^|/)((mlruns|mlartifacts)/|mlflow\.db[^/]*$)"),
+}
+_SECRET_FOLDER = re.compile(
+    r"(^|/)(\.env[^/]*|\.(ssh|aws|azure|gnupg|kube|docker|kaggle|gcloud|secrets?))/", re.IGNORECASE
+)
+_WORDS = (
+    r"secrets?|credentials?|creds|passwords?|passwd|passphrase|service[-_]?account|kubeconfig"
+    r"|(api|access|private|ssh|secret)[-_.]?keys?"
+)
+_DATA = r"json|ya?ml|toml|ini|cfg|conf|txt|csv|xml|properties|sh|bak"
+_SECRET_FILE = re.compile(
+    rf"""
+      \.env.* | .+\.env                                           # variables
+    | [._]netrc | \.(pgpass|htpasswd|git-credentials|pypirc|npmrc|dockercfg|boto|s3cfg|my\.cnf|vault-token)
+    | id_(rsa|dsa|ecdsa|ed25519)[^.]*                             # ssh, not its public half
+    | .+\.(pem|key|p12|pfx|p8|ppk|pkcs12|jks|keystore|kdbx|ovpn|asc|tfvars|token|secrets?|credentials?)
+    | (.*[-_.])?({_WORDS})([-_.].*)?\.({_DATA})                   # told by a word, in a file that is no source code
+    | \.?([^.]*[-_])?({_WORDS})([-_][^.]*)?
+    | (.*[-_.])?token(\.({_DATA}))?                               # not token_map.json, which is a tokenizer's
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+_FEW = 100  # more of one folder with one reason are named as the folder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeftOut:
+    """What is left out of one repository.
+
+    ``folders`` maps absolute paths to the reason for leaving out what is there: of data all, of results what git does
+    not track. ``include`` and ``exclude`` hold the paths, relative to the repository, that the declared patterns match.
+    """
+
+    top: Path
+    folders: Mapping[Path, str]
+    include: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+
+    def why(self, path: str, *, untracked: bool) -> Skipped | None:
+        """Name what is left out because of a path with uncommitted content: it, or the folder that it lies in."""
+        if path in self.exclude:
+            return Skipped(path=path, reason="excluded by pattern")
+        own = self._below_folder(path, untracked=untracked) or _own(path)
+        if own is not None or path in self.include:
+            return own
+        return _secret(path) or (_too_large(path, self.top / path) if untracked else None)
+
+    def _below_folder(self, path: str, *, untracked: bool) -> Skipped | None:
+        where = self.top / path
+        for folder in (where, *where.parents):
+            reason = self.folders.get(folder)
+            if reason == DATA or (reason and untracked):
+                shown = path if folder == where else f"{folder.relative_to(self.top)}/"
+                return Skipped(path=shown, reason=reason)
+        return None
+
+
+def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:
+    """Find the folders of other runs, which hold a run.lock; that of the script holds code all the same."""
+    code = {top, *(script.parents if script is not None else ())}
+    found = {top / path.removesuffix(LOCK_NAME) for path in untracked if PurePosixPath(path).name == LOCK_NAME}
+    return dict.fromkeys(found - code, "the folder of a run")
+
+
+def _own(path: str) -> Skipped | None:
+    for reason, pattern in _OWN.items():
+        if found := pattern.search(path):
+            return Skipped(path=path[: found.end()], reason=reason)
+    return None
+
+
+def _secret(path: str) -> Skipped | None:
+    """Tell a file by a name that secrets have.
+
+    Examples
+    --------
+    >>> [bool(_secret(path)) for path in (".env.local", "keys/id_rsa", "a/credentials.json", ".aws/config", "a.pem")]
+    [True, True, True, True, True]
+    >>> [bool(_secret(path)) for path in ("environment.yml", "keys/id_rsa.pub", "tokenizer.json", "credentials.py")]
+    [False, False, False, False]
+    """
+    if found := _SECRET_FOLDER.search(path):
+        return Skipped(path=path[: found.end()], reason="looks like a secret")
+    secret = _SECRET_FILE.fullmatch(PurePosixPath(path).name)
+    return Skipped(path=path, reason="looks like a secret") if secret else None
+
+
+def _too_large(path: str, where: Path) -> Skipped | None:
+    try:
+        size = where.lstat().st_size
+    except OSError:
+        return None
+    return Skipped(path=path, reason=f"larger than 10 MiB ({size / 2**20:.1f} MiB)") if size > LARGEST else None
+
+
+def matching(
+    repository: Repository, patterns: Sequence[str], paths: Collection[str], scratch: Path, *, below: str = ""
+) -> frozenset[str]:
+    """Return the paths that pathspecs match, in git's own judgement.
+
+    git matches pathspecs against an index, so the paths are put in one of their own; ``below`` is the folder of the
+    repository that they are relative to.
+    """
+    if not patterns or not paths:
+        return frozenset()
+    index = scratch / "paths"
+    index.unlink(missing_ok=True)
+    repository = repository.with_index(index)
+    blob = repository.text("hash-object", "--stdin").encode()  # any object will do; that of nothing at all has a name
+    listed = {
+        f"{below}{path}_" if path.endswith("/") else f"{below}{path}": path for path in paths
+    }  # a folder is what lies in it
+    lines = b"".join(b"100644 %b\t%b\0" % (blob, os.fsencode(path)) for path in listed)
+    repository.run("update-index", "-z", "--index-info", stdin=lines)
+    found = _listed(repository, patterns)
+    return frozenset(listed[path] for path in found)
+
+
+def ignored(repository: Repository, patterns: Sequence[str]) -> list[str]:
+    """Return the ignored files that pathspecs match; nobody else looks for them."""
+    return _listed(repository, patterns, "--others", "--ignored", "--exclude-standard") if patterns else []
+
+
+def _listed(repository: Repository, patterns: Sequence[str], *options: str) -> list[str]:
+    try:
+        return names(repository.run("ls-files", "-z", *options, "--", *patterns).stdout)
+    except GitError as error:
+        raise SnapshotError(f"@snapshot: git does not understand a pattern: {error}") from None
+
+
+def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
+    """List what was left out: file by file, or by folder where a folder holds many for the same reason.
+
+    Examples
+    --------
+    >>> named(Skipped(path=f"a/{i}.log", reason="ignored") for i in range(200))
+    (Skipped(path='a/', reason='ignored (200 files)'),)
+    """
+    groups: dict[tuple[str, str], list[Skipped]] = defaultdict(list)
+    for one in dict.fromkeys(skipped):
+        groups[one.path.rstrip("/").rpartition("/")[0], one.reason].append(one)
+    told: list[Skipped] = []
+    for (folder, reason), ones in groups.items():
+        many = len(ones) > _FEW
+        told += [Skipped(path=f"{folder or '.'}/", reason=f"{reason} ({len(ones)} files)")] if many else ones
+    return tuple(sorted(told, key=lambda one: one.path))

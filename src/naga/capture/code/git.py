@@ -1,0 +1,259 @@
+"""The only module that runs git.
+
+git is configured by files and variables that nobody running an experiment thinks of, and several of them run programs.
+Here it gets none of the caller's ``GIT_*`` variables but those that say where its configuration lies and how far to
+look for a repository, so that a run started from inside a hook sees the repository in its own folder. Hooks and the
+file-system monitor are off, the user's index is never refreshed, and nothing goes through a shell. Text that a user
+wrote reaches git only behind ``--`` or ``--end-of-options``, or on its standard input between NULs.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from subprocess import CompletedProcess, Popen
+
+
+MINIMUM = (2, 25)
+
+_KEPT_VARIABLES = frozenset(
+    (
+        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
+        *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
+    )
+)
+_SETTINGS = {
+    "core.hooksPath": os.devnull,
+    "core.fsmonitor": "false",
+    "core.safecrlf": "false",  # it makes a warning about line ends fail the whole capture
+    "core.splitIndex": "false",  # else git writes a shared index into the user's git folder
+    "core.ignoreStat": "false",  # these three would let an edit pass for an unchanged file
+    "core.trustctime": "true",
+    "core.checkStat": "default",
+    "core.filesRefLockTimeout": "500",  # milliseconds; others that take snapshots hold it for a few
+    "gc.auto": "0",
+    "i18n.commitEncoding": "UTF-8",
+}
+_OPTIONS = tuple(option for key, value in _SETTINGS.items() for option in ("-c", f"{key}={value}"))
+
+
+class GitError(Exception):
+    r"""git refused; the text is its own last word.
+
+    Parameters
+    ----------
+    words : str
+        What git wrote on standard error.
+    status : int
+        What it exited with.
+
+    Examples
+    --------
+    >>> str(GitError("warning: something\nfatal: not a git repository (or any of the parent directories): .git\n"))
+    'not a git repository (or any of the parent directories): .git'
+    """
+
+    def __init__(self, words: str, status: int = 128) -> None:
+        told = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
+        super().__init__(told[-1].removeprefix("fatal: ").removeprefix("error: ") if told else f"git exited {status}")
+        self.words = words
+        self.status = status
+
+
+class GitMissingError(GitError):
+    """git is not installed, or too old."""
+
+
+def run(
+    *arguments: str,
+    cwd: Path,
+    stdin: bytes | None = None,
+    settings: Iterable[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> "CompletedProcess[bytes]":
+    """Run one git command.
+
+    Parameters
+    ----------
+    *arguments : str
+        The command and its arguments; text that a user wrote stands behind ``--`` or ``--end-of-options``.
+    cwd : Path
+        Where it runs.
+    stdin : bytes, optional
+        What it reads; nothing by default, so that it can never wait for somebody to type.
+    settings : iterable of str
+        Further configuration, ``key=value``.
+    variables : mapping, optional
+        Further environment variables.
+
+    Raises
+    ------
+    GitError
+        git exited with another status than 0.
+    GitMissingError
+        git is not installed, or older than 2.25.
+    """
+    import subprocess
+
+    done = subprocess.run(
+        _command(arguments, settings),
+        cwd=cwd,
+        env=_environment() | dict(variables or {}),
+        capture_output=True,
+        check=False,
+        input=stdin,
+        stdin=subprocess.DEVNULL if stdin is None else None,
+    )
+    if done.returncode:
+        raise GitError(os.fsdecode(done.stderr), done.returncode)
+    return done
+
+
+def _command(arguments: Iterable[str], settings: Iterable[str] = ()) -> list[str]:
+    command = [_executable(os.environ.get("PATH", os.defpath)), *_OPTIONS]
+    command += (word for setting in settings for word in ("-c", setting))
+    command += arguments
+    if any("\0" in word for word in command):
+        raise GitError(f"a NUL character cannot be part of {command[-1]!r}")
+    return command
+
+
+def text(*arguments: str, cwd: Path) -> str:
+    """Run one git command and return the line that it prints.
+
+    Examples
+    --------
+    >>> text("rev-parse", "--is-inside-work-tree", cwd=Path("/"))
+    Traceback (most recent call last):
+    naga.capture.code.git.GitError: not a git repository (or any of the parent directories): .git
+    """
+    return os.fsdecode(run(*arguments, cwd=cwd).stdout).removesuffix("\n")
+
+
+def names(output: bytes) -> list[str]:
+    r"""Split what git prints under ``-z``.
+
+    Examples
+    --------
+    >>> names(b"a b\0c\nd\0")
+    ['a b', 'c\nd']
+    """
+    return [os.fsdecode(name) for name in output.split(b"\0") if name]
+
+
+def _environment() -> dict[str, str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
+    return kept | {
+        "LC_ALL": "C",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_NO_LAZY_FETCH": "1",  # a snapshot never uses the network
+        "GIT_AUTHOR_NAME": "Naga",
+        "GIT_AUTHOR_EMAIL": "naga@localhost",
+        "GIT_COMMITTER_NAME": "Naga",
+        "GIT_COMMITTER_EMAIL": "naga@localhost",
+    }
+
+
+@cache
+def _executable(search: str) -> str:
+    import shutil
+    import subprocess
+
+    found = shutil.which("git", path=search)
+    if found is None:
+        raise GitMissingError("git is not installed")
+    told = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
+    number = re.search(r"(\d+)\.(\d+)", told)
+    if number is None or (int(number[1]), int(number[2])) < MINIMUM:
+        raise GitMissingError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One worktree, and where git keeps what belongs to it.
+
+    ``git_dir`` is the worktree's own (its index lies there), ``common_dir`` is shared by all worktrees (objects, refs).
+    """
+
+    top: Path
+    git_dir: Path
+    common_dir: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def find(cls, folder: Path) -> "Repository":
+        """Find the repository whose worktree holds a folder; `GitError` where there is none."""
+        asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
+        lines = text("rev-parse", *asked, cwd=folder).split("\n")
+        if len(lines) != len(asked):  # a path with a newline in it
+            lines = [text("rev-parse", question, cwd=folder) for question in asked]
+        top, git_dir, common_dir = lines
+        return cls(Path(top), Path(git_dir), (folder / common_dir).resolve())
+
+    @property
+    def objects(self) -> Path:
+        """Where its objects lie."""
+        return self.common_dir / "objects"
+
+    def with_index(self, index: Path) -> "Repository":
+        """Return the same repository with another index in place of the user's."""
+        return replace(self, variables={**self.variables, "GIT_INDEX_FILE": str(index)})
+
+    def writing_to(self, objects: Path) -> "Repository":
+        """Return the same repository, new objects of which go to another folder."""
+        escaped = str(self.objects).replace("\\", "\\\\").replace('"', '\\"')
+        elsewhere = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"'}
+        return replace(self, variables={**self.variables, **elsewhere})
+
+    def run(
+        self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = ()
+    ) -> "CompletedProcess[bytes]":
+        """Run git at the top of the worktree."""
+        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, variables=self.variables)
+
+    def text(self, *arguments: str, stdin: bytes | None = None) -> str:
+        """Run git at the top of the worktree and return the line that it prints."""
+        return os.fsdecode(self.run(*arguments, stdin=stdin).stdout).removesuffix("\n")
+
+    @contextmanager
+    def talk(self, *arguments: str) -> Iterator["Talk"]:
+        """Keep git running to ask it many questions, one after the other."""
+        import subprocess
+
+        pipe, variables = subprocess.PIPE, {**_environment(), **self.variables}
+        try:
+            with subprocess.Popen(
+                _command(arguments), cwd=self.top, env=variables, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+            ) as process:
+                yield Talk(process)
+        except BrokenPipeError:
+            raise GitError("git ended in the middle of a question") from None
+
+
+class Talk:
+    """A git command that answers line by line."""
+
+    def __init__(self, process: "Popen[bytes]") -> None:
+        assert process.stdin is not None and process.stdout is not None  # noqa: S101  # both are pipes
+        self._ask, self._answer = process.stdin, process.stdout
+
+    def line(self, question: bytes) -> bytes:
+        """Ask, and read one line of answer."""
+        self._ask.write(question)
+        self._ask.flush()
+        answer = self._answer.readline()
+        if not answer:
+            raise GitError("git ended without an answer")
+        return answer.removesuffix(b"\n")
+
+    def content(self, size: int) -> bytes:
+        """Read what follows that line, of a size that it told, and the end of line after it."""
+        return self._answer.read(size + 1)[:size]

@@ -1,0 +1,342 @@
+"""One repository, from its worktree to a commit that holds it.
+
+::
+
+    copy of the index ── one walk ──> changes ── less what is left out ──> tree ──> commit ──> refs
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from naga.capture.code.exclusions import LeftOut, ignored, matching, named, run_folders
+from naga.capture.code.git import GitError, Repository, names
+from naga.capture.code.objects import bring, is_collected, secure
+from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
+from naga.capture.code.scratch import scratch
+from naga.capture.code.tree import edited_tree
+from naga.capture.code.worktree import (
+    Change,
+    Entry,
+    KeptIndex,
+    Status,
+    clear_flags,
+    index_state,
+    read_flags,
+    read_status,
+    store,
+)
+from naga.record.schema import Code, Skipped
+
+_GC_TRIES = 10
+_LOOKS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What to take from a repository and under which names.
+
+    ``imported`` are files that the program was imported from. ``pathspecs_at`` is the repository at whose top the
+    patterns are read, and where in it this one lies. ``nested`` takes a repository that lies in this one, or says
+    why not.
+    """
+
+    ref: str
+    branch: str | None
+    message: str
+    folders: dict[Path, str]
+    include: tuple[str, ...]
+    exclude: tuple[str, ...]
+    script: Path | None
+    imported: tuple[str, ...]
+    pathspecs_at: tuple[Repository, str]
+    nested: Callable[[str], Code | Skipped]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What was taken, what was not although it should have been, what else to tell, and the index that it made."""
+
+    code: Code
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    held: "Held | None" = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """What a snapshot holds, and how to see that the worktree has changed since.
+
+    ``index`` is the user's index and ``stored`` that of the files that differed from HEAD: git compares both with the
+    worktree by times of change alone. ``uncommitted`` are the paths that ``index`` says nothing about, ``committed``
+    those of the imported files that HEAD has.
+    """
+
+    repository: Repository
+    commit: str
+    index: KeptIndex
+    stored: KeptIndex
+    uncommitted: frozenset[str]
+    committed: frozenset[str]
+    skipped: frozenset[str]
+
+    def changed(self) -> list[str]:
+        """Return the files that are no longer as the snapshot has them."""
+        committed = [path for path in self._compare(self.index) if path not in self.uncommitted]
+        return sorted(committed + [path for path in self._compare(self.stored) if path not in self.skipped])
+
+    def _compare(self, index: KeptIndex) -> list[str]:
+        question = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--ignore-submodules=all")
+        if not index.content:
+            return []
+        with scratch() as folder:
+            index.write(folder / "index")
+            return names(self.repository.with_index(folder / "index").run(*question).stdout)
+
+    def lacks(self, paths: list[str]) -> list[str]:
+        """Return those of the paths that the snapshot does not hold as they were."""
+        asked = [path for path in paths if path in self.uncommitted or path not in self.committed]
+        held = _listed(self.repository, self.commit, asked)
+        return [path for path in asked if path not in held or path in self.skipped]
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What was seen: the walk and its index, HEAD and its tree, the remote, the log branch, imported files in HEAD."""
+
+    status: Status
+    index: KeptIndex
+    head: str | None
+    tree: str | None
+    remote: str | None
+    tip: Callable[[], Tip | None]
+    committed: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """What becomes of the paths that are not as in HEAD."""
+
+    entries: dict[str, Entry | None] = field(default_factory=dict)
+    files: list[Change] = field(default_factory=list)
+    skipped: list[Skipped] = field(default_factory=list)
+    missing: list[Skipped] = field(default_factory=list)
+
+
+def take(repository: Repository, asked: Asked) -> Taken:
+    """Take a repository; where it cannot be taken, say why in ``code.reason``."""
+    code = Code(name=repository.top.name, path=str(repository.top))
+    try:
+        with scratch() as folder:
+            return _take_beside_gc(repository, asked, code, folder)
+    except OSError as error:
+        return _refused(code, f"no temporary files: {error}")
+
+
+def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
+    """Take it again while a garbage collection takes away objects that are in the repository and in no ref."""
+    for _ in range(_GC_TRIES):
+        collected = is_collected(repository)
+        taken = _take(repository, asked, code, folder)
+        if taken.code.reason is None or not (collected or is_collected(repository)):
+            break
+    return taken
+
+
+def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
+    index = folder / "index"
+    try:
+        look = _look(repository, asked, index)
+    except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
+        return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
+    status = look.status
+    code = replace(code, base_commit=status.head, branch=status.branch, remote=look.remote)
+    try:
+        plan = _planned(repository, asked, status, folder)
+        tree, kept = _keep(repository, asked, look, plan, folder)
+    except (GitError, OSError) as error:
+        return _refused(code, str(error))
+    code = replace(
+        code, commit=kept.commit, tree=tree, dirty=tree != look.tree, ref=kept.ref, log_branch=kept.log_branch
+    )
+    held = Held(
+        repository=repository,
+        commit=kept.commit,
+        index=look.index,
+        stored=KeptIndex.read(folder / "stored"),
+        uncommitted=frozenset(change.path for change in status.changes),
+        committed=look.committed,
+        skipped=frozenset(one.path for one in plan.skipped + plan.missing),
+    )
+    return _told(code, plan, kept.warning, held)
+
+
+def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
+    missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
+    notes = [f"{code.name}: {warning}"] if warning else []
+    if code.ref is None:  # then the warning is that nothing keeps the commit
+        missing, notes = missing + notes, []
+    code = replace(code, skipped=named(plan.skipped + plan.missing))
+    return Taken(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
+
+
+def _look(repository: Repository, asked: Asked, index: Path) -> _Look:
+    """Look at the repository, again if somebody commits at this moment."""
+    for _ in range(_LOOKS):
+        before = index_state(repository)
+        look = _look_once(repository, asked, index)
+        if look.head == look.status.head and index_state(repository) == before:
+            return look
+    raise GitError("HEAD cannot be read, or it or the index changes all the time")
+
+
+def _look_once(repository: Repository, asked: Asked, index: Path) -> _Look:
+    """Look at all that takes time at once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
+    with ThreadPoolExecutor(2) as at_once:
+        walk = at_once.submit(read_status, repository)
+        kept = KeptIndex.read(repository.git_dir / "index")
+        head = at_once.submit(_head, repository)
+        tip = at_once.submit(
+            lambda: LogBranch(repository, asked.branch, head.result()[0]).look() if asked.branch else None
+        )
+        remote = at_once.submit(_remote, repository)
+        committed = at_once.submit(lambda: _listed(repository, head.result()[0], asked.imported))
+        flags = at_once.submit(lambda: {} if kept.hides_nothing() else read_flags(repository))
+        if flags.result():
+            copy = repository.with_index(index)
+            kept.write(index)
+            clear_flags(copy, flags.result())
+            kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
+    return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result, committed.result())
+
+
+def _refused(code: Code, reason: str) -> Taken:
+    return Taken(code=replace(code, reason=reason), missing=(f"the code in {code.path} was not captured: {reason}",))
+
+
+def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path) -> _Plan:
+    """Decide for every path that differs from HEAD."""
+    root, below = asked.pathspecs_at
+    found = ignored(repository, asked.include) if not below else []
+    changes = status.changes + tuple(Change(path=path, untracked=True, repository=path[-1] == "/") for path in found)
+    paths = [change.path for change in changes]
+    untracked = [change.path for change in changes if change.untracked]
+    left_out = LeftOut(
+        top=repository.top,
+        folders={**run_folders(repository.top, untracked, asked.script), **asked.folders},
+        include=matching(root, asked.include, paths, scratch, below=below),
+        exclude=matching(root, asked.exclude, paths, scratch, below=below),
+    )
+    plan = _Plan(missing=list(status.unreadable))
+    for change in changes:
+        _plan_change(plan, change, asked, left_out)
+    seen = set(paths)
+    plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in seen]
+    return plan
+
+
+def _plan_change(plan: _Plan, change: Change, asked: Asked, left_out: LeftOut) -> None:
+    why = None if change.removed else left_out.why(change.path, untracked=change.untracked)
+    if why is not None:
+        plan.skipped.append(why)
+    elif change.removed or change.staged:
+        plan.entries[change.path] = None if change.removed else change.index
+    elif change.repository:
+        _plan_nested(plan, change.path, asked.nested(change.path))
+    else:
+        plan.files.append(change)
+
+
+def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:
+    if isinstance(nested, Skipped):
+        plan.skipped.append(nested)
+    elif nested.commit is not None:
+        plan.entries[path.removesuffix("/")] = ("160000", nested.commit)
+    else:
+        plan.missing.append(Skipped(path=path, reason=f"is a repository of its own: {nested.reason}"))
+
+
+def _keep(repository: Repository, asked: Asked, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
+    """Make the commit of what was planned and let refs keep it; HEAD is that commit where it has the same tree."""
+    objects = folder / "objects"
+    (objects / "pack").mkdir(parents=True, exist_ok=True)
+    aside = repository.writing_to(objects)
+    tree, head = _tree(aside, look.tree, plan, folder / "stored"), look.head
+    log = LogBranch(repository, asked.branch, head) if asked.branch is not None else None
+
+    def clean(tip: Tip | None) -> str | None:
+        return head if tip is None or is_ancestor(repository, tip.commit, str(head)) else None
+
+    def changed(tip: Tip | None) -> str:
+        parents = [tip.commit] if tip else []
+        if head and not (tip and tip.has_head):
+            parents.append(head)
+        commit = commit_tree(aside, tree, parents, asked.message)
+        bring(repository, aside, objects, commit)
+        return commit
+
+    if tree == look.tree:
+        return tree, keep(repository, asked.ref, log, look.tip, clean)
+    kept = keep(repository, asked.ref, log, look.tip, changed)
+    secure(repository, aside, objects, kept.commit)
+    return tree, kept
+
+
+def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> str:
+    """Return the tree of HEAD with what was planned done to it."""
+    index.unlink(missing_ok=True)
+    stored, failed = store(repository.with_index(index), plan.files) if plan.files else ({}, [])
+    plan.missing += failed
+    if committed is not None and not plan.entries and not stored:
+        return committed
+    return edited_tree(repository, committed, plan.entries | stored)
+
+
+def _head(repository: Repository) -> tuple[str | None, str | None]:
+    """Return the commit that HEAD is, and its tree."""
+    try:
+        commit, tree = repository.text("rev-parse", "HEAD", "HEAD^{tree}").split()
+    except GitError:  # before the first commit
+        return None, None
+    return commit, tree
+
+
+def _listed(repository: Repository, commit: str | None, paths: Sequence[str]) -> frozenset[str]:
+    """Return those of the paths that a commit has."""
+    if commit is None or not paths:
+        return frozenset()
+    return frozenset(names(repository.run("ls-tree", "-z", "--name-only", commit, "--", *paths).stdout))
+
+
+def _remote(repository: Repository) -> str | None:
+    """Return the address of origin, or else of the first remote."""
+    try:
+        listed = names(repository.run("config", "-z", "--get-regexp", r"^remote\..*\.url$").stdout)
+    except GitError:
+        return None
+    addresses = dict(line.split("\n", 1) for line in listed if "\n" in line)
+    address = addresses.get("remote.origin.url") or next(iter(addresses.values()), None)
+    return without_credentials(address) if address else None
+
+
+def without_credentials(address: str) -> str:
+    """Take user names, passwords and queries out of an address; ssh needs its user name, which opens nothing.
+
+    Examples
+    --------
+    >>> without_credentials("https://ghp_123:x-oauth@github.com/ada/engine.git?token=1")
+    'https://github.com/ada/engine.git'
+    >>> without_credentials("git@github.com:ada/engine.git"), without_credentials("ssh://git:pw@host/engine")
+    ('git@github.com:ada/engine.git', 'ssh://git@host/engine')
+    """
+    scheme, separator, rest = address.partition("://")
+    if not separator:
+        return re.sub(r"^([^/@:]*):[^/@]*@", r"\1@", address)
+    place, slash, path = rest.partition("/")
+    user, _, host = place.rpartition("@")
+    shown = f"{user.partition(':')[0]}@" if user and "ssh" in scheme else ""
+    return f"{scheme}://{shown}{host}{slash}{re.split('[?#]', path)[0]}"

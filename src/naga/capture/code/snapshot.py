@@ -1,0 +1,324 @@
+"""The code of a run: every repository that it came from, as it was when the run began.
+
+The user's repositories are only read: index, HEAD, worktree and ``git status`` stay as they are. What could not be
+taken is named, in ``Code.reason``, in ``Code.skipped`` and in the warnings, and never raised, unless the snapshot was
+declared strict.
+"""
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from naga.capture.code.exclusions import DATA, SAVE_DIR
+from naga.capture.code.git import GitError, Repository
+from naga.capture.code.repository import Asked, Taken, take
+from naga.declarations import Snapshot
+from naga.errors import SnapshotError
+from naga.project import NAGA, top_of
+from naga.record.schema import Code, Skipped
+from naga.secrets import redact_text
+
+_MANY = 10  # names in one warning
+
+if TYPE_CHECKING:
+    from naga.capture.code.repository import Held
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """What the code is captured for, a run or a diag: ``save_dir`` as the user wrote it, ``leave_out`` absolute."""
+
+    run_id: str
+    task: str
+    save_dir: str | None
+    leave_out: tuple[Path, ...] = ()
+    kind: str = "runs"
+
+    @property
+    def ref(self) -> str:
+        """What keeps the commit."""
+        return f"refs/naga/{self.kind}/{self.run_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CodeCapture:
+    """The repositories that were captured, and what is missing from them or else worth telling."""
+
+    entries: tuple[Code, ...] = ()
+    warnings: tuple[str, ...] = ()
+    held: Mapping[str, "Held"] = field(default_factory=dict, repr=False, compare=False)
+    """What the snapshots hold, by the paths of their repositories: what `recapture_after` compares with."""
+
+
+def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> CodeCapture:
+    """Capture the repository of a script, and those of everything that is imported by now.
+
+    Parameters
+    ----------
+    script : Path or None
+        The file of the task. Where it has none, or lies in no repository, that of the working directory is taken.
+    declared : Snapshot
+        How.
+    subject : Subject
+        For which run.
+
+    Raises
+    ------
+    SnapshotError
+        The snapshot is strict and something could not be captured; or git does not understand a declared pattern.
+    """
+    from naga.capture.code.imports import imported_files
+    from naga.capture.code.snapshot import Taking
+    from naga.project import top_of
+
+    script = script.resolve() if script is not None else None
+    files = imported_files() | ({script} if script is not None else set())
+    taking = Taking(declared, subject, script, files=files)
+    # A script outside any repository is run for the project that one works in.
+    start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
+    taking.add(start, branch=declared.branch)
+    taking.add_imported(files)
+    if declared.strict and taking.missing:
+        raise SnapshotError(taking.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
+    return taking.result()
+
+
+def capture_once(script: Path, subject: Subject) -> str | None:
+    """Give the commit of a script's repository that was taken under the subject's ref; take it, where there is none.
+
+    Parameters
+    ----------
+    script : Path
+        A file.
+    subject : Subject
+        Its ``run_id`` stands for the content of the code: equal ones share a commit.
+
+    Returns
+    -------
+    str or None
+        None where it lies in no repository, or nothing could be kept there.
+    """
+    from naga.capture.code.git import GitError, Repository
+    from naga.capture.code.snapshot import Taking
+
+    with suppress(GitError, OSError):
+        return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", subject.ref)
+    return Taking(Snapshot(), subject, script).add(script.parent).commit
+
+
+def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -> CodeCapture:
+    """Return the capture with what only the end of the run can tell.
+
+    That is: captured files that have changed since; modules that were imported from files that no snapshot holds; and
+    the snapshots of further repositories that code was imported from.
+    """
+    from naga.capture.code.imports import imported_files
+    from naga.capture.code.snapshot import Taking
+
+    taking = Taking(declared, subject, None, before)
+    for code in before.entries:
+        taking.compare(code)
+    taking.add_imported(imported_files())
+    return taking.result()
+
+
+def check_code(code: Code, elsewhere: Path) -> str | None:
+    """Look whether a recorded commit is still there, complete and kept.
+
+    Parameters
+    ----------
+    code : Code
+        An entry with a commit.
+    elsewhere : Path
+        A folder whose repository is asked where there is none at the recorded path: a clone on another machine.
+
+    Returns
+    -------
+    str or None
+        What is wrong.
+    """
+    from naga.capture.code.git import GitError, Repository
+
+    place = Path(code.path) if Path(code.path).is_dir() else elsewhere
+    commit = str(code.commit)
+    try:
+        repository = Repository.find(place)
+        if repository.text("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}") != code.tree:
+            return f"commit {commit[:12]} is not the tree {code.tree}"
+        repository.run("rev-list", "--objects", "--no-walk", "--quiet", "--missing=allow-promisor", commit, "--")
+        refs = repository.text("for-each-ref", "--count=1", "--format=%(refname)", "--contains", commit)
+    except (GitError, OSError) as error:
+        return f"commit {commit[:12]} cannot be read in {place}: {error}"
+    return None if refs else f"commit {commit[:12]} is kept by no ref: git may remove it"
+
+
+class Taking:
+    """Collects the entries and warnings of one capture."""
+
+    def __init__(
+        self,
+        declared: Snapshot,
+        subject: Subject,
+        script: Path | None,
+        before: CodeCapture | None = None,
+        files: Collection[Path] = (),
+    ) -> None:
+        before = before or CodeCapture()
+        self.declared, self.subject, self.script, self.files = declared, subject, script, files
+        self.entries = {code.path: code for code in before.entries}
+        self.held = dict(before.held)
+        self.warnings = dict.fromkeys(before.warnings)
+        self.missing: list[str] = []
+
+    def result(self) -> CodeCapture:
+        """Return what was collected."""
+        return CodeCapture(entries=tuple(self.entries.values()), warnings=tuple(self.warnings), held=self.held)
+
+    def add(self, folder: Path, *, branch: str | None = None) -> Code:
+        """Take the repository that holds a folder."""
+        try:
+            repository = Repository.find(folder)
+        except (GitError, OSError) as error:
+            code = Code(name=folder.name, path=str(folder), reason=str(error))
+            return self._tell(Taken(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
+        return self._add(repository, (repository, ""), branch)
+
+    def _add(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None = None) -> Code:
+        top = str(repository.top)
+        if top in self.entries:
+            return self.entries[top]
+        self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what lies in it
+        taken = take(repository, self._asked(repository, pathspecs_at, branch))
+        if taken.held is not None:
+            self.held[top] = taken.held
+        return self._tell(taken)
+
+    def _add_nested(self, outer: Repository, root: Repository, path: str, below: str) -> Code | Skipped:
+        """Take a repository that lies in another: a submodule, or one that the outer one knows nothing of."""
+        folder = outer.top / path
+        try:
+            inner = Repository.find(folder)
+        except (GitError, OSError) as error:
+            return Code(name=folder.name, path=str(folder), reason=str(error))
+        if inner.top == outer.top:
+            return Code(name=folder.name, path=str(folder), reason="its git folder is missing")
+        if inner.common_dir == outer.common_dir:
+            return Skipped(path=path, reason="another worktree of this repository")
+        return self._add(inner, (root, below))
+
+    def _tell(self, taken: Taken) -> Code:
+        self.entries[taken.code.path] = taken.code
+        self.missing += taken.missing
+        self.warnings |= dict.fromkeys(taken.missing + taken.notes)
+        return taken.code
+
+    def _asked(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None) -> Asked:
+        root, below = pathspecs_at
+        siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
+        return Asked(
+            ref=f"{self.subject.ref}{f'+{siblings}' if siblings else ''}",
+            branch=branch,
+            message=_message(self.declared, self.subject),
+            folders=_left_out(self.subject, repository.top, self.script),
+            include=self.declared.include,
+            exclude=self.declared.exclude,
+            script=self.script,
+            imported=tuple(str(file.relative_to(repository.top)) for file in self._inside(repository)),
+            pathspecs_at=pathspecs_at,
+            nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
+        )
+
+    def _inside(self, repository: Repository) -> list[Path]:
+        return [file for file in self.files if file.is_relative_to(repository.top)]
+
+    def add_imported(self, files: set[Path]) -> None:
+        """Take the repositories that files lie in, and tell of files that no snapshot holds."""
+        lacking = []
+        for top, inside in _by_repository(files).items():
+            if top is None:
+                lacking += [file for file in inside if not self._is_told(file)]
+            elif top != NAGA or str(top) in self.entries:
+                lacking += self._lacking(self.entries.get(str(top)) or self.add(top), inside)
+        if lacking:
+            self._warn(f"imported, but in no snapshot: {_listed(map(str, lacking))}")
+
+    def _is_told(self, file: Path) -> bool:
+        return any(code.reason and file.is_relative_to(code.path) for code in self.entries.values())
+
+    def _lacking(self, code: Code, files: list[Path]) -> list[Path]:
+        held = self.held.get(code.path)
+        if held is None:  # told already, in its reason
+            return []
+        paths = {str(file.relative_to(code.path)): file for file in files if file.is_relative_to(code.path)}
+        try:
+            return [paths[path] for path in held.lacks(list(paths))]
+        except (GitError, OSError) as error:
+            self._warn(f"{code.name}: whether all that was imported is captured is not known: {error}")
+            return []
+
+    def compare(self, code: Code) -> None:
+        """Tell of captured files that have changed since."""
+        held = self.held.get(code.path)
+        if held is None:
+            return
+        try:
+            changed = held.changed()
+        except (GitError, OSError) as error:
+            self._warn(f"{code.name}: whether the code changed during the run is not known: {error}")
+        else:
+            if changed:
+                self._warn(f"{code.name}: changed during the run, captured as it was before: {_listed(changed)}")
+
+    def _warn(self, text: str) -> None:
+        self.missing.append(text)
+        self.warnings[text] = None
+
+
+def _by_repository(files: Iterable[Path]) -> dict[Path | None, list[Path]]:
+    tops: dict[Path, Path | None] = {}
+    found: dict[Path | None, list[Path]] = {}
+    for file in sorted(files):
+        top = tops[file.parent] if file.parent in tops else tops.setdefault(file.parent, top_of(file.parent))
+        found.setdefault(top, []).append(file)
+    return found
+
+
+def _left_out(subject: Subject, top: Path, script: Path | None) -> dict[Path, str]:
+    """Map what a run reads and writes to why it is left out; a folder that holds the code is captured all the same."""
+    code = {top, *top.parents, *(script.parents if script is not None else ())}
+    save_dir = os.path.abspath(subject.save_dir) if subject.save_dir is not None else None  # noqa: PTH100  # without ".."
+    places = {path: SAVE_DIR if str(path) == save_dir else DATA for path in subject.leave_out}
+    return {form: why for path, why in places.items() for form in (path, path.resolve()) if form not in code}
+
+
+def _message(declared: Snapshot, subject: Subject) -> str:
+    """Write the message of a run's commit.
+
+    Examples
+    --------
+    >>> print(_message(Snapshot(), Subject(run_id="r1", task="train", save_dir="results/a")))
+    Run train
+    <BLANKLINE>
+    Naga-Run: r1
+    Naga-Task: train
+    Naga-Save-Dir: results/a
+    """
+    told = {"Run": subject.run_id, "Task": subject.task, "Save-Dir": subject.save_dir}
+    lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
+    return redact_text("\n".join([declared.message or f"Run {subject.task}", "", *lines, ""]))
+
+
+def _listed(found: Iterable[str]) -> str:
+    """List some names.
+
+    Examples
+    --------
+    >>> _listed(f"{i}.py" for i in range(12))
+    '0.py, 1.py, 2.py, 3.py, 4.py, 5.py, 6.py, 7.py, 8.py, 9.py and 2 more'
+    """
+    all_found = list(found)
+    rest = len(all_found) - _MANY
+    return ", ".join(all_found[:_MANY]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,298 @@
+"""Tracked inputs: the hash of what lies where the keys named by ``@track_data`` say."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from naga.capture.data.locations import Place, find_place, place_of, plain_value
+from naga.capture.data.manifest import add_inputs, write_inputs
+from naga.declarations import Tracked
+from naga.errors import DataError
+from naga.hashing.format import Entry, Tree, combine
+from naga.hashing.hash_tree import hash_listed, list_path
+from naga.layout import INPUTS_LIST
+from naga.record.schema import Data, Upstream
+from naga.secrets import redact_text
+
+Config = Mapping[Any, Any]
+T = TypeVar("T")
+Hash = Callable[[], Tree]  # reads what was listed before
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """How to read an input: what to leave out; not to trust the cache; not to trust what a server says."""
+
+    ignore: tuple[str, ...]
+    fresh: bool
+    whole: bool
+
+    @classmethod
+    def of(cls, declared: Tracked) -> "_Reading":
+        return cls(declared.ignore, declared.fresh, declared.fresh)
+
+
+def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
+    """List the absolute local paths of all inputs, whether or not anything lies there.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration.
+    tracked : sequence of Tracked
+        What the decorators declare.
+    base : Path
+        What relative paths are relative to.
+
+    Raises
+    ------
+    ConfigError
+        A key is not in the configuration, or holds no path.
+
+    Examples
+    --------
+    >>> [str(path) for path in tracked_paths({"train": "data/a.csv"}, [Tracked(keys=("train",))], Path("/home/me"))]
+    ['/home/me/data/a.csv']
+    """
+    places = _places(config, tracked, base)
+    return tuple(dict.fromkeys(path for _, place in places.values() for path in place.paths()))
+
+
+def require_inputs(config: Config, tracked: Sequence[Tracked], base: Path) -> None:
+    """Refuse where a local input is missing, before anything is written; nothing is read.
+
+    Raises
+    ------
+    ConfigError
+        A key is not in the configuration, or holds no path.
+    DataError
+        Nothing lies where a key points.
+    """
+    for key, (_, place) in _places(config, tracked, base).items():
+        place.require(key)
+
+
+def capture_data(
+    config: Config,
+    tracked: Sequence[Tracked],
+    base: Path,
+    *,
+    manifest_dir: Path | None,
+    upstream: Sequence[Upstream] = (),
+) -> dict[str, Data]:
+    """Hash all inputs but those that are to be hashed in the background.
+
+    Parameters
+    ----------
+    config, tracked, base
+        As for `tracked_paths`.
+    manifest_dir : Path, optional
+        Where to write ``inputs.json``, the list of all files.
+    upstream : sequence of Upstream
+        The runs whose outputs are inputs: the list says which files they left.
+
+    Raises
+    ------
+    ConfigError
+        A key is not in the configuration, or holds no path.
+    DataError
+        An input is missing, cannot be read, keeps changing, or is neither file nor folder.
+    """
+    hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
+    trees = {key: hash_() for key, hash_ in hashes.items()}
+    ignored = _ignored(tracked)
+    data = {key: _data(plain_value(config, key), tree, ignored[key]) for key, tree in trees.items()}
+    if manifest_dir is not None and tracked:
+        manifest_dir.mkdir(parents=True, exist_ok=True)
+        write_inputs(manifest_dir / INPUTS_LIST, _entries(data, trees))
+    return data
+
+
+def capture_beside(
+    config: Config,
+    tracked: Sequence[Tracked],
+    base: Path,
+    *,
+    manifest_dir: Path | None,
+    upstream: Sequence[Upstream] = (),
+) -> "Beside":
+    """List the inputs that are to be hashed in the background, and begin; as `capture_data`, which comes before."""
+    hashes = _prepare([each for each in tracked if each.background], config, base, upstream)
+    reason = "it was to be hashed while the run was running, and the run did not get that far"
+    ignored = _ignored(tracked)
+    pending = {
+        key: Data(path=plain_value(config, key), kind="unknown", ignore=ignored[key], reason=reason) for key in hashes
+    }
+    return Beside(hashes, pending, manifest_dir)
+
+
+class Beside:
+    """Inputs that are hashed in the background, in the state in which they were when the function began.
+
+    Attributes
+    ----------
+    pending : dict of str to Data
+        What is true of them until `join`.
+    """
+
+    def __init__(self, hashes: Mapping[str, Hash], pending: Mapping[str, Data], manifest_dir: Path | None) -> None:
+        self.pending = dict(pending)
+        self._hashes = hashes
+        self._manifest_dir = manifest_dir
+        self._trees: dict[str, Tree | BaseException] = {}
+        # A daemon: after Ctrl-C nobody waits for it.
+        self._thread = threading.Thread(target=self._hash, name="naga-hash", daemon=True)
+        if hashes:
+            self._thread.start()
+
+    def _hash(self) -> None:
+        for key, hash_ in self._hashes.items():
+            try:
+                self._trees[key] = hash_()
+            except BaseException as error:  # noqa: BLE001  # `join` raises it, or records it
+                self._trees[key] = error
+
+    def join(self) -> tuple[dict[str, Data], tuple[str, ...]]:
+        """Wait for the hashes.
+
+        Returns
+        -------
+        tuple
+            The inputs, and a warning for each that changed meanwhile or could not be hashed.
+        """
+        if self._thread.ident:
+            self._thread.join()
+        data, warnings, trees = {}, [], {}
+        for key, tree in self._trees.items():
+            if isinstance(tree, DataError):
+                data[key] = replace(self.pending[key], reason=tree.message)
+                warnings.append(tree.message)
+            elif isinstance(tree, BaseException):
+                raise tree
+            else:
+                data[key], trees[key] = _data(self.pending[key].path, tree, self.pending[key].ignore), tree
+                if tree.changed:
+                    warnings.append(_changed(key, data[key]))
+        if self._manifest_dir is not None and trees:
+            add_inputs(self._manifest_dir / INPUTS_LIST, _entries(data, trees))
+        return data, tuple(warnings)
+
+
+def changed_inputs(
+    before: Mapping[str, Data], config: Config, tracked: Sequence[Tracked], base: Path
+) -> tuple[str, ...]:
+    """Hash all inputs once more and name those that are not what they were, one warning each."""
+    warnings = []
+    for declared in tracked:
+        for key in declared.keys:
+            if key in before and before[key].hash:
+                try:
+                    tree = _prepare([replace(declared, keys=(key,))], config, base, ())[key]()
+                except DataError as error:
+                    warnings.append(f"{error.message}; it could be read when the run began")
+                else:
+                    warnings += [_changed(key, before[key])] if tree.hash != before[key].hash else []
+    return tuple(warnings)
+
+
+def hash_again(key: str, data: Data, base: Path) -> Tree:
+    """Hash what lies where an input lay, reading all of it.
+
+    A remote one is read as it was: by what its server says of it, or else its content.
+
+    Raises
+    ------
+    DataError
+        As for `capture_data`.
+    """
+    place = place_of(key, data.path, base)
+    place.require(key)
+    tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=False), {})()
+    if tree.hash != data.hash and place.is_remote():
+        tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=True), {})()
+    return _named_as(str(data.path), tree)
+
+
+def _ignored(tracked: Sequence[Tracked]) -> dict[str, tuple[str, ...]]:
+    return {key: declared.ignore for declared in tracked for key in declared.keys}
+
+
+def _data(value: Any, tree: Tree, ignore: tuple[str, ...]) -> Data:
+    reason = None
+    if tree.leads_out:
+        first = ", ".join(os.fsdecode(path) for path in tree.leads_out[:3])
+        more = f" and {len(tree.leads_out) - 3:,} more" if len(tree.leads_out) > 3 else ""
+        reason = f"what these links lead to lies outside, and was not hashed: {first}{more}"
+    return Data(
+        path=value,
+        kind=tree.kind,
+        ignore=ignore,
+        hash=tree.hash,
+        size_bytes=tree.size_bytes,
+        files=tree.files,
+        source=tree.source,
+        reason=reason,
+    )
+
+
+def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, Iterator[Entry]]:
+    return {key: _named_as(str(data[key].path), tree).entries() for key, tree in trees.items()}
+
+
+def _named_as(path: str, tree: Tree) -> Tree:
+    """List one that is a file by its name."""
+    return tree.known_as(Path(redact_text(path)).name if tree.kind == "file" else "")
+
+
+def _changed(key: str, data: Data) -> str:
+    shown = repr(data.path)
+    return f"{key}: {shown if len(shown) <= 80 else shown[:77] + '...'} changed while the run was running"
+
+
+def _places(config: Config, tracked: Sequence[Tracked], base: Path) -> dict[str, tuple[Tracked, Place]]:
+    keys = ((key, declared) for declared in tracked for key in declared.keys)
+    found = ((key, declared, find_place(config, key, base)) for key, declared in keys)
+    return {key: (declared, place) for key, declared, place in found if place}
+
+
+def _prepare(tracked: Sequence[Tracked], config: Config, base: Path, upstream: Sequence[Upstream]) -> dict[str, Hash]:
+    """List what every key means, so that all of them are known to be there before the first is read."""
+    runs = {base / run.save_dir: run.run_id for run in upstream}
+    places = _places(config, tracked, base)
+    for key, (_, place) in places.items():
+        place.require(key)
+    return {key: _hash_of(key, place, _Reading.of(declared), runs) for key, (declared, place) in places.items()}
+
+
+def _hash_of(key: str, place: Place, reading: _Reading, runs: Mapping[Path, str]) -> Hash:
+    if place.kind == "path":
+        return _hash_of_path(key, place.path, reading, runs)
+    if place.kind == "url":
+        from naga.capture.data.remote import hash_url
+
+        return partial(_named, key, partial(hash_url, place.url, ignore=reading.ignore, fresh=reading.whole))
+    inside = {name: _hash_of(f"{key}.{name}", inner, reading, runs) for name, inner in place.inside.items()}
+    return lambda: combine(place.kind, {name: hash_() for name, hash_ in inside.items()})
+
+
+def _hash_of_path(key: str, path: Path, reading: _Reading, runs: Mapping[Path, str]) -> Hash:
+    listed = _named(key, partial(list_path, path, ignore=reading.ignore))
+    run_id = next((run_id for folder, run_id in runs.items() if path.is_relative_to(folder)), None)
+
+    def hash_() -> Tree:
+        tree = _named(key, partial(hash_listed, listed, fresh=reading.fresh))
+        return tree.known_as("", run_id) if run_id else tree
+
+    return hash_
+
+
+def _named(key: str, act: Callable[[], T]) -> T:
+    """Act, and put the key before whatever is wrong."""
+    try:
+        return act()
+    except DataError as error:
+        raise DataError(f"{key}: {error.message}", hint=error.hint or f"{key}=PATH") from None

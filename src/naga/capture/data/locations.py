@@ -1,0 +1,140 @@
+"""Where inputs lie: what a key of the configuration may hold, and what it means.
+
+A key holds a path, a list or mapping of paths, a glob, or a URL. Nothing else knows these forms.
+"""
+
+import difflib
+import glob
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from naga.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the data of one value lies.
+
+    ``kind`` is ``path`` or ``url``, or else ``list``, ``dict`` or ``glob``: several places under names of their own.
+    """
+
+    kind: str
+    path: Path = Path()
+    url: str = ""
+    inside: Mapping[str, "Place"] = field(default_factory=dict)
+
+    def require(self, key: str) -> None:
+        """Refuse if nothing lies there; what is remote is not asked for."""
+        if self.kind == "path" and not self.path.exists():
+            problem = f"no file or folder '{self.path}'"
+            if self.path.is_symlink():
+                problem = f"'{self.path}' is a link to '{self.path.readlink()}', which does not exist"
+            raise DataError(f"{key}: {problem}", hint=f"{key}=PATH")
+        if self.kind == "glob" and not self.inside:
+            raise DataError(f"{key}: nothing matches '{self.path}'", hint=f"{key}=PATH")
+        for name, place in self.inside.items():
+            place.require(f"{key}.{name}")
+
+    def is_remote(self) -> bool:
+        """Tell whether any of it lies behind a URL."""
+        return self.kind == "url" or any(place.is_remote() for place in self.inside.values())
+
+    def paths(self) -> Iterator[Path]:
+        """List the local paths, whether or not anything lies there."""
+        if self.kind == "path":
+            yield self.path
+        for place in self.inside.values():
+            yield from place.paths()
+
+
+def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
+    """Find where the data of a key lies; None where the key is null, for that tracks nothing.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration.
+    key : str
+        Dotted, for a key within a key.
+    base : Path
+        What relative paths are relative to.
+
+    Raises
+    ------
+    ConfigError
+        There is no such key, or it holds no path.
+
+    Examples
+    --------
+    >>> [str(path) for path in find_place({"data": {"train": "a.csv"}}, "data.train", Path("/home/me")).paths()]
+    ['/home/me/a.csv']
+    """
+    value = _value(config, key)
+    return None if value is None else place_of(key, value, base)
+
+
+def plain_value(config: Mapping[Any, Any], key: str) -> Any:
+    """Give the value of a key as the user wrote it, path objects as strings."""
+    return _plain(_value(config, key))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None else os.fspath(value)
+
+
+def _value(config: Mapping[Any, Any], key: str) -> Any:
+    node: Any = config
+    for name in key.split("."):
+        if not isinstance(node, Mapping) or name not in node:
+            near = difflib.get_close_matches(key, list(_keys(config, "")), n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]!r}?" if near else "name a key of the configuration"
+            raise ConfigError(f"@track_data({key!r}): the configuration has no such key", hint=hint)
+        node = node[name]
+    return node
+
+
+def _keys(config: Mapping[Any, Any], above: str) -> Iterator[str]:
+    for name, value in config.items():
+        yield f"{above}{name}"
+        if isinstance(value, Mapping):
+            yield from _keys(value, f"{above}{name}.")
+
+
+def place_of(key: str, value: Any, base: Path) -> Place:
+    """Find where the data of a value lies; as `find_place`."""
+    if isinstance(value, Mapping):
+        return Place(kind="dict", inside=_several(key, value.items(), base))
+    if isinstance(value, list | tuple):
+        return Place(kind="list", inside=_several(key, enumerate(value), base))
+    if not isinstance(value, str | os.PathLike) or os.fspath(value) in ("", "???"):
+        raise ConfigError(f"{key} is {value!r}, not a path", hint=f"{key}=PATH")
+    text = os.fspath(value)
+    if os.path.lexists(base / text):
+        return Place(kind="path", path=base / text)
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:[/:]", text):
+        return Place(kind="url", url=text)
+    if glob.has_magic(text):
+        return Place(kind="glob", path=base / text, inside=_matches(text, base))
+    return Place(kind="path", path=base / text)
+
+
+def _several(key: str, items: Iterable[tuple[Any, Any]], base: Path) -> dict[str, Place]:
+    return {str(name): place_of(f"{key}.{name}", value, base) for name, value in items if value is not None}
+
+
+def _matches(pattern: str, base: Path) -> dict[str, Place]:
+    """Find what a glob matches, by the path from the first name that is a pattern on."""
+    names = Path(pattern).parts
+    fixed = Path(*names[: next(place for place, name in enumerate(names) if glob.has_magic(name))])
+    found = [Path(match) for match in glob.glob(pattern, root_dir=base, recursive=True)]  # noqa: PTH207  # has root_dir
+    known = set(found)
+    topmost = [path for path in found if known.isdisjoint(path.parents)]  # what a matching folder holds is in its hash
+    return {str(path.relative_to(fixed)): Place(kind="path", path=base / path) for path in sorted(topmost)}

@@ -1,0 +1,66 @@
+"""The per-file lists beside a run.lock: one JSON object per file, link and empty folder."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from naga.hashing.format import Entry, Tree
+from naga.record.atomic import write_atomic
+
+_EMPTY = b"{"
+
+
+def write_outputs(path: Path, entries: Iterable[Entry]) -> None:
+    """Write the list of a run's outputs."""
+    write_atomic(path, chain(_listed(entries), (b"\n",)))
+
+
+def write_inputs(path: Path, entries: Mapping[str, Iterable[Entry]]) -> None:
+    """Write the list of a run's inputs, under the key that each came from."""
+    write_atomic(path, _keyed(_EMPTY, entries))
+
+
+def add_inputs(path: Path, entries: Mapping[str, Iterable[Entry]]) -> None:
+    """Add keys to a list of inputs."""
+    write_atomic(path, _keyed(path.read_bytes().removesuffix(b"\n}\n"), entries))
+
+
+def _keyed(before: bytes, entries: Mapping[str, Iterable[Entry]]) -> Iterator[bytes]:
+    yield before
+    separator = b"\n" if before == _EMPTY else b",\n"
+    for key, items in entries.items():
+        yield separator + json.dumps(key).encode() + b": "
+        yield from _listed(items)
+        separator = b",\n"
+    yield b"\n}\n"
+
+
+def _listed(entries: Iterable[Entry]) -> Iterator[bytes]:
+    separator = b"[\n"
+    for path, kind, size, digest, run_id in entries:
+        # By hand: `json.dumps` of a mapping takes four times as long. Names that are not UTF-8 become escapes, which
+        # `json.load` turns into the `str` by which Python knows them.
+        line = f'{{"path": {json.dumps(path)}, "kind": "{kind}", "size_bytes": {size}, "hash": "{digest}"'
+        line += f', "run_id": {json.dumps(run_id)}}}' if run_id else "}"
+        yield separator + line.encode()
+        separator = b",\n"
+    yield b"[]" if separator == b"[\n" else b"\n]"
+
+
+def listed(entries: list[Any]) -> dict[str, str]:
+    """Read the hash of each path out of a list that was read from JSON."""
+    return {entry["path"]: entry["hash"] for entry in entries}
+
+
+def compare(expected: Mapping[str, str], tree: Tree) -> Iterator[str]:
+    """Name each path that is not what was expected, sorted."""
+    found = {entry.path: entry.hash for entry in tree.entries()}
+    for path in sorted(expected.keys() | found.keys()):
+        if path not in found:
+            yield f"missing: {path}"
+        elif path not in expected:
+            yield f"new: {path}"
+        elif found[path] != expected[path]:
+            yield f"changed: {path}"

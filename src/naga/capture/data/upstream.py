@@ -1,0 +1,103 @@
+"""The runs whose results this run reads."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from naga.errors import ConfigError, DataError, LockError
+from naga.layout import LOCK_NAME
+from naga.record.lockfile import lock_hash, read_lock
+from naga.record.schema import Upstream
+
+
+def stage_folders(config: Mapping[str, Any], keys: Iterable[str], base: Path) -> tuple[Path, ...]:
+    """Find the folders of the runs that ``@load_stage`` keys name.
+
+    Parameters
+    ----------
+    config : mapping
+        The resolved configuration.
+    keys : iterable of str
+        Dotted keys, each of which holds the folder of a run (or its run.lock).
+    base : Path
+        What relative paths are relative to.
+
+    Returns
+    -------
+    tuple of Path
+        Absolute folders, each with a run.lock.
+
+    Raises
+    ------
+    ConfigError
+        A key is not there, or does not hold a path.
+    DataError
+        No finished run lies there.
+    """
+    return tuple(_stage_folder(key, _value(config, key), base) for key in keys)
+
+
+def _value(config: Mapping[str, Any], key: str) -> str:
+    value: Any = config
+    for part in key.split("."):
+        if not isinstance(value, Mapping) or part not in value:
+            raise ConfigError(
+                f"@load_stage('{key}'): the configuration has no key '{key}'", hint="name one that it has"
+            )
+        value = value[part]
+    if not isinstance(value, str) or not value:
+        raise ConfigError(
+            f"@load_stage('{key}'): {value!r} is not the folder of a run", hint=f"{key}=<a run's save_dir>"
+        )
+    return value
+
+
+def _stage_folder(key: str, value: str, base: Path) -> Path:
+    path = Path(os.path.abspath(base / value))  # noqa: PTH100  # `resolve` would follow the user's own links
+    folder = path.parent if path.name == LOCK_NAME else path
+    try:
+        status = read_lock(folder / LOCK_NAME).status
+    except LockError as error:
+        raise DataError(f"{key}={value!r} is not a run: {error.message}", hint=f"{key}=<a run's save_dir>") from error
+    if status != "finished":
+        raise DataError(f"{key}={value!r}: that run is {status}, not finished", hint="run that stage again first")
+    return folder
+
+
+def capture_upstream(paths: Iterable[Path], save_dir: Path | None, base: Path) -> tuple[Upstream, ...]:
+    """Name the runs in whose folders the given paths lie.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        Absolute paths of inputs, and of the folders of stages.
+    save_dir : Path or None
+        This run's own folder, which is not upstream of itself.
+    base : Path
+        Folders below it are recorded relative to it.
+
+    Returns
+    -------
+    tuple of Upstream
+        Each run once, in the order of their folders.
+    """
+    folders = {folder for path in paths if (folder := _run_folder(path)) and folder != save_dir}
+    return tuple(_upstream(folder, base) for folder in sorted(folders))
+
+
+def _run_folder(path: Path) -> Path | None:
+    for folder in (path, *path.parents):
+        if (folder / LOCK_NAME).is_file():
+            try:
+                read_lock(folder / LOCK_NAME)
+            except LockError:
+                continue  # another tool's file of that name
+            return folder
+    return None
+
+
+def _upstream(folder: Path, base: Path) -> Upstream:
+    shown = folder.relative_to(base) if folder.is_relative_to(base) else folder
+    lock = folder / LOCK_NAME
+    return Upstream(save_dir=str(shown), run_id=read_lock(lock).run_id, lock_hash=lock_hash(lock))

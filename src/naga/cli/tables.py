@@ -1,0 +1,195 @@
+"""How runs look on a terminal."""
+
+import io
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from naga.record import yaml_text
+from naga.record.schema import Code, Data, Record
+from naga.runs.find import Run
+from naga.secrets import MARK, redacted_keys
+from naga.terminal import printable
+
+_COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
+
+
+def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None:
+    """Print a table of runs, a line each.
+
+    Parameters
+    ----------
+    runs : sequence of Run
+        In the order to print.
+    root : str
+        What their folders are shown relative to.
+    diags : mapping
+        By run id: ``fresh``, ``stale`` or ``never``.
+    """
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for name in ("status", "diag", "started", "took", "task", "save_dir", "run_id"):
+        table.add_column(
+            name, overflow="fold", justify="right" if name == "took" else "left", no_wrap=name != "save_dir"
+        )
+    for run in runs:
+        record = run.record
+        words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
+        table.add_row(_status(run), diags.get(run.run_id, ""), *map(_plain, words))
+    _print(table)
+
+
+def run_page(run: Run) -> None:
+    """Print one run so that it can be read at a glance.
+
+    Parameters
+    ----------
+    run : Run
+    """
+    page = Table.grid(padding=(0, 2))
+    page.add_column(style="bold", no_wrap=True)
+    page.add_column(overflow="fold")
+    for name, value in _lines(run):
+        page.add_row(name, value)
+    _print(page)
+
+
+def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
+    record = run.record
+    yield "run", _plain(f"{run.run_id}  ({record.task})")
+    yield "status", _ending(run)
+    yield "folder", _plain(str(run.save_dir))
+    yield "started", _plain(f"{_local(record.started)} on {record.process.host} by {record.process.user or 'unknown'}")
+    yield from _section("config", _config_lines(record.config))
+    yield from _section("redacted", [", ".join(_redacted(record))])
+    yield from _section("code", (_code_line(code) for code in record.code))
+    yield from _section("data", (_data_line(key, data) for key, data in record.data.items()))
+    yield from _section("upstream", (f"{up.save_dir}  (run {up.run_id})" for up in record.upstream))
+    if record.outputs:
+        yield "outputs", _plain(f"{_files(record.outputs.files)}, {_size(record.outputs.size_bytes)}")
+    if record.environment:
+        packages = len(record.environment.packages)
+        yield "python", _plain(f"{record.environment.python}, {packages} packages, {record.environment.platform}")
+    yield from _section("warnings", record.warnings)
+    if record.error:
+        yield "error", _plain(record.error.traceback or f"{record.error.type}: {record.error.message}")
+
+
+def _redacted(record: Record) -> Iterator[str]:
+    """Name what the run had and its run.lock does not tell."""
+    yield from (".".join(map(str, keys)) for keys in redacted_keys(record.config | record.config_end))
+    if any(MARK in word for word in record.process.argv):
+        yield "(command line)"
+
+
+def _section(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Text]]:
+    text = "\n".join(lines)
+    if text:
+        yield name, _plain(text)
+
+
+def _ending(run: Run) -> Text:
+    text = _status(run)
+    if run.record.duration_s is not None:
+        text.append(f" after {_took(run.record)}", style="not bold default")
+    if run.record.attempt > 1:
+        text.append(f", attempt {run.record.attempt}", style="not bold default")
+    return text
+
+
+def _config_lines(config: Mapping[Any, Any]) -> list[str]:
+    return yaml_text.dump(dict(config)).splitlines() if config else []
+
+
+def _code_line(code: Code) -> str:
+    if code.commit is None:
+        return f"{code.name}: {code.reason}"
+    changed = f"{code.base_commit[:10] if code.base_commit else 'nothing'} + uncommitted changes"
+    origin = f" on {code.branch}" if code.branch else ""
+    left_out = f", {_files(len(code.skipped))} left out" if code.skipped else ""
+    return f"{code.name} {code.commit[:10]} ({changed if code.dirty else 'clean'}{origin}{left_out})"
+
+
+def _data_line(key: str, data: Data) -> str:
+    if data.hash is None:
+        return f"{key} = {data.path}: {data.reason}"
+    return f"{key} = {data.path}  {data.hash[:19]}  ({_files(data.files or 0)}, {_size(data.size_bytes or 0)})"
+
+
+def _status(run: Run) -> Text:
+    return Text(run.status, style=_COLOURS.get(run.status, ""))
+
+
+def _plain(text: str) -> Text:
+    return Text(printable(text))  # rich would read brackets as markup
+
+
+def _local(started: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return started
+
+
+def _took(record: Record) -> str:
+    seconds = record.duration_s
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def _size(size_bytes: float) -> str:
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if size_bytes < 1024:
+            return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"
+        size_bytes /= 1024
+    return f"{size_bytes:.1f} TiB"
+
+
+def _files(count: int) -> str:
+    return plural(count, "file")
+
+
+def plural(count: int, name: str) -> str:
+    """Count things.
+
+    Examples
+    --------
+    >>> plural(1, "run"), plural(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def failures_table(failures: Sequence[tuple[str, str]]) -> None:
+    """Print which runs failed, and the first line of why; nothing where none did."""
+    if not failures:
+        return
+    table = Table("failed", "why", box=None, pad_edge=False, header_style="bold")
+    for run, reason in failures:
+        table.add_row(printable(run), printable(reason))
+    _print(table)
+
+
+def _below(folder: Path, root: str) -> str:
+    base = Path(root).absolute()
+    return str(folder.relative_to(base)) if folder.is_relative_to(base) else str(folder)
+
+
+def _print(page: Table) -> None:
+    if sys.stdout.isatty():
+        Console(highlight=False).print(page)
+        return
+    # A pipe has no width: cutting lines to 80 columns would lose what a script looks for.
+    console = Console(width=10_000, highlight=False, file=io.StringIO())
+    with console.capture() as text:
+        console.print(page)
+    print("\n".join(line.rstrip() for line in text.get().splitlines()))

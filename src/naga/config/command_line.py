@@ -1,0 +1,92 @@
+"""What the command line of a task asks for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from omegaconf import OmegaConf
+
+from naga.config.compose import Resolved
+from naga.config.declared import Declared
+from naga.config.merge import dotted_keys, nearest
+from naga.config.omegaconf_nodes import escaped
+from naga.errors import UsageError
+from naga.secrets import redact_config
+
+Existing = Literal["archive", "refuse", "reuse"]
+TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a command line asks for."""
+
+    overrides: tuple[str, ...] = ()
+    file: Path | None = None
+    experiment: str | None = None
+    existing: Existing | None = None
+    reuse: Path | None = None
+    show_config: bool = False
+
+
+def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: str, description: str) -> Request:
+    """Read the command line of a task; ``--help`` prints and exits.
+
+    Parameters
+    ----------
+    argv : sequence of str
+        The arguments, without the program's name.
+    declared : Declared or None
+        The configuration, whose keys help and errors name.
+
+    Raises
+    ------
+    UsageError
+        The command line cannot be read.
+
+    Examples
+    --------
+    >>> parse_arguments(["lr=0.1", "--config", "a.yaml"], None, program="exp.py", description="").overrides
+    ('lr=0.1',)
+    """
+    if not argv:
+        return Request()
+    from naga.config.option_parser import Parser  # argparse takes as long to import as the rest of Naga's configuration
+
+    found = Parser(declared, program, description).parse_args(_with_option(argv))
+    request = Request(**{**vars(found), "overrides": tuple(found.overrides)})
+    _check(request, declared)
+    return request
+
+
+def show(resolved: Resolved) -> str:
+    """Write a configuration as YAML that ``--config`` reads again; secrets are to be given again."""
+    return OmegaConf.to_yaml(OmegaConf.create(escaped(redact_config(resolved.plain))))
+
+
+def _with_option(argv: Sequence[str]) -> list[str]:
+    """Put -o before each plain argument: argparse cannot keep the order of arguments that stand between options."""
+    arguments: list[str] = []
+    former = ""
+    for argument in argv:
+        if argument == "--":
+            continue
+        is_plain = not argument.startswith("-") and former not in TAKING_VALUES
+        arguments += ["-o", argument] if is_plain else [argument]
+        former = "" if former in TAKING_VALUES else argument
+    return arguments
+
+
+def _check(request: Request, declared: Declared | None) -> None:
+    for text in request.overrides:
+        key, equals, _ = text.partition("=")
+        if not equals or not key:
+            near = nearest(key, list(dotted_keys(declared.base))) if declared else None
+            raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
+    if request.experiment is not None and request.file is None:
+        raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
+    if request.reuse is not None and request.file:
+        raise UsageError(
+            "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
+        )

@@ -1,0 +1,72 @@
+"""The types of fields."""
+
+import dataclasses
+import types
+from enum import Enum
+from typing import Any, Literal, Union, get_args, get_origin
+
+
+def is_structured(kind: Any) -> bool:
+    """Tell whether a type is one that OmegaConf makes structured configurations of."""
+    return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"))
+
+
+def element_hint(hint: Any, key: Any) -> Any:
+    """Give the type of what lies under a key of a container type, where that says it.
+
+    Examples
+    --------
+    >>> element_hint(dict[str, float], "a")
+    <class 'float'>
+    """
+    kind, _ = split_optional(hint)
+    arguments = get_args(kind)
+    if get_origin(kind) is dict and arguments:
+        return arguments[1]
+    if get_origin(kind) is tuple and Ellipsis not in arguments and isinstance(key, int):
+        return arguments[key] if key < len(arguments) else Any
+    return arguments[0] if get_origin(kind) in (list, tuple) and arguments else Any
+
+
+def split_optional(hint: Any) -> tuple[Any, bool]:
+    """Take None out of a type.
+
+    Examples
+    --------
+    >>> split_optional(int | None)
+    (<class 'int'>, True)
+    """
+    if hint is Any or hint is None:
+        return Any, True
+    if get_origin(hint) not in (Union, types.UnionType) or type(None) not in get_args(hint):
+        return hint, False
+    rest = tuple(item for item in get_args(hint) if item is not type(None))
+    return Union[rest], True  # noqa: UP007  # any number of them
+
+
+def hint_name(hint: Any) -> str:
+    """Say a type as one would write it.
+
+    Examples
+    --------
+    >>> hint_name(int | None)
+    'int or None'
+    >>> hint_name(list[float])
+    'list[float]'
+    """
+    kind, optional = split_optional(hint)
+    if kind is Any:
+        return "Any"
+    return f"{_bare_name(kind)} or None" if optional else _bare_name(kind)
+
+
+def _bare_name(kind: Any) -> str:
+    arguments = [item for item in get_args(kind) if item is not Ellipsis]
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(map(hint_name, arguments))
+    if get_origin(kind) is Literal:
+        return " or ".join(map(repr, arguments))
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return "|".join(kind.__members__)
+    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    return f"{name}[{', '.join(map(hint_name, arguments))}]" if arguments and set(arguments) != {Any} else name

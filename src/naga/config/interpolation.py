@@ -1,0 +1,178 @@
+"""Resolving every interpolation of a configuration exactly once.
+
+OmegaConf evaluates an interpolation at each access, so ``save_dir: ${stamp}/x`` written before ``stamp: ${now:%f}``
+comes out with another time than ``stamp`` does, also under `OmegaConf.resolve`. Here, what an interpolation refers to
+is resolved first, in place, depth first, so that every reference reads one value. The result of an interpolation is
+data: text that looks like another interpolation, such as the value of an environment variable, stays text.
+
+A resolver that looks at other keys by itself (``_root_``, ``_parent_``) sees those that are not resolved yet as
+OmegaConf shows them; OmegaConf's own, such as ``oc.select``, see them resolved.
+"""
+# ruff: noqa: SLF001  # evaluation in another order than OmegaConf's own is reachable in no other way
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import omegaconf
+from omegaconf import AnyNode, Container, DictConfig, ListConfig, Node, OmegaConf, ValueNode
+from omegaconf._utils import split_key
+from omegaconf.errors import (
+    ConfigKeyError,
+    InterpolationKeyError,
+    OmegaConfBaseException,
+    UnsupportedInterpolationType,
+    UnsupportedValueType,
+    ValidationError,
+)
+from omegaconf.grammar_parser import parse
+from omegaconf.grammar_visitor import GrammarVisitor
+from omegaconf.omegaconf import _select_one
+
+from naga.config import omegaconf_nodes as nodes
+from naga.config.field_types import hint_name
+from naga.config.omegaconf_nodes import escaped
+from naga.errors import ConfigError
+
+Arguments = tuple[Any, ...]
+
+# These look at another key themselves, which they are told as text.
+LOOKING = ("oc.select", "oc.deprecated", "oc.dict.keys", "oc.dict.values")
+
+
+def resolve(cfg: DictConfig) -> None:
+    """Resolve every interpolation of a configuration exactly once, in place.
+
+    Raises
+    ------
+    ConfigError
+        An interpolation that refers to nothing, to itself, or to a resolver that nobody registered, or that failed.
+
+    Examples
+    --------
+    >>> cfg = OmegaConf.create({"folder": "${name}/a", "name": "${seed}-run", "seed": 3})
+    >>> resolve(cfg)
+    >>> OmegaConf.to_container(cfg)
+    {'folder': '3-run/a', 'name': '3-run', 'seed': 3}
+    """
+    _Resolution().settle_all(cfg)
+
+
+class _Resolution:
+    """One pass over one configuration; knows which interpolations are being evaluated, to find circles."""
+
+    def __init__(self) -> None:
+        self.pending: dict[int, str] = {}
+
+    def settle_all(self, box: Any) -> None:
+        for key, _ in nodes.children(box):
+            self.settle_all(self.settle(box, key))
+
+    def settle(self, box: Any, key: Any) -> Any:
+        """Resolve the node under a key, if it is an interpolation, and give the node that is there then."""
+        node = nodes.child(box, key)
+        if node._is_interpolation():
+            self.evaluate(box, key, node)
+        return nodes.child(box, key)
+
+    def evaluate(self, box: Any, key: Any, node: Any) -> None:
+        name = box._get_full_key(key)
+        if id(node) in self.pending:
+            raise ConfigError(f"{name}: interpolations in a circle: {' -> '.join([*self.pending.values(), name])}")
+        self.pending[id(node)] = name
+        visitor = GrammarVisitor(
+            node_interpolation_callback=lambda reference, _: self.referred(box, reference),
+            resolver_interpolation_callback=partial(self.call, box, node),
+            memo=None,
+        )
+        try:
+            self.store(box, key, node, visitor.visit(parse(node._value())))
+        except ConfigError:
+            raise
+        except Exception as error:  # a resolver is anybody's code
+            raise _explained(name, node, error) from error
+        finally:
+            del self.pending[id(node)]
+
+    def referred(self, box: Any, reference: Any) -> Any:
+        """Give the node that ``${a.b}`` stands for, resolved."""
+        self.settle_path(box, reference)
+        node = box._resolve_node_interpolation(reference, memo=set())  # nothing is left to evaluate, but literals
+        self.settle_all(node)
+        return node
+
+    def settle_path(self, box: Any, reference: Any) -> None:
+        """Resolve the interpolations on a dotted path, as far as it goes."""
+        try:
+            node, path = box._resolve_key_and_root(reference)
+        except ConfigKeyError:
+            return
+        for part in getattr(reference, "parts", None) or split_key(path):
+            if not nodes.is_live(node):
+                return
+            found, key = _select_one(node, part, throw_on_missing=False, throw_on_type_error=False)
+            if found is None:
+                return
+            node = self.settle(node, key)
+
+    def call(self, box: Any, node: Any, *, name: str, args: Arguments, args_str: Arguments) -> Any:
+        """Call a resolver."""
+        if name == "now" and not OmegaConf.has_resolver("now"):
+            _register_now()
+        if name in LOOKING and args and isinstance(args[0], str):
+            self.settle_path(box, args[0])
+        return box._evaluate_custom_resolver(
+            key=node._key(), node=node, inter_type=name, inter_args=args, inter_args_str=args_str
+        )
+
+    def store(self, box: Any, key: Any, node: Any, result: Any) -> None:
+        """Put what an interpolation came to in its place."""
+        value = result._value() if isinstance(result, Node) and not nodes.is_live(result) else result
+        if isinstance(value, str) and value == "???":
+            raise ConfigError(f"{box._get_full_key(key)}: {node._value()} came to '???', which stands for no value")
+        if isinstance(value, Container):
+            self.adopt(box, value)
+        elif isinstance(value, dict | list | tuple):
+            value = escaped(value)
+        if not isinstance(node, ValueNode):
+            node._set_value(escaped(value))
+        elif isinstance(node, AnyNode) and isinstance(value, Container | dict | list | tuple):
+            _replace(box, key, value)
+        else:
+            node._set_value(escaped(node.validate_and_convert(value)))
+
+    def adopt(self, box: Any, value: Any) -> None:
+        """Resolve a container that a resolver made; what it refers to is looked for where it will lie."""
+        if value._get_parent() is None:
+            value._set_parent(box)
+        self.settle_all(value)
+
+
+def _replace(box: Any, key: Any, value: Any) -> None:
+    if isinstance(box, DictConfig | ListConfig):
+        box[key] = value
+    else:
+        box._set_item_for_resolution(key, value)  # a tuple of OmegaConf 2.4
+
+
+def _register_now() -> None:
+    """Register what everybody's ``${now:%Y-%m-%d}`` stands for; one configuration has one time per format."""
+    old = omegaconf.__version__.startswith("2.3")  # where register_resolver is another function, of old
+    register = OmegaConf.register_new_resolver if old else OmegaConf.register_resolver
+    register("now", lambda pattern: datetime.now().strftime(pattern), use_cache=True)
+
+
+def _explained(name: str, node: Any, error: Exception) -> ConfigError:
+    written = repr(node._value())
+    if isinstance(error, UnsupportedInterpolationType):
+        hint = "register it before the task is called: OmegaConf.register_new_resolver(name, function)"
+        return ConfigError(f"{name}: {written} asks for a resolver that nobody registered", hint=hint)
+    if isinstance(error, InterpolationKeyError):
+        return ConfigError(f"{name}: {written} refers to a key that does not exist")
+    if isinstance(error, UnsupportedValueType):
+        return ConfigError(f"{name}: {written} came to a value that a configuration cannot hold")
+    if isinstance(error, ValidationError):
+        return ConfigError(f"{name}: {written} came to a value that is not {hint_name(node._metadata.type_hint)}")
+    reason = str(error.args[0] if isinstance(error, KeyError) and error.args else error).partition("\n")[0]
+    kind = "" if isinstance(error, OmegaConfBaseException) else f"{type(error).__name__}: "
+    return ConfigError(f"{name}: {written} failed: {kind}{reason}")

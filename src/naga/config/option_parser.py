@@ -1,0 +1,44 @@
+"""The options of a task's command line, and its help."""
+
+import argparse
+from pathlib import Path
+from typing import NoReturn
+
+from naga.config.declared import Declared
+from naga.config.help_text import describe_fields
+from naga.config.merge import dotted_keys, nearest
+from naga.errors import UsageError
+
+
+class Parser(argparse.ArgumentParser):
+    """An argparse parser that knows a task's configuration, and whose errors are Naga's."""
+
+    def __init__(self, declared: Declared | None, program: str, description: str) -> None:
+        super().__init__(
+            prog=program,
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            usage="%(prog)s [key=value ...] [options]",
+            allow_abbrev=False,
+        )
+        self.declared = declared
+        add = self.add_argument
+        add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
+        add("--config", dest="file", metavar="FILE", type=Path, help="values from a YAML file")
+        add("--experiment", metavar="KEY", help="only the part of the file under this dotted key")
+        add("--show-config", action="store_true", help="print the configuration and do nothing else")
+        add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
+        add("--reuse", metavar="RUN_DIR", type=Path, help="compute nothing: take the configuration of this run")
+
+    def format_help(self) -> str:
+        """Add the fields of the configuration, which are looked for in the source only when they are shown."""
+        self.epilog = describe_fields(self.declared) if self.declared else None
+        return super().format_help()
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `UsageError`, with the key that was meant where an option looks like one."""
+        option = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+        near = None
+        if option.startswith("-") and self.declared:
+            near = nearest(option.lstrip("-").replace("-", "_"), list(dotted_keys(self.declared.base)))
+        raise UsageError(message, hint=f"{near}=..." if near else f"{self.prog} --help")

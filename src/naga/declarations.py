@@ -1,0 +1,78 @@
+"""What the decorators declare and what a caller says: values that every layer may read, and nothing else.
+
+They lie at the bottom because `import naga` needs them and little more.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Existing = Literal["archive", "refuse", "reuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What ``@runlock`` declares."""
+
+    existing: Existing = "archive"
+    outputs: tuple[str, ...] = ()
+    console: bool = True
+    env: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """What ``@snapshot`` declares.
+
+    Parameters
+    ----------
+    branch : str
+        The log of the runs, in the script's repository: one commit for each run with uncommitted changes.
+    message : str
+        The subject of those commits; names the task where empty.
+    include, exclude : tuple of str
+        Pathspecs, as if typed at the top of the repository: uncommitted content to take although it is ignored, large
+        or looks like a secret, and to leave out in any case.
+    strict : bool
+        Whether code that could not be captured is an error before main starts.
+    """
+
+    branch: str = "run_logs"
+    message: str = ""
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    strict: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracked:
+    """What one ``@track_data(...)`` declares.
+
+    ``fresh`` reads everything again, whatever the cache remembers; ``background`` hashes beside the function;
+    ``ignore`` are gitignore patterns of what to leave out of tracked folders.
+    """
+
+    keys: tuple[str, ...]
+    fresh: bool = False
+    background: bool = False
+    ignore: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declares:
+    """The marks of a task's decorators."""
+
+    command_line: bool = False
+    lock: Lock | None = None
+    snapshot: Snapshot | None = None
+    tracked: tuple[Tracked, ...] = ()
+    stages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One call of a task: arguments from Python, or the words of a command line."""
+
+    args: tuple[Any, ...] = ()
+    kwargs: Mapping[str, Any] = field(default_factory=dict)
+    argv: tuple[str, ...] | None = None

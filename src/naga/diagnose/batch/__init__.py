@@ -1,0 +1,1 @@
+"""One diag over many runs."""

@@ -1,0 +1,229 @@
+"""Diagnosing many runs: what needs nothing is found by reading, all else is given to processes of its own.
+
+This process imports neither MLflow nor the script, so a pass that finds nothing to do takes no longer than reading the
+runs. Each worker does one run at a time and is alone in its pool: one that dies takes no other run with it.
+"""
+
+import multiprocessing
+import signal
+import tempfile
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import FrameType
+
+from naga.diagnose.batch.outcome import Order, Outcome
+from naga.diagnose.batch.recorded_code import recorded_code, recorded_tree
+from naga.diagnose.batch.script import is_of_script
+from naga.diagnose.batch.worker import diagnose
+from naga.diagnose.diag_code import code_files
+from naga.diagnose.freshness import Standing
+from naga.errors import DiagError
+from naga.project import project_root
+from naga.record.schema import Code
+from naga.runs.find import Run
+from naga.tracking.published_runs import newest_pages
+from naga.tracking.store import store_of
+
+_LOST = 3  # runs one after the other that MLflow was not there for: nor will it be for the thousand after them
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One run that a worker is to diagnose; ``code`` is the snapshot to do it with, None for today's."""
+
+    run: Run
+    code: Code | None = None
+
+
+def diagnose_all(
+    order: Order, runs: Sequence[Run], *, jobs: int = 1, preview: bool = False, any_task: bool = False
+) -> Iterator[Outcome]:
+    """Diagnose many runs, and tell of each as soon as it is done.
+
+    The first Ctrl-C lets the runs that have begun be finished, and the others are ``left``; the second ends all.
+
+    Parameters
+    ----------
+    order : Order
+        What to do with each.
+    runs : sequence of Run
+        Which.
+    jobs : int
+        How many processes share the work. Default: one.
+    preview : bool
+        Publish to a throw-away store, and tell what would change. Default: publish.
+    any_task : bool
+        Take runs of tasks that the script is not about. Default: skip them.
+
+    Yields
+    ------
+    Outcome
+        One for each run, in no order.
+
+    Raises
+    ------
+    NagaError
+        No run can be diagnosed: the script has no such diag or cannot be imported, or the store does not answer.
+    """
+    work: list[Work] = []
+    for found in _sorted_out(order, runs, any_task=any_task):
+        if isinstance(found, Outcome):
+            yield found
+        else:
+            work.append(found)
+    if work:
+        with tempfile.TemporaryDirectory(prefix="naga-diag-") as folder:
+            scratch = Path(folder) / "store"
+            scratch.mkdir()
+            order = replace(order, scratch=scratch) if preview else order
+            yield from _shared(order, work, jobs, Path(folder))
+
+
+def _sorted_out(order: Order, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
+    """Find out, by reading alone, what needs no diag."""
+    root = project_root(order.script.parent)
+    pages = newest_pages(order.uri or store_of(order.script.parent)) if order.only_stale else {}
+    standing, file = Standing(pages, root), order.script.relative_to(root).as_posix()
+    unfinished = not order.only_stale or _takes_unfinished(order.script)
+    for run in runs:
+        if not any_task and not is_of_script(run.record.task, order.script):
+            yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it is of the task {run.record.task}")
+        elif standing.is_fresh(run, file=file, function=order.function, recorded=order.recorded):
+            yield Outcome(save_dir=run.save_dir, kind="unchanged")
+        elif run.status != "finished" and not unfinished:
+            yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it has not finished: it is {run.status}")
+        elif order.recorded:
+            try:
+                yield Work(run, recorded_code(run, order.script))
+            except DiagError as error:
+                yield Outcome(save_dir=run.save_dir, kind="failed", reason=error.message)
+        else:
+            yield Work(run)
+
+
+def _takes_unfinished(script: Path) -> bool:
+    return any(b"allow_unfinished" in path.read_bytes() for path in code_files(script))
+
+
+class Worker:
+    """A process that diagnoses one run after the other.
+
+    Parameters
+    ----------
+    order : Order
+        What it does with each.
+    folder : Path
+        Where it lays out the code of runs.
+    """
+
+    def __init__(self, order: Order, folder: Path) -> None:
+        self._order = order
+        self._folder = folder
+        self._tree: str | None = None
+        self._script = order.script
+        self._pool: ProcessPoolExecutor | None = None
+
+    def begin(self, work: Work) -> "Future[Outcome]":
+        """Begin with a run."""
+        try:
+            self._prepare(work.code)
+        except DiagError as error:
+            failed: Future[Outcome] = Future()
+            failed.set_result(Outcome(save_dir=work.run.save_dir, kind="failed", reason=error.message))
+            return failed
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+        with _interrupts_blocked():  # a process inherits this: Ctrl-C reaches the whole terminal, and is not for it
+            return self._pool.submit(diagnose, self._order, self._script, work.run.save_dir)
+
+    def _prepare(self, code: Code | None) -> None:
+        """Lay out the code of a run; a process that has imported other code is of no more use."""
+        if code is None or code.tree == self._tree:
+            return
+        self.end()
+        self._tree = None
+        folder = Path(tempfile.mkdtemp(dir=self._folder)).resolve()
+        self._script = recorded_tree(code, self._order.script, folder)
+        self._tree = code.tree
+
+    def end(self) -> None:
+        """End the process."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool = None
+
+
+def _shared(order: Order, work: Sequence[Work], jobs: int, folder: Path) -> Iterator[Outcome]:
+    """Share the work among workers, each of which has one run at a time."""
+    waiting = deque(sorted(work, key=lambda one: one.code.tree or "" if one.code else ""))
+    free = [Worker(order, folder) for _ in range(max(1, min(jobs, len(work))))]
+    begun: dict[Future[Outcome], tuple[Worker, Work]] = {}
+    lost = 0
+    try:
+        with _stopping() as stop:
+            while begun or (waiting and not stop):
+                while waiting and free and not stop:
+                    worker, one = free.pop(), waiting.popleft()
+                    begun[worker.begin(one)] = worker, one
+                for future in wait(begun, return_when=FIRST_COMPLETED).done:
+                    worker, one = begun.pop(future)
+                    yield (outcome := _outcome(future, worker, one))
+                    free.append(worker)
+                    lost = lost + 1 if outcome.lost else 0
+                    if lost == _LOST:
+                        stop.append(lost)
+        yield from (Outcome(save_dir=one.run.save_dir, kind="left") for one in waiting)
+    finally:
+        for worker in (*free, *(worker for worker, _ in begun.values())):
+            worker.end()
+
+
+def _outcome(future: "Future[Outcome]", worker: Worker, work: Work) -> Outcome:
+    try:
+        return future.result()
+    except BrokenProcessPool:
+        worker.end()
+        return Outcome(save_dir=work.run.save_dir, kind="failed", reason="its process died: a crash, or out of memory")
+    except DiagError as error:
+        if work.code is None:
+            raise
+        # Another run's code may do better.
+        worker.end()
+        return Outcome(save_dir=work.run.save_dir, kind="failed", reason=error.message)
+
+
+@contextmanager
+def _interrupts_blocked() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _stopping() -> Iterator[list[int]]:
+    """Collect Ctrl-C; the second one ends the processes too."""
+    pressed: list[int] = []
+
+    def press(number: int, _: FrameType | None) -> None:
+        pressed.append(number)
+        if len(pressed) > 1:
+            for process in multiprocessing.active_children():
+                process.kill()
+            raise KeyboardInterrupt
+
+    try:
+        former = signal.signal(signal.SIGINT, press)
+    except ValueError:  # only the main thread may
+        yield pressed
+        return
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, former)

@@ -1,0 +1,45 @@
+"""What is asked of a pass over many runs, and what became of each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+KINDS = ("published", "previewed", "unchanged", "skipped", "failed", "left")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a pass does with each run.
+
+    ``uri`` is the store to publish to whatever the script says; empty for the usual one. ``scratch`` is a folder for a
+    throw-away store where nothing is to be published. ``only_stale`` leaves pages alone that are fresh.
+    """
+
+    script: Path
+    function: str = ""
+    only_stale: bool = False
+    strict: bool = False
+    recorded: bool = False
+    uri: str = ""
+    scratch: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What a preview shows: each metric's former and new value, None for none; artifacts that come and go."""
+
+    before: str  # the name of the page that it is compared with; empty for none
+    metrics: tuple[tuple[str, float | None, float | None], ...] = ()
+    new: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was away."""
+
+    save_dir: Path
+    kind: str
+    reason: str = ""
+    printed: str = ""
+    lost: bool = False
+    difference: Difference | None = None

@@ -1,0 +1,59 @@
+"""The code that a run had, laid out for a diag of today."""
+
+import shutil
+from pathlib import Path
+
+from naga.capture.code.checkout import restore
+from naga.capture.code.git import GitError, Repository
+from naga.errors import DiagError
+from naga.project import project_root
+from naga.record.schema import Code
+from naga.runs.find import Run
+
+
+def recorded_code(run: Run, script: Path) -> Code:
+    """Find the snapshot of a script's repository among those of a run.
+
+    Raises
+    ------
+    DiagError
+        The run has none.
+    """
+    root = project_root(script.parent)
+    kept = [code for code in run.record.code if code.commit]
+    if not kept:
+        raise DiagError("the run has no snapshot of its code", hint="only runs of tasks with @snapshot have one")
+    here = [code for code in kept if Path(code.path) == root] or [code for code in kept if code.name == root.name]
+    return (here or kept)[0]
+
+
+def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
+    """Lay out a snapshot in a folder, today's script on top of it, and return where that lies.
+
+    Parameters
+    ----------
+    code : Code
+        As the run.lock has it.
+    script : Path
+        Today's script, in the worktree, which is only read.
+    folder : Path
+        An empty folder.
+
+    Raises
+    ------
+    DiagError
+        The repository does not hold the snapshot any more.
+    """
+    try:
+        repository = Repository.find(script.parent)
+        restore(repository, str(code.commit), folder)
+    except GitError as error:
+        raise DiagError(f"the code of the run, commit {str(code.commit)[:10]}, cannot be had: {error}",
+                        hint="git fetch the log branch of the runs") from error  # fmt: skip
+    # What searches for the root of the project stops here.
+    (folder / ".git").touch()
+    here = folder / script.relative_to(repository.top.resolve())
+    here.parent.mkdir(parents=True, exist_ok=True)
+    here.unlink(missing_ok=True)
+    shutil.copyfile(script, here)
+    return here

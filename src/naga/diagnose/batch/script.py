@@ -1,0 +1,160 @@
+"""A script as a module: which tasks it is about, and which diags it has."""
+
+import ast
+import difflib
+import importlib.util
+import os
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from naga.diagnose.diag import Diag
+from naga.errors import DiagError, NagaError, UsageError
+from naga.project import project_root
+
+_DECORATORS = frozenset({"clicfg", "runlock", "snapshot", "track_data", "load_stage"})
+
+
+def split_name(text: str) -> tuple[Path, str]:
+    """Read ``SCRIPT[:FUNC]``.
+
+    Raises
+    ------
+    UsageError
+        There is no such file.
+
+    Examples
+    --------
+    >>> split_name("nowhere.py:diag")
+    Traceback (most recent call last):
+    naga.errors.UsageError: no script 'nowhere.py' (hint: naga diag exp.py RUN...)
+    """
+    path, mark, function = text.rpartition(":")
+    if not mark or Path(text).is_file():
+        path, function = text, ""
+    if not Path(path).is_file():
+        raise UsageError(f"no script '{path}'", hint="naga diag exp.py RUN...")
+    return Path(path).resolve(), function
+
+
+def is_of_script(task: str, script: Path) -> bool:
+    """Tell, from the script's text alone, if a run of a task is one that its diag is about.
+
+    A script that defines tasks is about those, and about what it imports by name; one that defines none is about all.
+    """
+    defined, imported = _names(script)
+    name = tuple(task.split("."))
+    return not defined or any(name[-len(own) :] == own for own in defined | imported)
+
+
+@cache
+def _names(script: Path) -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
+    """List the tasks that a script defines, and all that it imports by name: ``("exp", "main")``."""
+    try:
+        tree = ast.parse(script.read_bytes())
+    except (SyntaxError, ValueError) as error:
+        raise DiagError(f"'{script}' cannot be read: {error}", hint=f"python -m py_compile {script.name}") from error
+    defined = {(script.stem, *name) for name in _tasks(tree.body)}
+    froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    imported = {(str(node.module).rpartition(".")[2], alias.name) for node in froms for alias in node.names}
+    return frozenset(defined), frozenset(imported)
+
+
+def _tasks(body: list[ast.stmt]) -> Iterator[tuple[str, ...]]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from ((node.name, *name) for name in _tasks(node.body))
+        elif isinstance(node, ast.FunctionDef) and any(map(_is_of_naga, node.decorator_list)):
+            yield (node.name,)
+
+
+def _is_of_naga(decorator: ast.expr) -> bool:
+    while isinstance(decorator, ast.Call):
+        decorator = decorator.func
+    name = decorator.attr if isinstance(decorator, ast.Attribute) else getattr(decorator, "id", "")
+    return name in _DECORATORS
+
+
+def load_script(script: Path, *, project: Path | None = None) -> ModuleType:
+    """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``.
+
+    Parameters
+    ----------
+    script : Path
+        The file.
+    project : Path, optional
+        The folder that this process would import the rest of the code from; where it is not the script's own project,
+        that takes its place.
+
+    Raises
+    ------
+    DiagError
+        It cannot be imported.
+    """
+    package = script.parent
+    while (package / "__init__.py").exists():
+        package = package.parent
+    root = project_root(script.parent)
+    if project is not None and project != root:
+        sys.path[:] = [str(root / Path(path).relative_to(project)) if _is_below(path, project) else path
+                       for path in map(os.path.realpath, sys.path)]  # fmt: skip
+        sys.path[:0] = [path for path in (str(root), str(root / "src")) if path not in sys.path]
+    sys.path[:0] = list(dict.fromkeys((str(script.parent), str(package))))
+    sys.argv = [str(script)]
+    name = ".".join(script.relative_to(package).with_suffix("").parts)
+    spec = importlib.util.spec_from_file_location(name, script)
+    if spec is None or spec.loader is None:
+        raise DiagError(f"'{script}' is not a Python script")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except NagaError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise DiagError(
+            f"'{script}' cannot be imported: {type(error).__name__}: {error}".splitlines()[0],
+            hint=f"python -c 'import runpy; runpy.run_path(\"{script}\")' shows where",
+        ) from error
+    # What the script has pickled names its classes as of `__main__`.
+    sys.modules["__main__"] = module
+    return module
+
+
+def _is_below(path: str, project: Path) -> bool:
+    own = Path(path)
+    return own.is_relative_to(project) and "site-packages" not in own.parts
+
+
+def find_diag(module: ModuleType, function: str) -> Diag[..., Any]:
+    """Find a diag in a script.
+
+    Parameters
+    ----------
+    module : module
+        The script.
+    function : str
+        Its name; empty where it is the only one.
+
+    Raises
+    ------
+    UsageError
+        There is none of that name, or none at all, or several to choose from.
+    """
+    file = Path(str(module.__file__)).name
+    diags = {name: value for name, value in vars(module).items() if isinstance(value, Diag)}
+    if function in diags:
+        return diags[function]
+    if not diags:
+        raise UsageError(f"no diag in '{file}'", hint="@mlflow_log_run makes one of a function")
+    if function:
+        near = difflib.get_close_matches(function, diags, n=1)
+        hint = f"did you mean {file}:{near[0]}?" if near else f"there is: {', '.join(diags)}"
+        raise UsageError(f"no diag '{function}' in '{file}'", hint=hint)
+    if len(diags) > 1:
+        hint = " or ".join(f"{file}:{name}" for name in diags)
+        raise UsageError(f"'{file}' has {len(diags)} diags: which?", hint=hint)
+    return next(iter(diags.values()))

@@ -1,0 +1,112 @@
+"""What one publication will say, complete and checked before anything is written."""
+
+import json
+import socket
+from pathlib import Path, PurePosixPath
+
+from naga.diagnose.diag_key import Recipe
+from naga.errors import DiagError
+from naga.process.identity import this_process
+from naga.record.schema import Data, Record, to_plain
+from naga.runs.find import Run
+from naga.save_dir.archive import former_runs, home_of
+from naga.tracking.parameters import TAG_LIMIT, batches, parameters, shortened
+from naga.tracking.publication import Dataset, Draft, logical_run_id, logical_run_key
+from naga.tracking.tags import Status, Tag
+
+
+def draft(
+    run: Run, *, published_by: str, recipe: Recipe, diag_commit: str | None = None, log: Path | None = None
+) -> Draft:
+    """Say everything that is known of a run before its diag begins.
+
+    Parameters
+    ----------
+    run : Run
+        The run.
+    published_by : str
+        The name of the diag.
+    recipe : Recipe
+        What its page is made of.
+    diag_commit : str, optional
+        The commit that holds its code.
+    log : Path, optional
+        A log of the run, which is published beside its run.lock.
+
+    Returns
+    -------
+    Draft
+
+    Raises
+    ------
+    DiagError
+        The run has no save_dir to be known by.
+    """
+    record = run.record
+    if not record.save_dir:
+        raise DiagError(f"run {record.run_id} has no save_dir to be known by in MLflow")
+    logical_id = logical_run_id(record.save_dir)
+    home, archived = home_of(run.save_dir, run.run_id)
+    place = shortened(f"{socket.gethostname()}:{home}", TAG_LIMIT)
+    tags = {
+        Tag.LOGICAL_ID: shortened(logical_id, TAG_LIMIT),
+        Tag.LOGICAL_KEY: logical_run_key(logical_id),
+        Tag.STATUS: Status.PENDING,
+        Tag.RUN_ID: record.run_id,
+        Tag.LOCK_HASH: run.lock_hash,
+        Tag.DIAG_KEY: recipe.key(run.lock_hash),
+        Tag.PLACE: place,
+        Tag.OWNER: _owner(),
+        Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
+        **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
+        **recipe.tags(),
+        **_code(record),
+    }
+    return Draft(
+        name=shortened(PurePosixPath(logical_id).name or logical_id, 200),
+        key=tags[Tag.LOGICAL_KEY],
+        run_id=record.run_id,
+        place=place,
+        former=former_runs(home),
+        archived=archived,
+        tags=tags,
+        params=batches(parameters(record.config)),
+        artifacts=(run.lock_path, *((log,) if log else ())),
+        datasets=tuple(_dataset(key, data) for key, data in record.data.items() if data.hash),
+    )
+
+
+def _owner() -> str:
+    process = this_process()
+    return json.dumps({name: getattr(process, name) for name in ("host", "pid", "boot_id", "started_ticks")})
+
+
+def _note(record: Record, published_by: str) -> str:
+    # The table of runs shows the first line, unformatted.
+    return (
+        f"{record.task}: computed {record.started[:16].replace('T', ' ')}, {record.status}; published by {published_by}"
+    )
+
+
+def _code(record: Record) -> dict[str, str]:
+    """Fill MLflow's Source and Version columns, which otherwise would describe the diag's process."""
+    tags = {"mlflow.source.name": shortened(record.task, TAG_LIMIT)}
+    code = next((entry for entry in record.code if entry.commit), None)
+    if code and code.commit:
+        tags["mlflow.source.git.commit"] = code.commit
+    if code and code.log_branch:
+        tags["mlflow.source.git.branch"] = shortened(code.log_branch, TAG_LIMIT)
+    if code and code.remote:
+        tags["mlflow.source.git.repoURL"] = shortened(code.remote, TAG_LIMIT)
+    return tags
+
+
+def _dataset(key: str, data: Data) -> Dataset:
+    whole = to_plain(data)
+    return Dataset(
+        name=shortened(key, 500),
+        # MLflow takes 36 characters; the whole hash stands in the profile, and in run.lock.
+        digest=str(data.hash).removeprefix("blake3:")[:36],
+        source=json.dumps({"uri": shortened(data.path, 4000)}),
+        profile=json.dumps(whole, default=str),
+    )

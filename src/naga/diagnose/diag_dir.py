@@ -1,0 +1,116 @@
+"""A folder for what a diag makes beside its page: figures, tables, whatever it would else put among the results."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+
+from naga.errors import DiagError, UsageError
+from naga.layout import DIAG, diag_marks
+
+
+class OwnFolder:
+    """The folder of one publication, made when it is first asked for.
+
+    Parameters
+    ----------
+    parent : Path
+        The folder of the run.
+    next_generation : callable
+        Asks MLflow which number the publication would have if it was complete now.
+    """
+
+    def __init__(self, parent: Path, next_generation: Callable[[], int]) -> None:
+        self._parent = parent
+        self._next_generation = next_generation
+        self.generation = 0
+        """Its number; 0 while nobody has asked for it."""
+
+    @property
+    def name(self) -> str:
+        """As it is called below the run's folder."""
+        return f"{DIAG}/{self.generation}"
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._parent / self.name
+
+    def make(self) -> Path:
+        """Reserve the next number that neither MLflow nor the run's folder knows, and make the folder."""
+        if not self.generation:
+            number = self._next_generation()
+            try:
+                while not self._reserve(number):
+                    number += 1
+            except OSError as error:
+                raise DiagError(
+                    f"no folder for the diag can be made in '{self._parent}': {error.strerror}",
+                    hint="mlflow.log_figure and the like need none",
+                ) from error
+            self.generation = number
+        return self.path
+
+    def _reserve(self, number: int) -> bool:
+        marks = diag_marks(self._parent)
+        marks.mkdir(parents=True, exist_ok=True)
+        if (self._parent / DIAG / str(number)).exists():
+            return False
+        try:
+            (marks / str(number)).touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        (self._parent / DIAG / str(number)).mkdir(parents=True)
+        return True
+
+
+_current: ContextVar[OwnFolder | None] = ContextVar("diag_folder", default=None)
+
+
+@contextmanager
+def own_folder(parent: Path, next_generation: Callable[[], int]) -> Iterator[OwnFolder]:
+    """Let `diag_dir` give a folder below ``parent`` while this lasts."""
+    folder = OwnFolder(parent, next_generation)
+    token = _current.set(folder)
+    try:
+        yield folder
+    finally:
+        _current.reset(token)
+
+
+def diag_dir() -> Path:
+    """Give the running diag a folder for files of its own: ``save_dir/diag/<generation>``.
+
+    It is made when it is first asked for, and what lies in it at the end is published as artifacts below ``diag``. Its
+    files are not outputs of the run: ``naga verify`` and the run's manifest pass over them.
+
+    The number is that of the page. It is settled before the page is complete: where another diag of the same run
+    overtakes this one meanwhile, the page has a larger number, and its tag ``naga.diag_dir`` names the folder. A diag
+    that fails leaves its folder behind, and its number is not used again.
+
+    Returns
+    -------
+    Path
+        Absolute; the folder exists.
+
+    Raises
+    ------
+    UsageError
+        No diag is running in this thread.
+    DiagError
+        The run's folder cannot be written.
+
+    Examples
+    --------
+    ::
+
+        @mlflow_log_run
+        def diag(cfg):
+            table.to_csv(naga.diag_dir() / "scores.csv")
+    """
+    folder = _current.get()
+    if folder is None:
+        raise UsageError(
+            "naga.diag_dir() was called outside of a diag", hint="call it in the diag itself, not in a thread of it"
+        )
+    return folder.make()

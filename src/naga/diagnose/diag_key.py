@@ -1,0 +1,129 @@
+"""What a page is made of, and the key that tells whether it would be the same today.
+
+The key of a page covers the run's lock, the diag with all code of its project that it imports, and the diag's
+arguments. Its parts stand in the page's tags, so that anybody can compute it again later from the files alone, without
+importing them.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from naga.diagnose.diag_code import code_files, code_hash, content_hash
+from naga.process.identity import age_s
+from naga.project import project_root
+from naga.tracking.tags import Tag
+
+_LONGEST = 1000  # characters of arguments that a tag shows
+_TICKS_S = 0.02  # the system counts in hundredths; Python takes longer than this to open its first file
+
+RECORDED = "recorded"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """All that decides what a diag publishes of a run.
+
+    ``diag`` is ``file:function``, the file as it is called in its project; without a file, as in a notebook, the
+    function alone. ``arguments`` are what the function is given besides the configuration, as JSON. ``recorded`` says
+    that all code but the diag's own file was that of the run.
+    """
+
+    diag: str
+    code: str
+    arguments: str = ""
+    recorded: bool = False
+
+    def key(self, lock_hash: str) -> str:
+        """Give the ``naga.diag_key`` of the page of a run: an unchanged key means an unchanged page."""
+        told = json.dumps([lock_hash, self.diag, self.code, self.arguments, self.recorded])
+        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+
+    def tags(self) -> dict[str, str]:
+        """Give the tags that it can be read from again."""
+        tags = {Tag.DIAG: self.diag}
+        if self.arguments:
+            tags[Tag.DIAG_ARGUMENTS] = self.arguments
+        return tags | ({Tag.DIAG_CODE: RECORDED} if self.recorded else {})
+
+
+def recipe_of(
+    fn: Callable[..., Any], file: Path | None, arguments: Mapping[str, Any], *, recorded: bool = False
+) -> Recipe:
+    """Say what a call of a diag is made of.
+
+    Parameters
+    ----------
+    fn : callable
+        The undecorated diag.
+    file : Path or None
+        Where it was written; None in a notebook, where the function alone counts.
+    arguments : mapping
+        What it is given besides the configuration; what is not given is not there.
+    recorded : bool
+        Whether all code but its own file is that of the run.
+    """
+    told = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
+    if len(told) > _LONGEST:
+        told = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+    if file is None:
+        code = hashlib.sha256(repr(_compiled(fn)).encode()).hexdigest()
+        return Recipe(diag=fn.__qualname__, code=code, arguments=told)
+    return Recipe(
+        diag=f"{_in_project(file)}:{fn.__qualname__}",
+        code=_loaded(file, recorded),
+        arguments=told,
+        recorded=recorded,
+    )
+
+
+def recipe_today(tags: Mapping[str, str], root: Path) -> Recipe | None:
+    """Give the recipe that a page would have if its diag was called today.
+
+    Parameters
+    ----------
+    tags : mapping
+        Of the page.
+    root : Path
+        Of the project.
+
+    Returns
+    -------
+    Recipe or None
+        None where the diag's file is not there, or it never had one.
+    """
+    diag, recorded = tags.get(Tag.DIAG, ""), tags.get(Tag.DIAG_CODE) == RECORDED
+    name, mark, _ = diag.rpartition(":")
+    file = root / name
+    if not mark or not file.is_file():
+        return None
+    code = content_hash(file) if recorded else code_hash(file)
+    return Recipe(diag=diag, code=code, arguments=tags.get(Tag.DIAG_ARGUMENTS, ""), recorded=recorded)
+
+
+def _in_project(file: Path) -> str:
+    return file.relative_to(project_root(file.parent)).as_posix()
+
+
+@lru_cache
+def _loaded(file: Path, recorded: bool) -> str:
+    """Hash a diag's code once in a process, since that is how often it is imported.
+
+    Code that was edited after the process began may not be what runs: its hash then is like no other, and the page
+    counts as stale.
+    """
+    began = time.time() - age_s() + _TICKS_S
+    files = {file} if recorded else code_files(file)
+    if any(path.stat().st_mtime > began for path in files):
+        return f"edited {time.time_ns()}"
+    return content_hash(file) if recorded else code_hash(file)
+
+
+def _compiled(fn: Callable[..., Any]) -> tuple[Any, ...]:
+    code = fn.__code__
+    return code.co_code, code.co_names, [const for const in code.co_consts if not hasattr(const, "co_code")]

@@ -1,0 +1,118 @@
+"""Which run a diag is about, and what its function is given."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from naga.config.declared import declared_config
+from naga.config.plain import differing_keys, plain_config
+from naga.config.recorded import rebuild, same_secrets
+from naga.errors import DiagError, UnfinishedRunError
+from naga.layout import CONSOLE_LOG, LOCK_NAME
+from naga.runs.find import Run, load_run
+from naga.terminal import say
+
+PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
+
+_LOGS = ("experiment.log", CONSOLE_LOG)
+_UNFINISHED = {
+    "running": "wait for it to finish",
+    "failed": "run it again",
+    "killed": "run it again",
+    "lost": "its process is gone: run it again",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What one call of a diag is about; ``config`` is what its function is given."""
+
+    run: Run
+    config: Any
+    log: Path | None
+
+
+def subject_of(
+    fn: Callable[..., Any], given: Any, *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
+) -> Subject:
+    """Find the run that a diag is called with.
+
+    Parameters
+    ----------
+    fn : callable
+        The undecorated function, which declares what it takes.
+    given : Run, path or configuration
+        A path is a run's folder or its run.lock.
+    run_lock_path, log_file_path : callable, path or None
+        As given to the decorator.
+    allow_unfinished : bool
+        Whether a run that did not finish will do.
+
+    Raises
+    ------
+    LockError, RunNotFoundError
+        There is no such run.
+    UnfinishedRunError
+        It has not finished.
+    """
+    if isinstance(given, Run | str | os.PathLike):
+        run = given if isinstance(given, Run) else load_run(given)
+        config = rebuild(declared_config(fn), run.record.config, run.save_dir)
+    else:
+        plain = plain_config(given)
+        run = load_run(_lock_path(fn, given, plain, run_lock_path))
+        config = given
+        _warn_of_drift(plain, run)
+    if run.status != "finished" and not allow_unfinished:
+        raise UnfinishedRunError(
+            f"run {run.run_id} in '{run.save_dir}' has not finished: it is {run.status}",
+            hint=f"{_UNFINISHED[run.status]}; or @mlflow_log_run(allow_unfinished=True)",
+        )
+    return Subject(run, config, _log(run, config, log_file_path))
+
+
+def _lock_path(fn: Callable[..., Any], given: Any, plain: Mapping[Any, Any], path: PathOf) -> Path:
+    if path is not None:
+        return _path(path, given)
+    save_dir = plain.get("save_dir")
+    if not isinstance(save_dir, str):
+        raise DiagError(
+            f"'{fn.__name__}' was called with {type(given).__name__!r}, which has no save_dir",
+            hint=f"{fn.__name__}(cfg), {fn.__name__}('results/my_run'), or @mlflow_log_run(run_lock_path=...)",
+        )
+    return Path(save_dir, LOCK_NAME)
+
+
+def _path(path: Any, config: Any) -> Path:
+    return Path(path(config) if callable(path) else path)
+
+
+def _warn_of_drift(plain: Mapping[Any, Any], run: Run) -> None:
+    recorded = [config for config in (run.record.config, run.record.config_end) if config]
+    changed = [differing_keys(_placed(config, run), _placed(same_secrets(plain, config), run)) for config in recorded]
+    if changed and all(changed):
+        say(
+            f"warning: the configuration given differs from the one in '{run.lock_path}', which is published: "
+            f"{', '.join(changed[0])}"
+        )
+
+
+def _placed(config: Mapping[Any, Any], run: Run) -> Mapping[Any, Any]:
+    """Write every spelling of the run's own folder alike."""
+    written = config.get("save_dir")
+    if not isinstance(written, str):
+        return config
+    is_here = written == run.record.save_dir or Path(written).resolve() == run.save_dir.resolve()
+    return {**config, "save_dir": str(run.save_dir)} if is_here else config
+
+
+def _log(run: Run, config: Any, path: PathOf) -> Path | None:
+    if path is None:
+        return next((run.save_dir / name for name in _LOGS if (run.save_dir / name).is_file()), None)
+    log = _path(path, config)
+    if log.is_file() and os.access(log, os.R_OK):
+        return log
+    say(f"warning: there is no log '{log}': it is not published")
+    return None

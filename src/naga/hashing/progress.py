@@ -1,0 +1,80 @@
+"""Telling the person at the terminal that hashing goes on."""
+
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+
+_AFTER_S = 1.0
+
+
+class Progress:
+    """A bar for what takes longer than a second; silent where nobody would see it.
+
+    Parameters
+    ----------
+    label : str
+        What is being done.
+    files, size_bytes : int, optional
+        How much there is, once that is known.
+    """
+
+    def __init__(self, label: str, files: int | None = None, size_bytes: int | None = None) -> None:
+        self._label = label
+        self._files = "" if files is None else f" of {files:,}"
+        self._size_bytes = size_bytes
+        self._done = [0, 0]
+        self._next = time.monotonic() + _AFTER_S if _watched() else float("inf")
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def advance(self, files: int, size_bytes: int) -> None:
+        """Count what was done since the last call."""
+        self._done[0] += files
+        self._done[1] += size_bytes
+        if time.monotonic() > self._next:
+            self._show()
+
+    def _show(self) -> None:
+        self._next = time.monotonic() + 0.1
+        self._bar = self._bar or self._start()
+        files = f"{self._done[0]:,}{self._files} files"
+        self._bar.update(self._bar.task_ids[0], completed=self._done[1], files=files, refresh=True)
+
+    def _start(self) -> "Bar":
+        from rich import progress as rich
+        from rich.console import Console
+
+        columns = (
+            rich.TextColumn("naga: {task.description}", markup=False),
+            rich.BarColumn(),
+            rich.TextColumn("{task.fields[files]}"),
+            rich.DownloadColumn(),
+            rich.TransferSpeedColumn(),
+            rich.TimeRemainingColumn(),
+        )
+        console = Console(stderr=True)
+        bar = rich.Progress(
+            *columns, console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+        )
+        bar.start()
+        bar.add_task(self._label, total=self._size_bytes, files="")
+        return bar
+
+
+def _watched() -> bool:
+    """Whether somebody looks: not in a job, nor beside a function that may be writing to the same terminal."""
+    if "SLURM_JOB_ID" in os.environ or threading.current_thread() is not threading.main_thread():
+        return False
+    return sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,76 @@
+"""From how a function ended to what the run.lock says of it."""
+
+import signal
+import traceback
+from dataclasses import dataclass
+
+from naga.process.signals import Signals
+from naga.record.schema import Failure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ending:
+    """The status of an ended run, why it did not finish, and what else a reader should know."""
+
+    status: str
+    failure: Failure | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def how_it_ended(error: BaseException | None, signals: Signals, reason: str | None) -> Ending:
+    """Judge how a function ended.
+
+    Parameters
+    ----------
+    error : BaseException or None
+        What it raised.
+    signals : Signals
+        What arrived meanwhile.
+    reason : str or None
+        What it said to `naga.fail`.
+
+    Examples
+    --------
+    >>> how_it_ended(SystemExit(3), Signals(), None).failure.exit_code
+    3
+    >>> how_it_ended(SystemExit(0), Signals(), None).status
+    'finished'
+    """
+    if (cause := signals.cause(error)) is not None:
+        return Ending(status="killed", failure=_failure(error, cause))
+    survived = sorted({signal.Signals(signum).name for signum in signals.arrived})
+    warnings = tuple(f"{name} arrived while the task ran, and the task went on" for name in survived)
+    if error is not None and _exit_code(error) != 0:
+        return Ending(status="failed", failure=_failure(error, None), warnings=warnings)
+    if reason is not None:
+        return Ending(status="failed", failure=Failure(type="naga.fail", message=reason), warnings=warnings)
+    return Ending(status="finished", warnings=warnings)
+
+
+def _failure(error: BaseException | None, signum: int | None) -> Failure:
+    name = signal.Signals(signum).name if signum is not None else None
+    if error is None:
+        return Failure(type="Signalled", message=f"{name}, which the task kept from ending it", signal=name)
+    return Failure(
+        type=type(error).__qualname__,
+        message=_message(error),
+        traceback="".join(traceback.format_exception(error)),
+        signal=name,
+        exit_code=_exit_code(error),
+    )
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001  # an exception of the user's own, whose text is broken
+        return "<its text cannot be shown>"
+
+
+def _exit_code(error: BaseException) -> int | None:
+    """Give the exit code that an exception asks for, as the interpreter reads it."""
+    if not isinstance(error, SystemExit):
+        return None
+    if error.code is None:
+        return 0
+    return int(error.code) if isinstance(error.code, int) else 1

@@ -1,0 +1,90 @@
+"""A function that catches its own errors, and says that its run failed all the same."""
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from naga.errors import UsageError
+from naga.terminal import say
+
+
+class Verdict:
+    """What the function of one run says of itself.
+
+    Parameters
+    ----------
+    kept : bool
+        Whether a run.lock will say it; not where another rank owns the run.
+    """
+
+    def __init__(self, *, kept: bool = True) -> None:
+        self.reason: str | None = None
+        self.kept = kept
+        self.pid = os.getpid()
+
+
+_current: ContextVar[Verdict | None] = ContextVar("naga_run", default=None)
+_running: list[Verdict] = []
+_lock = threading.Lock()
+
+
+def fail(reason: str) -> None:
+    """Say that the run failed, from inside its function, which goes on.
+
+    The run is sealed ``failed`` with this reason however the function returns; the exit code of the process stays what
+    it is. An exception that ends the function is recorded in place of the reason. The first reason stays.
+
+    Parameters
+    ----------
+    reason : str
+        What went wrong.
+
+    Raises
+    ------
+    UsageError
+        No run is on in this process, or several are and the call comes from a thread of none of them.
+
+    Examples
+    --------
+    >>> fail("diverged")
+    Traceback (most recent call last):
+    naga.errors.UsageError: naga.fail('diverged') was called outside of a run
+    """
+    verdict = _verdict(reason)
+    if verdict.reason is None:
+        verdict.reason = str(reason)
+    if not verdict.kept:
+        say(f"this rank says that the run failed, rank 0 does not know: {reason}")
+
+
+def _verdict(reason: str) -> Verdict:
+    running = [verdict for verdict in _running if verdict.pid == os.getpid()]
+    current = _current.get()
+    if current in running:
+        return current
+    if len(running) == 1:
+        return running[0]
+    where = "beside several runs" if running else "outside of a run"
+    raise UsageError(f"naga.fail({reason!r}) was called {where}", hint="call it in the function of the task")
+
+
+def is_in_fork_of_run() -> bool:
+    """Tell whether this process was forked from one in the midst of a run."""
+    return any(verdict.pid != os.getpid() for verdict in _running)
+
+
+@contextmanager
+def judged(*, kept: bool = True) -> Iterator[Verdict]:
+    """Take what `fail` says while a function runs, from its own thread or others that it starts."""
+    verdict = Verdict(kept=kept)
+    token = _current.set(verdict)
+    with _lock:
+        _running.append(verdict)
+    try:
+        yield verdict
+    finally:
+        with _lock:
+            _running.remove(verdict)
+        _current.reset(token)

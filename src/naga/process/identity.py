@@ -1,0 +1,100 @@
+"""Which process owns a run, and whether it still lives."""
+
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from naga.record.schema import Process
+from naga.secrets import redact_words
+
+_IMPORTED = time.monotonic()
+
+
+def this_process() -> Process:
+    """Describe the running process, so that it can be recognised later.
+
+    Returns
+    -------
+    Process
+        Command line, folder, host and number; start time and boot where the system tells them (Linux's ``/proc``).
+    """
+    return Process(
+        argv=redact_words(sys.orig_argv),  # claims hold it, too
+        cwd=str(Path.cwd()),
+        host=os.uname().nodename,
+        pid=os.getpid(),
+        boot_id=_boot_id(),
+        started_ticks=started_ticks(os.getpid()),
+        pid_namespace=_pid_namespace(),
+        user=_user(),
+        slurm_job_id=os.environ.get("SLURM_JOB_ID"),
+    )
+
+
+def is_alive(process: Process) -> bool | None:
+    """Tell whether a recorded process still runs.
+
+    Returns
+    -------
+    bool or None
+        None where it cannot be known from here: the process belongs to another host, or to a container with processes
+        of its own.
+    """
+    if process.host != os.uname().nodename:
+        return None
+    if process.boot_id and process.boot_id != _boot_id():
+        return False
+    if process.pid_namespace and process.pid_namespace != _pid_namespace():
+        return None
+    if process.started_ticks is not None:
+        return process.started_ticks == started_ticks(process.pid)
+    return _answers(process.pid)
+
+
+def _answers(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # it exists, and is somebody else's
+    return True
+
+
+def _boot_id() -> str | None:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return None
+
+
+def _pid_namespace() -> str | None:
+    with suppress(OSError):
+        return str(Path("/proc/self/ns/pid").readlink())
+    return None
+
+
+def started_ticks(pid: int) -> int | None:
+    """Read field 22 of /proc/PID/stat (proc(5)); a zombie, which owns nothing any more, has none."""
+    with suppress(OSError):
+        # The name, field 2, may hold spaces and brackets: count from the last bracket.
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return None if fields[0] in (b"Z", b"X") else int(fields[19])
+    return None
+
+
+def _user() -> str | None:
+    import getpass
+
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return None
+
+
+def age_s() -> float:
+    """Give the seconds since this process began, or, where the system does not tell, since Naga was imported."""
+    ticks = started_ticks(os.getpid())
+    if ticks is None:
+        return time.monotonic() - _IMPORTED
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")

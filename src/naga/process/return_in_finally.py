@@ -1,0 +1,61 @@
+"""Functions that swallow Ctrl-C, found by reading them."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+_SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+
+
+def swallowing(fn: Callable[..., Any]) -> str | None:
+    """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there.
+
+    Parameters
+    ----------
+    fn : callable
+        Nothing of it runs; its source is read.
+
+    Returns
+    -------
+    str or None
+        None where it has none, or no source.
+    """
+    try:
+        lines, start = inspect.getsourcelines(fn)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    except (OSError, TypeError, SyntaxError, ValueError):
+        return None
+    found = next(_leaving(tree), None)
+    if found is None:
+        return None
+    word = type(found).__name__.lower()
+    place = f"{Path(inspect.getsourcefile(fn) or '').name}:{max(start, 1) + found.lineno - 1}"
+    name = getattr(fn, "__name__", "the task")
+    return f"{name}() has `{word}` in `finally` ({place}): it swallows Ctrl-C and every exception"
+
+
+def _leaving(tree: ast.Module) -> Iterator[ast.stmt]:
+    for function in tree.body:
+        for node in _own(ast.iter_child_nodes(function)):
+            if isinstance(node, ast.Try | ast.TryStar):
+                yield from _leaving_statements(node.finalbody, in_loop=False)
+
+
+def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Walk a function without those that are defined in it."""
+    for node in nodes:
+        if not isinstance(node, _SCOPES):
+            yield node
+            yield from _own(ast.iter_child_nodes(node))
+
+
+def _leaving_statements(nodes: Iterable[ast.AST], *, in_loop: bool) -> Iterator[ast.stmt]:
+    for node in nodes:
+        if isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop):
+            yield node
+        elif not isinstance(node, _SCOPES):
+            yield from _leaving_statements(ast.iter_child_nodes(node), in_loop=in_loop or isinstance(node, _LOOPS))

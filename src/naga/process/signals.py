@@ -1,0 +1,123 @@
+"""SIGTERM and SIGHUP while a run computes: recorded, and then what they would have been without Naga.
+
+A signal that would have ended the process unwinds the function first, so that the run can be sealed, and is then sent
+again with its former handling. One that the script handles itself stays the script's: its handler is called, and only
+looked at. Ctrl-C is Python's own `KeyboardInterrupt` and needs nothing. Ignored signals (``nohup``) stay ignored, and a
+forked child has the former handling from its first moment.
+"""
+
+import os
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self
+
+_CAUGHT = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Signalled(BaseException):
+    """A signal that ends the process unwinds the function; no ``except Exception`` of its keeps it."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class Signals:
+    """What arrives while a run computes; a context, without effect outside of the main thread.
+
+    Attributes
+    ----------
+    arrived : list of int
+        The signals that came, in their order.
+    """
+
+    def __init__(self) -> None:
+        self.arrived: list[int] = []
+        self._former: dict[int, Any] = {}
+        self._raised: tuple[int, BaseException] | None = None
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for signum in _CAUGHT:
+                former = signal.getsignal(signum)
+                if former not in (None, signal.SIG_IGN):
+                    self._former[signum] = former
+                    signal.signal(signum, self._arrive)
+            _restore_in_children(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        fatal = self._fatal()
+        self._restore()
+        if fatal is not None:
+            os.kill(os.getpid(), fatal)
+
+    def cause(self, error: BaseException | None) -> int | None:
+        """Tell which signal ended a function that raised `error`, or returned although it was to end."""
+        fatal = self._fatal()
+        if fatal is None and self._raised and _leads_to(error, self._raised[1]):
+            return self._raised[0]
+        return signal.SIGINT if fatal is None and isinstance(error, KeyboardInterrupt) else fatal
+
+    def _arrive(self, signum: int, frame: FrameType | None) -> None:
+        self.arrived.append(signum)
+        former = self._former.get(signum)
+        if not callable(former):
+            raise Signalled(signum)
+        try:
+            former(signum, frame)
+        except BaseException as error:
+            self._raised = (signum, error)
+            raise
+
+    def _fatal(self) -> int | None:
+        return next((signum for signum in self.arrived if self._former.get(signum) == signal.SIG_DFL), None)
+
+    def _restore(self) -> None:
+        while self._former:
+            signum, former = self._former.popitem()
+            # A handler that the function has set itself stays.
+            if signal.getsignal(signum) == self._arrive:
+                signal.signal(signum, former)
+        if self in _watching:
+            _watching.remove(self)
+
+    def forget(self) -> None:
+        """Be as if nothing had been set, in a forked child."""
+        self.arrived.clear()
+        self._restore()
+
+
+_watching: list[Signals] = []
+_masks: dict[int, Any] = {}  # of the threads that fork
+_at_fork = threading.Event()  # set once the hook is, which cannot be taken back
+
+
+def _restore_in_children(signals: Signals) -> None:
+    _watching.append(signals)
+    if not _at_fork.is_set():
+        _at_fork.set()
+        os.register_at_fork(before=_hold, after_in_parent=_let_go, after_in_child=_forget_all)
+
+
+def _hold() -> None:
+    """Block the signals while a child is made: one that reached it before it had its handlers back would be lost."""
+    _masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, _CAUGHT)
+
+
+def _let_go() -> None:
+    signal.pthread_sigmask(signal.SIG_SETMASK, _masks.pop(threading.get_ident()))
+
+
+def _forget_all() -> None:
+    for signals in reversed(_watching.copy()):
+        signals.forget()
+    _let_go()
+
+
+def _leads_to(error: BaseException | None, origin: BaseException) -> bool:
+    """Tell whether an exception is another one, or was raised while that was handled."""
+    while error is not None and error is not origin:
+        error = error.__context__
+    return error is origin

@@ -1,0 +1,108 @@
+"""The last word of a run, which must not be lost: in its run.lock, or where there is room."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from naga.cache_dir import cache_folder
+from naga.errors import LockError
+from naga.layout import LOCK_NAME, attempt_lock
+from naga.record.atomic import write_atomic
+from naga.record.lockfile import lock_text, parse_lock, read_lock
+from naga.record.schema import FINAL, Record
+from naga.terminal import say
+
+
+def write_seal(save_dir: Path, record: Record) -> None:
+    """Write the final run.lock; where that fails (a full disk), print it to stderr and keep it for `restore`.
+
+    Where a later run has taken the folder over, because this one seemed dead to another host, its run.lock is left
+    alone, and this one's goes to its attempts.
+
+    Parameters
+    ----------
+    save_dir : Path
+        The folder of the run; made where the function has removed it.
+    record : Record
+        A final one.
+    """
+    try:
+        save_dir.mkdir(parents=True, exist_ok=True)
+        target = _target(save_dir, record)
+        write_atomic(target, lock_text(record).encode())
+    except OSError as error:
+        _keep_elsewhere(save_dir, record, error)
+        return
+    if target.name != LOCK_NAME:
+        say(f"warning: a later run has taken '{save_dir}' over: the run.lock of this one is '{target}'")
+
+
+def _target(save_dir: Path, record: Record) -> Path:
+    with suppress(LockError):
+        there = read_lock(save_dir / LOCK_NAME)
+        # An older one was copied there by the function itself.
+        if there.run_id != record.run_id and there.started > record.started:
+            return attempt_path(save_dir, record)
+    return save_dir / LOCK_NAME
+
+
+def attempt_path(save_dir: Path, record: Record) -> Path:
+    """Name the place where the run.lock of a former attempt is kept."""
+    return attempt_lock(save_dir, record.attempt, record.run_id)
+
+
+def _keep_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
+    text = lock_text(record)
+    say(f"'{save_dir / LOCK_NAME}' cannot be written ({error.strerror or error}); this is what it would say:")
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"{text}\n")
+    try:
+        spool = _spool_folder()
+        spool.mkdir(parents=True, exist_ok=True)
+        file = spool / f"{record.run_id}.json"
+        write_atomic(file, json.dumps({"save_dir": str(save_dir), "lock": text}).encode())
+    except (OSError, RuntimeError) as second:  # no home either
+        say(f"nor can it be kept elsewhere ({second}): keep the lines above as '{save_dir / LOCK_NAME}'")
+    else:
+        say(f"it is kept as '{file}'; once the folder can be written again: naga doctor")
+
+
+def _spool_folder() -> Path:
+    return cache_folder() / "spool"
+
+
+def restore() -> Iterator[str]:
+    """Put the run.locks that could not be written where they belong.
+
+    Yields
+    ------
+    str
+        What was done, or why not, a line each.
+    """
+    try:
+        files = sorted(_spool_folder().glob("*.json"))
+    except RuntimeError:
+        return
+    for file in files:
+        try:
+            kept = json.loads(file.read_bytes())
+            save_dir, text = Path(kept["save_dir"]), str(kept["lock"])
+            record = parse_lock(text)
+            yield f"run {record.run_id}: {_put_back(save_dir, text, record)}"
+            file.unlink()
+        except OSError as error:
+            yield f"run {file.stem}: its run.lock is still kept as '{file}': {error}"
+        except (LockError, ValueError, KeyError, TypeError) as error:
+            yield f"'{file}' holds no run.lock: {error}"
+
+
+def _put_back(save_dir: Path, text: str, record: Record) -> str:
+    there = read_lock(save_dir / LOCK_NAME) if (save_dir / LOCK_NAME).exists() else None
+    if there and there.run_id == record.run_id and there.status in FINAL:
+        return f"'{save_dir / LOCK_NAME}' is there already"
+    own = there is None or there.run_id == record.run_id
+    target = save_dir / LOCK_NAME if own else attempt_path(save_dir, record)
+    write_atomic(target, text.encode())
+    return f"'{target}' was put back ({record.status})"

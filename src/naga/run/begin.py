@@ -1,0 +1,124 @@
+"""The beginning of a run: take the folder, and record what the function is about to meet."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.capture.data.inputs import Beside, capture_beside, capture_data
+from naga.capture.data.upstream import capture_upstream
+from naga.capture.environment import capture_environment
+from naga.errors import SaveDirError
+from naga.layout import naga_folder
+from naga.process.identity import this_process
+from naga.process.ranks import Meeting
+from naga.process.return_in_finally import swallowing
+from naga.record.lockfile import write_lock
+from naga.record.schema import Environment, Record
+from naga.run.plan import Plan
+from naga.save_dir.claim import release, take
+from naga.terminal import say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """What was captured at the start and is looked at again at the end."""
+
+    code: CodeCapture = field(default_factory=CodeCapture)
+    beside: Beside | None = None
+
+
+def claim(plan: Plan, met: Meeting | None = None) -> Record:
+    """Take the folder, and say in it that the run is running."""
+    record = Record(
+        run_id=plan.run_id,
+        status="running",
+        task=plan.task,
+        save_dir=plan.config.written_save_dir or "",
+        started=_now(),
+        config=plan.config.plain,
+        process=replace(this_process(), ranks=met.rank.size if met else None),
+    )
+    if plan.save_dir is None:
+        _announce(met, plan)
+        return record
+    needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
+    taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
+    if taken.archived:
+        say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
+    record = replace(record, attempt=taken.attempt)
+    try:
+        _write(plan.save_dir, record)
+        _announce(met, plan)
+    except BaseException:
+        release(plan.save_dir, plan.run_id)
+        raise
+    return record
+
+
+def _announce(met: Meeting | None, plan: Plan) -> None:
+    if met:
+        met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
+
+
+def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
+    """Record the code, the inputs and the environment that the function is about to meet."""
+    declared = plan.declares.snapshot
+    code = capture_code(plan.script, declared, _subject(plan)) if declared else CodeCapture()
+    upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
+    inputs = (plan.config.plain, plan.declares.tracked, plan.base)
+    manifest = naga_folder(plan.save_dir) if plan.save_dir else None
+    data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream)
+    beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream)
+    record = replace(
+        record,
+        code=code.entries,
+        data=dict(sorted((data | beside.pending).items())),
+        upstream=upstream,
+        environment=_environment(plan) if plan.save_dir else None,
+        warnings=(*code.warnings, *_reading(plan)),
+    )
+    if plan.save_dir:
+        _write(plan.save_dir, record)
+    else:
+        _say_captured(record)
+    return record, Watched(code=code, beside=beside)
+
+
+def _reading(plan: Plan) -> tuple[str, ...]:
+    warning = swallowing(plan.fn) if plan.declares.lock else None
+    return (warning,) if warning else ()
+
+
+def _write(save_dir: Path, record: Record) -> None:
+    try:
+        write_lock(save_dir, record)
+    except OSError as error:
+        raise SaveDirError(
+            f"save_dir '{save_dir}' cannot be written: {error.strerror or error}",
+            hint="save_dir=<a folder you can write>",
+        ) from error
+
+
+def _environment(plan: Plan) -> Environment:
+    named = plan.declares.lock.env if plan.declares.lock else ()
+    return capture_environment(plan.script.parent if plan.script else None, variables=named)
+
+
+def _subject(plan: Plan) -> Subject:
+    own = (plan.config.save_dir,) if plan.config.save_dir else ()
+    return Subject(
+        run_id=plan.run_id, task=plan.task, save_dir=plan.config.written_save_dir, leave_out=(*own, *plan.inputs)
+    )
+
+
+def _say_captured(record: Record) -> None:
+    """Without a run.lock the terminal is the only place to say what was captured."""
+    for code in record.code:
+        say(f"code: {code.name} is {code.commit or code.reason}" + (f" ({code.ref})" if code.ref else ""))
+    for key, data in record.data.items():
+        say(f"data: {key} is {data.hash or data.reason}")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

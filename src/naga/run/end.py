@@ -1,0 +1,114 @@
+"""The end of a run: look again at what the function may have changed, and write the final lock."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from naga.capture.code.snapshot import recapture_after
+from naga.capture.data.inputs import changed_inputs
+from naga.capture.data.outputs import capture_outputs, missing_outputs
+from naga.config.plain import differing_keys, plain_config
+from naga.process.exit_cause import Ending
+from naga.process.seeding import taken_seed
+from naga.process.signals import Signalled
+from naga.record.final import write_seal
+from naga.record.schema import Environment, Failure, Record
+from naga.run.begin import Watched, _now, _subject
+from naga.run.plan import Plan
+from naga.terminal import say
+
+
+def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
+    """Say how the run ended, and what it left; a forked child that comes here has no run to seal."""
+    if os.getpid() != record.process.pid:
+        return
+    ended = _now()
+    jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
+    sealed = replace(
+        record,
+        status=ending.status,
+        ended=ended,
+        duration_s=round(duration_s, 6),
+        environment=_with_seed(record.environment),
+        error=ending.failure,
+        warnings=(*record.warnings, *ending.warnings, *jumped),
+    )
+    try:
+        # Who pressed Ctrl-C does not wait for the hash of what was left half done.
+        if ending.status != "killed":
+            sealed = _require_outputs(plan, examine(plan, sealed, watched))
+    finally:
+        try:
+            _leave(plan, sealed)
+        except (KeyboardInterrupt, Signalled):  # a second Ctrl-C
+            _leave(plan, sealed)
+            raise
+
+
+def _leave(plan: Plan, sealed: Record) -> None:
+    if plan.save_dir:
+        write_seal(plan.save_dir, sealed)
+    for warning in sealed.warnings:
+        say(f"warning: {warning}")
+
+
+def examine(plan: Plan, record: Record, watched: Watched) -> Record:
+    """Look again at what the function may have changed; what cannot be seen is a warning, never a failure."""
+    warnings = list(record.warnings)
+    with _failing_into(warnings, "the configuration at the end"):
+        record = replace(record, config_end=_changed_config(plan, warnings))
+    with _failing_into(warnings, "inputs"):
+        if watched.beside:
+            data, changed = watched.beside.join()
+            record = replace(record, data={**record.data, **data})
+            warnings += changed
+        warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
+    with _failing_into(warnings, "changes of the code"):
+        if plan.declares.snapshot:
+            after = recapture_after(watched.code, plan.declares.snapshot, _subject(plan))
+            record = replace(record, code=after.entries)
+            warnings += [warning for warning in after.warnings if warning not in warnings]
+    with _failing_into(warnings, "outputs"):
+        if plan.save_dir:
+            record = replace(record, outputs=capture_outputs(plan.save_dir))
+    return replace(record, warnings=tuple(warnings))
+
+
+def _with_seed(environment: Environment | None) -> Environment | None:
+    """Add the seed that was set before or while the function ran."""
+    seed = taken_seed()
+    return replace(environment, seed=seed) if environment and seed is not None else environment
+
+
+def _require_outputs(plan: Plan, record: Record) -> Record:
+    """Fail a run that lacks what it declared, even where its function swallowed its own exception."""
+    declared = plan.declares.lock.outputs if plan.declares.lock else ()
+    missing = missing_outputs(plan.save_dir, declared) if plan.save_dir else ()
+    if not missing or record.error:
+        return record
+    message = f"declared outputs are missing: {', '.join(missing)}"
+    say(f"the run in '{record.save_dir}' failed: {message}")
+    return replace(record, status="failed", error=Failure(type="MissingOutputs", message=message))
+
+
+def _changed_config(plan: Plan, warnings: list[str]) -> dict[Any, Any]:
+    if plan.config.value is None:
+        return {}
+    end = plain_config(plan.config.value)
+    if end.get("save_dir") == str(plan.config.save_dir):
+        end["save_dir"] = plan.config.written_save_dir
+    changed = differing_keys(plan.config.plain, end)
+    if not changed:
+        return {}
+    warnings.append(f"the task changed its configuration while it ran: {', '.join(changed)} (see config_end)")
+    return end
+
+
+@contextmanager
+def _failing_into(warnings: list[str], what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001  # the run is over: whatever this is, the lock must be written
+        warnings.append(f"{what} could not be recorded: {error}")

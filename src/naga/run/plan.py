@@ -1,0 +1,231 @@
+"""What one call of a task means, settled before anything outside is touched.
+
+`resolve` turns the marks of the decorators and the words of the caller into a `Plan`, or refuses; whatever a user can
+mistype is found here, so that a wrong call leaves no folder and no commit behind.
+"""
+
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from naga.capture.data.inputs import require_inputs, tracked_paths
+from naga.capture.data.upstream import stage_folders
+from naga.config.command_line import Request, parse_arguments, show
+from naga.config.compose import Resolved, compose
+from naga.config.declared import Declared, declared_config
+from naga.config.recorded import rebuild, with_secrets
+from naga.declarations import Call, Declares, Existing
+from naga.errors import ConfigError, UsageError
+from naga.process.entry_point import is_being_imported_by_a_child
+from naga.process.fail import is_in_fork_of_run
+from naga.process.ranks import Announcement
+from naga.run.reuse import Reuse, _finished, _reuse, _reuse_same
+from naga.runs.find import load_run
+from naga.secrets import redact_text, redacted_keys
+from naga.terminal import say
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A run that can begin.
+
+    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``inputs`` are the tracked paths
+    and ``stages`` the folders of earlier runs, all absolute; ``base`` is what relative paths are relative to.
+    """
+
+    run_id: str
+    fn: Callable[..., Any]
+    task: str
+    script: Path | None
+    declares: Declares
+    config: Resolved
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    existing: Existing
+    base: Path
+    inputs: tuple[Path, ...]
+    stages: tuple[Path, ...]
+
+    @property
+    def save_dir(self) -> Path | None:
+        """The folder that the run owns; None where no ``@runlock`` asks for one."""
+        return self.config.save_dir if self.declares.lock else None
+
+
+@dataclass(frozen=True, slots=True)
+class Follow:
+    """What a function gets in a process whose run belongs to another rank, and whether it is called at all."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    computes: bool
+
+
+def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
+    """Settle what a call means.
+
+    Parameters
+    ----------
+    fn : callable
+        The undecorated function.
+    declares : Declares
+        The marks of its decorators.
+    call : Call
+        What its caller said.
+
+    Returns
+    -------
+    Plan or Reuse
+
+    Raises
+    ------
+    NagaError
+        A key, value, path or option is wrong.
+    SystemExit
+        With code 0, after ``--help`` or ``--show-config``.
+    """
+    declared = declared_config(fn)
+    request = _request(fn, declared, call)
+    if request.reuse is not None:
+        return _reuse(declared, load_run(request.reuse), task_name(fn), request.overrides)
+    given, keywords, args, kwargs = _arguments(fn, declared, call)
+    config = _compose(declared, request, given, keywords)
+    if request.show_config:
+        print(show(config), end="")  # noqa: T201  # it is what was asked for
+        raise SystemExit(0)
+    existing = request.existing or (declares.lock.existing if declares.lock else "archive")
+    if declares.lock:
+        _require_save_dir(config)
+        _warn_of_secret_place(config)
+        if existing == "reuse" and (finished := _finished(config)):
+            return _reuse_same(declared, finished, config)
+    require_inputs(config.plain, declares.tracked, Path.cwd())
+    return Plan(
+        run_id=_new_run_id(),
+        fn=fn,
+        task=task_name(fn),
+        script=script_of(fn),
+        declares=declares,
+        config=config,
+        args=(config.value, *args) if declared else args,
+        kwargs=kwargs,
+        existing=existing,
+        base=Path.cwd(),
+        inputs=tracked_paths(config.plain, declares.tracked, Path.cwd()),
+        stages=stage_folders(config.plain, declares.stages, Path.cwd()),
+    )
+
+
+def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
+    """Refuse the calls that a child process makes because it has the script, not because somebody wants a run."""
+    name = getattr(fn, "__name__", "main")
+    if is_being_imported_by_a_child():
+        raise UsageError(
+            f"{name}() was called by a child process that only imports the script",
+            hint=f'if __name__ == "__main__": {name}()',
+        )
+    if is_in_fork_of_run() and not call.args and not call.kwargs:
+        raise UsageError(
+            f"{name}() was called by a forked child of the running run",
+            hint=f"{name}(cfg) starts a run of its own, {name}.fn(cfg) only computes",
+        )
+
+
+def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]) -> Follow:
+    """Settle what a call means in a process that shares the run of rank 0.
+
+    Parameters
+    ----------
+    decided : callable
+        Waits for what rank 0 has decided.
+
+    Raises
+    ------
+    NagaError
+        The command line is wrong, or rank 0 has refused.
+    SystemExit
+        With code 0, where rank 0 shows the help or the configuration.
+    """
+    declared = declared_config(fn)
+    request = _request(fn, declared, call)
+    if request.show_config:
+        raise SystemExit(0)
+    given, keywords, args, kwargs = _arguments(fn, declared, call)
+    announced = decided()
+    if declared is None:
+        return Follow(args, kwargs, announced.computes)
+    plain = announced.config or {}
+    if announced.computes and redacted_keys(plain):
+        plain = with_secrets(plain, _compose(declared, request, given, keywords).plain)
+    config = rebuild(declared, plain, Path(announced.save_dir or "."))
+    return Follow((config, *args), kwargs, announced.computes)
+
+
+def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:
+    if call.argv is None:
+        return Request()
+    program = Path(sys.argv[0]).name
+    return parse_arguments(call.argv, declared, program=program, description=inspect.getdoc(fn) or "")
+
+
+def _arguments(
+    fn: Callable[..., Any], declared: Declared | None, call: Call
+) -> tuple[Any, dict[str, Any], tuple[Any, ...], dict[str, Any]]:
+    """Tell the configuration, single keys of it, and the function's further arguments from each other."""
+    if declared is None:
+        return None, {}, call.args, dict(call.kwargs)
+    given = call.args[0] if call.args else call.kwargs.get(declared.parameter)
+    others = set(inspect.signature(fn).parameters) - {declared.parameter}
+    named = {key: value for key, value in call.kwargs.items() if key in others}
+    keywords = {key: value for key, value in call.kwargs.items() if key not in others and key != declared.parameter}
+    return given, keywords, call.args[1:], named
+
+
+def _compose(declared: Declared | None, request: Request, given: Any, keywords: Mapping[str, Any]) -> Resolved:
+    if declared is None:
+        return Resolved(value=None, plain={}, save_dir=None, written_save_dir=None)
+    return compose(
+        declared,
+        given=given,
+        keywords=keywords,
+        overrides=request.overrides,
+        file=request.file,
+        experiment=request.experiment,
+    )
+
+
+def _require_save_dir(config: Resolved) -> None:
+    if config.save_dir is None:
+        raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
+
+
+def _warn_of_secret_place(config: Resolved) -> None:
+    if config.written_save_dir and redact_text(config.written_save_dir) != config.written_save_dir:
+        say("warning: save_dir holds a secret, and names of folders are not redacted")
+
+
+def _new_run_id() -> str:
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
+
+
+def script_of(fn: Callable[..., Any]) -> Path | None:
+    """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
+    file = getattr(sys.modules.get(fn.__module__), "__file__", None)
+    return Path(file).absolute() if file and Path(file).is_file() else None
+
+
+def task_name(fn: Callable[..., Any]) -> str:
+    """Name a task as ``module.function``; a script's module is its file's name.
+
+    Examples
+    --------
+    >>> task_name(task_name)
+    'naga.run.plan.task_name'
+    """
+    script = script_of(fn) if fn.__module__ in ("__main__", "__mp_main__") else None
+    return f"{script.stem if script else fn.__module__}.{fn.__qualname__}"

@@ -1,0 +1,139 @@
+"""Choosing runs by what they are, and putting them in order."""
+
+import difflib
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import eq, ge, gt, le, lt, ne
+from typing import Any
+
+from naga.errors import UsageError
+from naga.runs.find import Run, as_row
+
+COLUMNS = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
+
+_TERM = re.compile(r"([\w.\-\[\]]+)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
+_WORDS = {"true": True, "false": False, "null": None, "none": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Terms that all must hold: a key, how it is compared, and with what."""
+
+    terms: tuple[tuple[str, str, str], ...] = ()
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """What it asks for."""
+        return frozenset(key for key, _, _ in self.terms)
+
+    def matches(self, run: Run, **further: Any) -> bool:
+        """Tell whether a run is wanted; one that lacks a key is not.
+
+        Parameters
+        ----------
+        run : Run
+            The run.
+        **further : object
+            Values of keys that the run itself does not know: ``diag``.
+        """
+        return all(_holds(value_of(run, key, further), sign, wanted) for key, sign, wanted in self.terms)
+
+
+def parse_filter(text: str) -> Filter:
+    """Read a filter.
+
+    Parameters
+    ----------
+    text : str
+        Terms with spaces between them, as in ``config.lr>0.01 status=finished``; values with spaces in quotes. The
+        keys are the columns of ``naga ls``, and ``config.`` with a dotted key of the configuration.
+
+    Raises
+    ------
+    UsageError
+        It is no filter, or asks for something that no run has.
+
+    Examples
+    --------
+    >>> parse_filter("config.lr>=1e-3 task='exp.main'").terms
+    (('config.lr', '>=', '1e-3'), ('task', '=', 'exp.main'))
+    """
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--filter {text!r}: {error}", hint="--filter 'config.lr>0.01 status=finished'") from None
+    return Filter(tuple(map(_term, words)))
+
+
+def _term(word: str) -> tuple[str, str, str]:
+    found = _TERM.fullmatch(word)
+    if not found:
+        raise UsageError(f"--filter: {word!r} compares nothing", hint="--filter 'config.lr>0.01 status=finished'")
+    key, sign, value = found.groups()
+    return checked_key(key, "--filter"), sign, value
+
+
+def checked_key(key: str, option: str) -> str:
+    """Return a key that a run may have, or refuse it."""
+    if key in COLUMNS or key.startswith("config."):
+        return key
+    near = difflib.get_close_matches(key, COLUMNS, n=1)
+    raise UsageError(f"{option}: no run has {key!r}", hint=f"did you mean {near[0] if near else f'config.{key}'!r}?")
+
+
+def sort_key(column: str) -> Callable[[Run], tuple[bool, int, Any]]:
+    """Give what to sort runs by; those that lack it come last, numbers before text.
+
+    Parameters
+    ----------
+    column : str
+        As in a filter.
+    """
+    checked_key(column, "--sort")
+
+    def key(run: Run) -> tuple[bool, int, Any]:
+        value = value_of(run, column, {})
+        if isinstance(value, int | float):
+            return False, 0, value
+        return value is None, 1, "" if value is None else str(value)
+
+    return key
+
+
+def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
+    """Give the value that a run has for a key; None where it has none."""
+    if key in further:
+        return further[key]
+    if not key.startswith("config."):
+        return as_row(run).get(key)
+    value: Any = run.record.config
+    for name in key.split(".")[1:]:
+        if isinstance(value, Mapping):
+            value = next((item for own, item in value.items() if str(own) == name), None)
+        elif isinstance(value, Sequence) and not isinstance(value, str) and name.isdecimal():
+            value = value[int(name)] if int(name) < len(value) else None
+        else:
+            return None
+    return value
+
+
+def _holds(value: Any, sign: str, wanted: str) -> bool:
+    if value is None:
+        return wanted.lower() in ("null", "none") and sign == "="
+    other: Any = wanted
+    if isinstance(value, bool):
+        other = _WORDS.get(wanted.lower(), wanted)
+    elif isinstance(value, int | float):
+        try:
+            other = float(wanted)
+        except ValueError:
+            return sign == "!="
+    else:
+        value = str(value)
+    try:
+        return _COMPARE[sign](value, other)
+    except TypeError:
+        return False

@@ -1,0 +1,50 @@
+"""What is left of runs that died, and how to mend it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from naga.capture.code.git import GitError, Repository
+from naga.record.final import restore
+from naga.runs.find import Run, find_runs
+
+
+def mend_runs(root: Path) -> Iterator[str]:
+    """Put run.locks back that could not be written, and name what only a person can judge.
+
+    Parameters
+    ----------
+    root : Path
+        The folder whose runs are looked at, and whose repository has their snapshots.
+
+    Yields
+    ------
+    str
+        What was done or found, a line each; nothing where all is well.
+    """
+    yield from restore()
+    runs = list(find_runs(root, archived=True))
+    for run in runs:
+        if run.status == "lost":
+            process = run.record.process
+            yield (
+                f"'{run.save_dir}': run {run.run_id} is lost: process {process.pid} on {process.host} ended without a "
+                f"word; a new run in the same folder continues there"
+            )
+    yield from _orphans(root, runs)
+
+
+def _orphans(root: Path, runs: list[Run]) -> Iterator[str]:
+    """Name the snapshots whose runs are not to be found; they may lie elsewhere, so that nothing is removed."""
+    known = {run.run_id for run in runs}
+    known |= {file.stem.partition("-")[2] for run in runs for file in run.save_dir.glob(".naga/attempts/*.lock")}
+    for ref in _refs(root):
+        run_id = ref.removeprefix("refs/naga/runs/")
+        if run_id not in known:
+            yield f"{ref}: no run {run_id} below '{root}'; if it is gone: git update-ref -d {ref}"
+
+
+def _refs(root: Path) -> list[str]:
+    try:
+        return Repository.find(root).text("for-each-ref", "--format=%(refname)", "refs/naga/runs").splitlines()
+    except GitError:
+        return []

@@ -1,0 +1,1 @@
+"""Who owns a save_dir: the claim, the heartbeat, the archive."""

@@ -1,0 +1,74 @@
+"""Where to look at what was published."""
+
+import os
+import shlex
+from pathlib import Path
+from urllib.parse import quote
+
+from naga.errors import DiagError
+from naga.project import project_root
+from naga.tracking.mlflow_settings import quiet
+from naga.tracking.store import answering_soon, known_store, shown_uri, told_in_one_line
+from naga.tracking.tags import Status, Tag
+
+_LOCAL = "http://127.0.0.1:5000"
+_DEFAULT = "0"
+
+
+def active_view(server: str, experiment_id: str) -> str:
+    """Give the address of MLflow's table of an experiment that shows the active pages alone.
+
+    Examples
+    --------
+    >>> active_view("http://tracker:5000", "7")
+    'http://tracker:5000/#/experiments/7/runs?workflowType=machine_learning&searchFilter=tags.%22naga.run_status%22%20%3D%20%27active%27'
+    """
+    wanted = quote(f"tags.\"{Tag.STATUS}\" = '{Status.ACTIVE}'", safe=".")
+    # Without the type of workflow, the page would open on traces.
+    return (
+        f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&searchFilter={wanted}"
+    )
+
+
+def how_to_view(start: Path, experiment: str | None = None) -> tuple[str, ...]:
+    """Say what to type and which address to open, to see the active pages.
+
+    Parameters
+    ----------
+    start : Path
+        A folder of the project, whose own store is meant where no tracking URI is configured.
+    experiment : str, optional
+        Its name or id. Default: what ``MLFLOW_EXPERIMENT_NAME`` or ``MLFLOW_EXPERIMENT_ID`` name, else MLflow's default
+        experiment.
+
+    Returns
+    -------
+    tuple of str
+        A command, where no server runs yet; then the address.
+
+    Raises
+    ------
+    DiagError
+        Nothing has been published yet, or not to such an experiment.
+    """
+    with known_store(start) as uri:
+        if uri is None:
+            raise DiagError(f"nothing has been published from '{project_root(start)}' yet", hint="diag(main())")
+        experiment_id = _experiment_id(uri, experiment)
+        if uri.startswith(("http://", "https://")):
+            return (active_view(shown_uri(uri), experiment_id),)
+        return (f"mlflow ui --backend-store-uri {shlex.quote(uri)}", active_view(_LOCAL, experiment_id))
+
+
+def _experiment_id(uri: str, given: str | None) -> str:
+    said = given or os.environ.get("MLFLOW_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_ID") or _DEFAULT
+    if said.isdecimal():
+        return said
+    import mlflow
+
+    what = f"MLflow at '{shown_uri(uri)}' cannot be asked for experiment '{said}'"
+    with told_in_one_line(what, "--experiment takes an id, too"), answering_soon(), quiet():
+        found = mlflow.MlflowClient(uri).get_experiment_by_name(said)
+    if found is None:
+        raise DiagError(f"there is no experiment '{said}' in MLflow at '{shown_uri(uri)}'", hint="--experiment NAME")
+    return str(found.experiment_id)

@@ -1,0 +1,47 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from naga.capture.data.manifest import add_inputs, write_inputs, write_outputs
+from naga.hashing.format import Entry
+
+ODD = [
+    Entry('quote " and \\', "file", 1, "blake3:00"),
+    Entry("new\nline\tand \x00", "link", 0, "blake3:01", "run-1"),
+    Entry("\udcff, \u00e9 and \U0001f40d", "folder", 0, "blake3:02"),
+]
+
+
+def read(path: Path) -> object:
+    plain = json.loads(path.read_text("ascii"))
+    lists = plain.values() if isinstance(plain, dict) else [plain]
+    found = [[Entry(**entry) for entry in entries] for entries in lists]
+    return dict(zip(plain, found, strict=True)) if isinstance(plain, dict) else found[0]
+
+
+@pytest.mark.parametrize("entries", [[], ODD[:1], ODD])
+def test_outputs(tmp_path: Path, entries: list[Entry]) -> None:
+    """Whatever the names, a list is what was listed, one line for each file."""
+    write_outputs(tmp_path / "x", iter(entries))
+    assert read(tmp_path / "x") == entries
+    assert (tmp_path / "x").read_text().count('{"path"') == len(entries)
+
+
+def test_inputs(tmp_path: Path) -> None:
+    """Keys are added one set after the other, to an empty file as well."""
+    write_inputs(tmp_path / "x", {})
+    assert read(tmp_path / "x") == {}
+    add_inputs(tmp_path / "x", {'a "b"': iter(ODD), "c": iter([])})
+    add_inputs(tmp_path / "x", {})
+    add_inputs(tmp_path / "x", {"d": iter(ODD[:1])})
+    assert read(tmp_path / "x") == {'a "b"': ODD, "c": [], "d": ODD[:1]}
+
+
+def test_a_list_that_fails_leaves_the_former(tmp_path: Path) -> None:
+    """Where the entries end in an error, what was there stays."""
+    write_outputs(tmp_path / "x", ODD)
+    with pytest.raises(ZeroDivisionError):
+        write_outputs(tmp_path / "x", (Entry("a", "file", 1 // number, "") for number in (1, 0)))
+    assert read(tmp_path / "x") == ODD
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

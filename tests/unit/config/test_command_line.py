@@ -1,0 +1,101 @@
+"""The command line of a task."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import OmegaConf
+
+from naga.config.command_line import Request, parse_arguments, show
+from naga.config.compose import compose
+from naga.config.declared import Declared
+from naga.errors import UsageError
+
+Of = Callable[[Any], Declared]
+
+
+@dataclass
+class Model:
+    lr: float = 0.1  # how fast it learns
+
+
+@dataclass
+class Config:
+    save_dir: str = "results/a"
+    learning_rate: float = 0.1
+    model: Model = field(default_factory=Model)
+
+
+def parsed(*argv: str, of: Of | None = None) -> Request:
+    declared = of(OmegaConf.structured(Config)) if of else None
+    return parse_arguments(argv, declared, program="exp.py", description="Train.")
+
+
+def test_values_and_options_may_be_mixed() -> None:
+    """Before, after and between each other, and always in their order."""
+    request = parsed(
+        "a=1", "--config", "x=y.yaml", "-o", "b=2", "c=3", "--show-config", "-od=4", "--experiment=k", "e=-5"
+    )
+    assert request == Request(
+        overrides=("a=1", "b=2", "c=3", "d=4", "e=-5"), file=Path("x=y.yaml"), experiment="k", show_config=True
+    )
+
+
+def test_nothing_asks_for_nothing() -> None:
+    """Without arguments all is left to the declaration."""
+    assert parsed() == Request()
+
+
+def test_a_finished_run_is_named() -> None:
+    """Both ways of dealing with one."""
+    assert parsed("--existing", "refuse").existing == "refuse"
+    assert parsed("--reuse", "runs/a").reuse == Path("runs/a")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message", "hint"),
+    [
+        (["learning_rte"], "'learning_rte' is not key=value", "learning_rate=..."),
+        (["=5"], "'=5' is not key=value", "key=..."),
+        (["--learning-rate", "5"], "unrecognized arguments: --learning-rate", "learning_rate=..."),
+        (["--lr=5"], "unrecognized arguments: --lr=5", "model.lr=..."),
+        (["--nothing-like-it"], "unrecognized arguments: --nothing-like-it", "exp.py --help"),
+        (["--show"], "unrecognized arguments: --show", "exp.py --help"),
+        (["--config"], "argument --config: expected one argument", "exp.py --help"),
+        (["--existing", "keep"], "argument --existing: invalid choice: 'keep'", "exp.py --help"),
+        (["--experiment", "a"], "--experiment names a part of a file", "--config FILE"),
+        (["--reuse", "a", "--config", "b"], "--reuse computes nothing", "leave out"),
+    ],
+)
+def test_what_cannot_be_read_says_what_to_type(
+    argv: list[str], message: str, hint: str, of: Of, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As an error of Naga's, not an exit of argparse's."""
+    with pytest.raises(UsageError) as caught:
+        parsed(*argv, of=of)
+    assert caught.value.message.startswith(message)
+    assert hint in caught.value.hint
+    assert capsys.readouterr() == ("", "")
+
+
+def test_help_lists_the_fields_and_ends_well(of: Of, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever else stands beside it."""
+    with pytest.raises(SystemExit) as caught:
+        parsed("a=1", "--help", of=of)
+    assert caught.value.code == 0
+    shown = capsys.readouterr().out
+    assert "Train." in shown
+    assert "--existing" in shown
+    assert "model.lr       float  0.1        how fast it learns" in shown
+
+
+def test_what_is_shown_can_be_given_again(of: Of, tmp_path: Path) -> None:
+    """`--show-config > a.yaml` and `--config a.yaml` are one configuration, strings that look like others included."""
+    default = {"a": "007", "b": "1e5", "c": r"\${x}", "d": [None, 1.0, "ü"], "save_dir": "results/x"}
+    first = compose(of(default), overrides=["a='12:30'"])
+    file = tmp_path / "a.yaml"
+    file.write_text(show(first), encoding="utf-8")
+    assert first.plain["c"] == "${x}"
+    assert compose(of(default), file=file).plain == first.plain

@@ -1,0 +1,218 @@
+"""Who owns a save_dir, and what happens to what lies there."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from naga.declarations import Existing
+from naga.errors import ClaimError, LockError, SaveDirError
+from naga.process.identity import this_process
+from naga.record.lockfile import read_lock, write_lock
+from naga.record.schema import Process, Record
+from naga.save_dir.claim import take
+
+
+def dead_process() -> Process:
+    """A process that has ended on this machine."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pid = child.pid
+    return replace(this_process(), pid=pid, started_ticks=1)
+
+
+def leave(folder: Path, run_id: str, status: str, process: Process | None = None) -> Record:
+    """Leave a run in a folder as its owner would."""
+    process = process or dead_process()
+    record = Record(
+        run_id=run_id, status=status, task="t", save_dir="s", started="2026-01-01T00:00:00.000Z", process=process
+    )
+    take(folder, run_id, process)
+    write_lock(folder, record)
+    return record
+
+
+def test_a_new_folder_is_made_and_belongs_to_its_first_run(tmp_path: Path) -> None:
+    """The folder and its parents appear, and a second live run is refused."""
+    folder = tmp_path / "a" / "b"
+    assert take(folder, "one", this_process()).attempt == 1
+    with pytest.raises(ClaimError, match="running run one"):
+        take(folder, "two", this_process())
+
+
+def test_a_folder_without_a_run_is_used_as_it_lies(tmp_path: Path) -> None:
+    """What a user put there stays."""
+    (tmp_path / "notes.txt").write_text("mine")
+    assert take(tmp_path, "one", this_process()).archived is None
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_live_run_keeps_its_folder(tmp_path: Path) -> None:
+    """A lock that says running, of a process that lives, is never taken over."""
+    leave(tmp_path / "r", "one", "running", this_process())
+    for existing in ("archive", "refuse"):
+        with pytest.raises(ClaimError):
+            take(tmp_path / "r", "two", this_process(), existing=existing)
+    assert read_lock(tmp_path / "r").run_id == "one"
+
+
+@pytest.mark.parametrize("status", ["failed", "killed", "running"])
+def test_after_a_broken_run_the_folder_is_used_again(tmp_path: Path, status: str) -> None:
+    """Checkpoints stay in place, the old lock is kept, and attempts are counted."""
+    folder = tmp_path / "r"
+    leave(folder, "one", status)
+    (folder / "checkpoint.pt").write_text("epoch 3")
+    claim = take(folder, "two", this_process())
+    assert (claim.attempt, claim.archived) == (2, None)
+    assert (folder / "checkpoint.pt").read_text() == "epoch 3"
+    assert read_lock(folder / ".naga" / "attempts" / "0001-one.lock").status == status
+
+
+def test_a_finished_run_is_moved_aside_whole(tmp_path: Path) -> None:
+    """Everything it had lies in the archive, and its path is free."""
+    folder = tmp_path / "r"
+    leave(folder, "one", "finished", this_process())
+    (folder / "model.pkl").write_text("model")
+    claim = take(folder, "two", this_process())
+    assert claim.archived == tmp_path / ".archive" / "r~one"
+    assert (claim.archived / "model.pkl").read_text() == "model"
+    assert read_lock(claim.archived).status == "finished"
+    assert sorted(os.listdir(claim.archived / ".naga" / "claims")) == ["first"]
+    assert os.listdir(folder) == [".naga"]
+
+
+def test_an_archived_run_can_be_put_back_and_archived_again(tmp_path: Path) -> None:
+    """A copy never overwrites the one that lies in the archive already."""
+    folder = tmp_path / "r"
+    for number in range(3):
+        leave(folder, "one", "finished", this_process())
+        (folder / "copy").write_text(str(number))
+        archived = take(folder, f"next{number}", this_process()).archived
+        assert archived is not None
+        assert (archived / "copy").read_text() == str(number)
+        for path in sorted(folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        folder.rmdir()
+    assert len(os.listdir(tmp_path / ".archive")) == 3
+
+
+@pytest.mark.parametrize("existing", ["refuse", "reuse"])
+def test_a_finished_run_is_refused_where_asked(tmp_path: Path, existing: Existing) -> None:
+    """Nothing moves, and the hint says what to type."""
+    leave(tmp_path / "r", "one", "finished")
+    before = sorted(path.name for path in (tmp_path / "r").rglob("*"))
+    with pytest.raises(SaveDirError, match="--existing archive"):
+        take(tmp_path / "r", "two", this_process(), existing=existing)
+    assert sorted(path.name for path in (tmp_path / "r").rglob("*")) == before
+
+
+def test_a_folder_with_other_runs_below_is_never_moved(tmp_path: Path) -> None:
+    """The runs below would lose their paths."""
+    leave(tmp_path / "r", "one", "finished")
+    leave(tmp_path / "r" / "sub", "below", "finished")
+    with pytest.raises(SaveDirError, match="other runs below"):
+        take(tmp_path / "r", "two", this_process())
+    assert read_lock(tmp_path / "r" / "sub").run_id == "below"
+
+
+def test_the_folder_that_one_works_in_is_never_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`save_dir=.` must not move the project."""
+    leave(tmp_path, "one", "finished")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SaveDirError, match="folder you work in"):
+        take(tmp_path, "two", this_process())
+
+
+def test_a_folder_with_what_the_run_reads_is_never_moved(tmp_path: Path) -> None:
+    """`save_dir=data` must not move the data, which the run then misses."""
+    leave(tmp_path / "data", "one", "finished")
+    (tmp_path / "data" / "raw.csv").write_text("1")
+    with pytest.raises(SaveDirError, match="which this run needs"):
+        take(tmp_path / "data", "two", this_process(), needs=[tmp_path / "data" / "raw.csv"])
+    assert (tmp_path / "data" / "raw.csv").exists()
+    assert read_lock(tmp_path / "data").run_id == "one"
+
+
+def test_a_foreign_lock_is_left_alone(tmp_path: Path) -> None:
+    """Another tool's run.lock is not Naga's to overwrite or to move."""
+    (tmp_path / "run.lock").write_text("timestamp: 2024\n")
+    with pytest.raises(LockError, match="not a run.lock of Naga"):
+        take(tmp_path, "one", this_process())
+    assert (tmp_path / "run.lock").read_text() == "timestamp: 2024\n"
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where a folder should be is found before anything is computed."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SaveDirError, match="Not a directory"):
+        take(tmp_path / "file" / "r", "one", this_process())
+
+
+def test_an_owner_that_died_before_its_first_word_leaves_the_finished_run_finished(tmp_path: Path) -> None:
+    """A claim without a lock of its own changes nothing about the run that lies there."""
+    folder = tmp_path / "r"
+    leave(folder, "one", "finished", this_process())
+    ghost = {"run_id": "ghost", "process": {"argv": ["x"], "cwd": "/", "host": this_process().host, "pid": 1,
+                                            "boot_id": "an earlier boot"}}  # fmt: skip
+    (folder / ".naga" / "claims" / "after-one").write_text(json.dumps(ghost))
+    assert take(folder, "two", this_process()).archived == tmp_path / ".archive" / "r~one"
+
+
+RACER = """
+import sys, time
+from pathlib import Path
+from naga.errors import ClaimError
+from naga.save_dir.claim import take
+from naga.process.identity import this_process
+root, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+print("ready", flush=True)
+start = float(sys.stdin.readline())
+for number in range(rounds):
+    while time.time() < start + number * 0.02:
+        pass
+    try:
+        take(root / str(number), f"{name}-{number}", this_process())
+    except ClaimError:
+        continue
+    (root / f"won-{number}-{name}").touch()
+print("done", flush=True)
+sys.stdin.read()  # a winner lives until the slowest has tried
+"""
+
+
+@pytest.mark.parametrize("rounds", [50, pytest.param(200, marks=pytest.mark.stress)])
+@pytest.mark.parametrize("left", ["nothing", "finished", "failed", "running"])
+def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str, rounds: int) -> None:
+    """Eight processes claim the same folder at the same moment, whatever lies there."""
+    if left != "nothing":
+        process = dead_process()
+        for number in range(rounds):
+            leave(tmp_path / str(number), f"old-{number}", left, process)
+    with contextlib.ExitStack() as stack:
+        racers = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", RACER, str(tmp_path), f"r{i}", str(rounds)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                )
+            )
+            for i in range(8)
+        ]
+        answers = [racer.stdout for racer in racers if racer.stdout]
+        assert [answer.readline() for answer in answers] == ["ready\n"] * 8
+        for racer in racers:
+            assert racer.stdin
+            racer.stdin.write(f"{time.time() + 0.2}\n")
+            racer.stdin.flush()
+        assert [answer.readline() for answer in answers] == ["done\n"] * 8
+    winners = [len(list(tmp_path.glob(f"won-{number}-*"))) for number in range(rounds)]
+    assert winners == [1] * rounds
+    if left == "finished":
+        assert len(list((tmp_path / ".archive").iterdir())) == rounds

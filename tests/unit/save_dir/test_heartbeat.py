@@ -1,0 +1,100 @@
+"""Whether the owner of a folder lives, seen from its own host and from others."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from naga import load_run
+from naga.errors import ClaimError
+from naga.process.identity import is_alive, this_process
+from naga.record.final import write_seal
+from naga.record.lockfile import read_lock, write_lock
+from naga.record.schema import Process, Record
+from naga.save_dir import heartbeat
+from naga.save_dir.claim import take
+from naga.save_dir.heartbeat import STALE_S, beating, is_living
+
+ELSEWHERE = replace(this_process(), host="node17", pid=1)
+
+
+def leave(folder: Path, run_id: str = "one", process: Process = ELSEWHERE) -> Record:
+    """Leave a run that says running, as its owner on another host would."""
+    started = "2026-01-01T00:00:00.000Z"
+    record = Record(run_id=run_id, status="running", task="t", save_dir="s", started=started, process=process)
+    take(folder, run_id, process)
+    write_lock(folder, record)
+    return record
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Let a folder's files be as old as that."""
+    for file in [folder / "run.lock", *(folder / ".naga").rglob("*")]:
+        os.utime(file, (time.time() - seconds,) * 2)
+
+
+@pytest.mark.parametrize("other", [ELSEWHERE, replace(this_process(), pid=1, pid_namespace="pid:[1]")])
+def test_a_run_of_another_host_lives_while_it_gives_signs(tmp_path: Path, other: Process) -> None:
+    """On another host and in another container: running, then lost and free to be tried again."""
+    folder = tmp_path / "run"
+    leave(folder, process=other)
+    assert is_alive(other) is None
+    age(folder, STALE_S - 60)
+    assert load_run(folder).status == "running"
+    with pytest.raises(ClaimError, match="belongs to the running run one"):
+        take(folder, "two", this_process())
+    age(folder, STALE_S + 60)
+    assert load_run(folder).status == "lost"
+    assert take(folder, "two", this_process()).attempt == 2
+
+
+def test_a_beat_keeps_a_run_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every so often, until the run ends; then the file goes."""
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
+    folder = tmp_path / "run"
+    leave(folder)
+    age(folder, STALE_S + 60)
+    with beating(folder):
+        deadline = time.monotonic() + 30
+        while not is_living(folder, ELSEWHERE):
+            assert time.monotonic() < deadline
+        first = (folder / ".naga" / "heartbeat").stat().st_mtime_ns
+        while (folder / ".naga" / "heartbeat").stat().st_mtime_ns == first:
+            assert time.monotonic() < deadline
+    assert not (folder / ".naga" / "heartbeat").exists()
+
+
+def test_a_claim_trusts_the_clock_of_the_filesystem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host whose clock is an hour ahead takes nobody's folder."""
+    folder = tmp_path / "run"
+    leave(folder)
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + 3600)
+    with pytest.raises(ClaimError):
+        take(folder, "two", this_process())
+    assert not list((folder / ".naga").glob(".clock-*"))
+
+
+def test_a_run_that_lost_its_folder_does_not_take_it_back(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """One that was suspended until another host took over: its last word goes to the attempts."""
+    folder = tmp_path / "run"
+    first = leave(folder)
+    age(folder, STALE_S + 60)
+    take(folder, "two", this_process())
+    second = replace(first, run_id="two", attempt=2, started="2026-01-01T00:10:00.000Z", process=this_process())
+    write_lock(folder, second)
+    write_seal(folder, replace(first, status="finished"))
+    assert read_lock(folder).run_id == "two"
+    assert read_lock(folder / ".naga" / "attempts" / "0001-one.lock").status == "finished"
+    assert "taken" in capfd.readouterr().err
+
+
+def test_a_lock_that_the_function_copied_there_is_no_successor(tmp_path: Path) -> None:
+    """As a task does that begins with a copy of an earlier run's folder."""
+    folder = tmp_path / "run"
+    record = replace(leave(folder, process=this_process()), started="2026-01-02T00:00:00.000Z")
+    write_lock(folder, replace(record, run_id="older", status="finished", started="2026-01-01T00:00:00.000Z"))
+    write_seal(folder, replace(record, status="finished"))
+    assert read_lock(folder).run_id == "one"
