@@ -22,20 +22,7 @@ class Lock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """What ``@snapshot`` declares.
-
-    Parameters
-    ----------
-    branch : str
-        The log of the runs, in the script's repository: one commit for each run with uncommitted changes.
-    message : str
-        The subject of those commits; names the task where empty.
-    include, exclude : tuple of str
-        Pathspecs, as if typed at the top of the repository: uncommitted content to take although it is ignored, large
-        or looks like a secret, and to leave out in any case.
-    strict : bool
-        Whether code that could not be captured is an error before main starts.
-    """
+    """What ``@snapshot`` declares."""
 
     branch: str = "run_logs"
     message: str = ""

@@ -69,13 +69,7 @@ def is_secret_key(key: str) -> bool:
 
 
 def known_secrets() -> tuple[str, ...]:
-    """List the values that are looked for everywhere: those of the environment, and what this process has met.
-
-    Returns
-    -------
-    tuple of str
-        Longest first, so that one which contains another is replaced as a whole.
-    """
+    """List the values that are looked for everywhere: those of the environment, and what this process has met."""
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST and is_secret_key(name) and not _is_place(value):
             _remember(value)

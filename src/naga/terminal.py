@@ -17,13 +17,7 @@ def printable(text: str) -> str:
 
 
 def say(message: str) -> None:
-    """Print one line to stderr; a closed or missing stderr is no reason to fail.
-
-    Parameters
-    ----------
-    message : str
-        What happened, and what it means for the reader.
-    """
+    """Print one line to stderr; a closed or missing stderr is no reason to fail."""
     try:
         print(f"naga: {printable(redact_text(message))}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
     except (OSError, ValueError, AttributeError, UnicodeError):

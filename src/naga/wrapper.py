@@ -19,16 +19,6 @@ class Decorated(ABC, Generic[P, R]):
 
     It keeps the function's name, docstring and signature, can be pickled where the function could, and works as a
     method.
-
-    Attributes
-    ----------
-    fn : callable
-        The undecorated function.
-
-    Raises
-    ------
-    UsageError
-        It was given no function, or one whose call ends before its work does.
     """
 
     __name__: str

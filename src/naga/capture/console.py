@@ -44,11 +44,6 @@ class Console:
     It begins to get ready when it is made, beside whatever is done before it is entered. Where the streams are not the
     process's own (notebooks, pytest), where another thread's run has them, or where no process can be started, it
     stands aside.
-
-    Parameters
-    ----------
-    log : Path or None
-        The file, to whose end is written; None stands aside.
     """
 
     def __init__(self, log: Path | None) -> None:

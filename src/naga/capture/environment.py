@@ -33,18 +33,6 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
 
     Names and versions are read from the names of the metadata folders (PEP 376, PEP 427), which costs a listing per
     folder of ``sys.path``; reading each package's metadata would cost more than a whole capture may.
-
-    Parameters
-    ----------
-    start : Path, optional
-        The folder of the script, above which files that describe the environment are looked for. Default: the current
-        one.
-    variables : iterable of str
-        Further environment variables to record.
-
-    Returns
-    -------
-    Environment
     """
     found = dict(sorted(_packages(), key=lambda pair: pair[0].lower()))
     origins = {name: origin_of(metadata) for name, (_, metadata) in found.items()}

@@ -70,18 +70,7 @@ def _commit(git: Path, ref: str) -> str | None:
 
 
 def environment_files(start: Path) -> dict[str, str]:
-    """Hash the files that describe the environment: the nearest ones above the script, and conda's own history.
-
-    Parameters
-    ----------
-    start : Path
-        The folder of the script.
-
-    Returns
-    -------
-    dict
-        Absolute path to ``blake3:<64 hex>``.
-    """
+    """Hash the files that describe the environment: the nearest ones above the script, and conda's own history."""
     from blake3 import blake3
 
     hashes = {}

@@ -10,18 +10,7 @@ from naga.errors import NagaError, UsageError, one_line
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The words after ``naga``. Default: ``sys.argv[1:]``.
-
-    Returns
-    -------
-    int
-        0 good, 1 a check failed, 2 wrong use.
-    """
+    """Run the command line."""
     try:
         words = _read(sys.argv[1:] if argv is None else argv)
         code: int = words.command(words)

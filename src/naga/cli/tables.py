@@ -21,17 +21,7 @@ _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red"
 
 
 def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None:
-    """Print a table of runs, a line each.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        In the order to print.
-    root : str
-        What their folders are shown relative to.
-    diags : mapping
-        By run id: ``fresh``, ``stale`` or ``never``.
-    """
+    """Print a table of runs, a line each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for name in ("status", "diag", "started", "took", "task", "save_dir", "run_id"):
         table.add_column(
@@ -45,12 +35,7 @@ def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None
 
 
 def run_page(run: Run) -> None:
-    """Print one run so that it can be read at a glance.
-
-    Parameters
-    ----------
-    run : Run
-    """
+    """Print one run so that it can be read at a glance."""
     page = Table.grid(padding=(0, 2))
     page.add_column(style="bold", no_wrap=True)
     page.add_column(overflow="fold")

@@ -22,17 +22,6 @@ def verify(run: Run) -> tuple[str, ...]:
     """Compare a run's outputs, inputs, code and upstream runs with what its run.lock says of them.
 
     All files are read; the cache of hashes is not asked. Nothing is written.
-
-    Parameters
-    ----------
-    run : Run
-        A run that has ended.
-
-    Returns
-    -------
-    tuple of str
-        One line for each thing that is not what it was; empty where all is well. What the run.lock does not name
-        (the outputs of a run that was killed, code that could not be captured) cannot differ.
     """
     if run.record.status not in FINAL:
         return (f"the run has not ended: it is {run.status}",)

@@ -33,18 +33,6 @@ class Request:
 def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: str, description: str) -> Request:
     """Read the command line of a task; ``--help`` prints and exits.
 
-    Parameters
-    ----------
-    argv : sequence of str
-        The arguments, without the program's name.
-    declared : Declared or None
-        The configuration, whose keys help and errors name.
-
-    Raises
-    ------
-    UsageError
-        The command line cannot be read.
-
     Examples
     --------
     >>> parse_arguments(["lr=0.1", "--config", "a.yaml"], None, program="exp.py", description="").overrides

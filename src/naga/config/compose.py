@@ -57,26 +57,6 @@ def compose(
 ) -> Resolved:
     """Lay everything that was said over the declared defaults, and resolve it once.
 
-    Parameters
-    ----------
-    declared : Declared
-        The defaults, and the kind of configuration that the function takes.
-    given : mapping, DictConfig or dataclass instance, optional
-        What the function was called with: mappings are laid over the defaults, typed configurations replace them.
-    keywords : mapping
-        Single values, by dotted key.
-    overrides : sequence of str
-        Single values as typed on the command line: ``key=value``.
-    file : Path, optional
-        A YAML file; ``experiment`` is the dotted key of the part of it that counts.
-    base : Path, optional
-        What a relative save_dir and file are relative to; the working directory.
-
-    Raises
-    ------
-    ConfigError
-        A key, value, file or interpolation is wrong, or a mandatory value is missing.
-
     Examples
     --------
     >>> from naga.config.declared import declared_config

@@ -30,22 +30,6 @@ class Declared:
 def declared_config(function: Callable[..., Any]) -> Declared | None:
     """Read the configuration that a function declares.
 
-    Parameters
-    ----------
-    function : callable
-        Its first parameter's default is the configuration: a DictConfig, a dataclass, an instance of one, or a dict.
-        Without a default its annotation is.
-
-    Returns
-    -------
-    Declared or None
-        None for a function that takes no parameters.
-
-    Raises
-    ------
-    ConfigError
-        The default is something else, or holds what a configuration cannot.
-
     Examples
     --------
     >>> def main(cfg={"lr": 0.1}): ...

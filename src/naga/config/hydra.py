@@ -12,18 +12,7 @@ from typing import Any
 
 
 def hydra_start(fn: Callable[..., Any]) -> Callable[[Callable[[Any], Any]], Any] | None:
-    """Find out whether ``hydra.main`` made a function.
-
-    Parameters
-    ----------
-    fn : callable
-        The function of a task.
-
-    Returns
-    -------
-    callable or None
-        Takes another task, starts Hydra with it, and returns what that task returned last. None for other functions.
-    """
+    """Find out whether ``hydra.main`` made a function."""
     code = getattr(fn, "__code__", None)
     if code is None or code.co_name != "decorated_main" or fn.__globals__.get("__name__") != "hydra.main":
         return None

@@ -43,11 +43,6 @@ LOOKING = ("oc.select", "oc.deprecated", "oc.dict.keys", "oc.dict.values")
 def resolve(cfg: DictConfig) -> None:
     """Resolve every interpolation of a configuration exactly once, in place.
 
-    Raises
-    ------
-    ConfigError
-        An interpolation that refers to nothing, to itself, or to a resolver that nobody registered, or that failed.
-
     Examples
     --------
     >>> cfg = OmegaConf.create({"folder": "${name}/a", "name": "${seed}-run", "seed": 3})

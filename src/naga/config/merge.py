@@ -21,18 +21,7 @@ NOT_FITTING = (OmegaConfBaseException, TypeError, ValueError, AssertionError)
 
 
 def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> None:
-    """Lay a mapping over a configuration, in place.
-
-    Parameters
-    ----------
-    source : str
-        How an error names where the values came from.
-
-    Raises
-    ------
-    ConfigError
-        A key that the configuration does not have, or a value of another type.
-    """
+    """Lay a mapping over a configuration, in place."""
     top = _top(cfg, source)
     _lay(top, _fitted(top, values))
 

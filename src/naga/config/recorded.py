@@ -38,11 +38,6 @@ def _hidden_as(plain: Any, recorded: Any) -> Any:
 def reveal(plain: Mapping[Any, Any], overrides: Sequence[str]) -> dict[Any, Any]:
     """Give the values that were redacted in a recorded configuration, as ``key=value``; others cannot be changed.
 
-    Raises
-    ------
-    ConfigError
-        An override names something else.
-
     Examples
     --------
     >>> reveal({"lr": 0.1, "token": "<redacted>"}, ["token=abc"])
@@ -68,15 +63,6 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     it is a plain DictConfig. A value that was redacted is what the declaration gives now, from the environment if it
     says so; where that gives nothing, it stays ``<redacted>``.
 
-    Parameters
-    ----------
-    declared : Declared or None
-        None where no function says what it takes.
-    plain : mapping
-        What a run.lock holds.
-    save_dir : Path
-        Where the run lies now.
-
     Examples
     --------
     >>> rebuild(None, {"note": "${HOME}", "save_dir": "a"}, Path("/runs/a")).note
@@ -94,11 +80,6 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
 
 def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
     """Fill what was redacted in a configuration from another one, that was composed here.
-
-    Raises
-    ------
-    ConfigError
-        It has no such value.
 
     Examples
     --------

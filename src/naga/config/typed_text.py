@@ -28,13 +28,7 @@ class Typed:
 
 
 def read_file(file: Path, experiment: str | None = None) -> dict[Any, Any]:
-    """Read a configuration file, or the part of it under a dotted key.
-
-    Raises
-    ------
-    ConfigError
-        The file or the part is missing, not YAML, or not a mapping.
-    """
+    """Read a configuration file, or the part of it under a dotted key."""
     content = _load(_content(file), str(file), is_file=True)
     above = ""
     for key in experiment.split(".") if experiment else ():

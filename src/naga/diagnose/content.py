@@ -18,30 +18,7 @@ from naga.tracking.tags import Status, Tag
 def draft(
     run: Run, *, published_by: str, recipe: Recipe, diag_commit: str | None = None, log: Path | None = None
 ) -> Draft:
-    """Say everything that is known of a run before its diag begins.
-
-    Parameters
-    ----------
-    run : Run
-        The run.
-    published_by : str
-        The name of the diag.
-    recipe : Recipe
-        What its page is made of.
-    diag_commit : str, optional
-        The commit that holds its code.
-    log : Path, optional
-        A log of the run, which is published beside its run.lock.
-
-    Returns
-    -------
-    Draft
-
-    Raises
-    ------
-    DiagError
-        The run has no save_dir to be known by.
-    """
+    """Say everything that is known of a run before its diag begins."""
     record = run.record
     if not record.save_dir:
         raise DiagError(f"run {record.run_id} has no save_dir to be known by in MLflow")

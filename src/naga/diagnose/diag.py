@@ -81,15 +81,7 @@ class Diag(Decorated[P, R]):
         return self.publish(self.ask(args, kwargs))
 
     def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> Asked[R]:
-        """Settle what a call means, before anything is written.
-
-        Parameters
-        ----------
-        args, kwargs : sequence, mapping
-            What the diag is called with.
-        recorded : bool
-            Whether all code but the diag's file is that of the run.
-        """
+        """Settle what a call means, before anything is written."""
         bound = inspect.signature(self.fn).bind(*args, **kwargs)
         given = dict(bound.arguments)
         bound.apply_defaults()

@@ -25,22 +25,7 @@ _FOREIGN = frozenset({"site-packages", "dist-packages"})
 
 
 def diag_commit(file: Path, name: str, run: Run) -> str | None:
-    """Give a commit that holds the code of a diag, as ``refs/naga/diags/...`` keeps it: one for each state of it.
-
-    Parameters
-    ----------
-    file : Path
-        The diag's own file.
-    name : str
-        What it is called.
-    run : Run
-        What it diagnoses: where nobody asked for snapshots of that, none is taken of this.
-
-    Returns
-    -------
-    str or None
-        None where no repository could keep it.
-    """
+    """Give a commit that holds the code of a diag, as ``refs/naga/diags/...`` keeps it: one for each state of it."""
     top = top_of(file.parent)
     snapshots = {code.path for code in run.record.code if code.commit}
     if top is None or not snapshots or (top == NAGA and str(top) not in snapshots):
@@ -50,18 +35,7 @@ def diag_commit(file: Path, name: str, run: Run) -> str | None:
 
 
 def code_hash(file: Path) -> str:
-    """Hash the content of a diag's code; where the project lies does not matter.
-
-    Parameters
-    ----------
-    file : Path
-        The diag's own file.
-
-    Returns
-    -------
-    str
-        64 hexadecimal digits.
-    """
+    """Hash the content of a diag's code; where the project lies does not matter."""
     root = project_root(file.parent)
     files = sorted((str(path.relative_to(root)), path) for path in code_files(file))
     total = hashlib.sha256()

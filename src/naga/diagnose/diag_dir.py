@@ -10,15 +10,7 @@ from naga.layout import DIAG, diag_marks
 
 
 class OwnFolder:
-    """The folder of one publication, made when it is first asked for.
-
-    Parameters
-    ----------
-    parent : Path
-        The folder of the run.
-    next_generation : callable
-        Asks MLflow which number the publication would have if it was complete now.
-    """
+    """The folder of one publication, made when it is first asked for."""
 
     def __init__(self, parent: Path, next_generation: Callable[[], int]) -> None:
         self._parent = parent

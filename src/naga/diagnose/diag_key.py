@@ -55,19 +55,7 @@ class Recipe:
 def recipe_of(
     fn: Callable[..., Any], file: Path | None, arguments: Mapping[str, Any], *, recorded: bool = False
 ) -> Recipe:
-    """Say what a call of a diag is made of.
-
-    Parameters
-    ----------
-    fn : callable
-        The undecorated diag.
-    file : Path or None
-        Where it was written; None in a notebook, where the function alone counts.
-    arguments : mapping
-        What it is given besides the configuration; what is not given is not there.
-    recorded : bool
-        Whether all code but its own file is that of the run.
-    """
+    """Say what a call of a diag is made of."""
     told = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
     if len(told) > _LONGEST:
         told = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
@@ -83,20 +71,7 @@ def recipe_of(
 
 
 def recipe_today(tags: Mapping[str, str], root: Path) -> Recipe | None:
-    """Give the recipe that a page would have if its diag was called today.
-
-    Parameters
-    ----------
-    tags : mapping
-        Of the page.
-    root : Path
-        Of the project.
-
-    Returns
-    -------
-    Recipe or None
-        None where the diag's file is not there, or it never had one.
-    """
+    """Give the recipe that a page would have if its diag was called today."""
     diag, recorded = tags.get(Tag.DIAG, ""), tags.get(Tag.DIAG_CODE) == RECORDED
     name, mark, _ = diag.rpartition(":")
     file = root / name

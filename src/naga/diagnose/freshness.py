@@ -13,15 +13,7 @@ from naga.tracking.tags import Status, Tag
 
 
 class Standing:
-    """What is published in a store, held against the files of a project.
-
-    Parameters
-    ----------
-    pages : mapping
-        The newest page of each run, by its id.
-    root : Path
-        Of the project: what the names of diags are relative to.
-    """
+    """What is published in a store, held against the files of a project."""
 
     def __init__(self, pages: Mapping[str, Page], root: Path) -> None:
         self._pages = pages
@@ -61,25 +53,7 @@ class Standing:
 
 
 def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
-    """Say of each run if its page is fresh or stale, or was never published.
-
-    Parameters
-    ----------
-    runs : sequence of Run
-        The runs.
-    start : Path
-        A folder of the project, whose own store is meant where no tracking URI is configured.
-
-    Returns
-    -------
-    dict
-        By run id.
-
-    Raises
-    ------
-    TrackerError
-        The store cannot be read.
-    """
+    """Say of each run if its page is fresh or stale, or was never published."""
     if not runs:
         return {}
     # Results may lie outside of the project that one works in.

@@ -30,30 +30,7 @@ _starting = threading.Lock()
 
 
 def publish(draft: Draft, body: Callable[[], T], *, project: Path, files_in: Path, later: str) -> T:
-    """Run a diag's body inside a new MLflow run, and make that run the active one of its logical run.
-
-    Parameters
-    ----------
-    draft : Draft
-        What the publication says before the body adds to it.
-    body : callable
-        The diag; its value is returned.
-    project : Path
-        Where the diag's own file lies: its project's store is used where no other is configured.
-    files_in : Path
-        Where the folder is made that the body may ask for.
-    later : str
-        The command that publishes the run once the server answers.
-
-    Raises
-    ------
-    MlflowMissingError
-        MLflow is not installed.
-    TrackerError
-        The store does not answer, or refuses.
-    BaseException
-        Whatever the body raised, unchanged; the former active run stays active.
-    """
+    """Run a diag's body inside a new MLflow run, and make that run the active one of its logical run."""
     require_mlflow()
     hint = f"later: {later}"
     with tracking_store(project) as uri, _as_guest():
@@ -90,19 +67,7 @@ def _begin(draft: Draft, uri: str) -> "Publication":
 
 
 class Publication:
-    """An MLflow run that has begun.
-
-    Parameters
-    ----------
-    draft : Draft
-        What it says.
-    client : MlflowClient
-        Of the store that it began in.
-    run : mlflow.entities.Run
-        The MLflow run.
-    outer : str or None
-        The id of the MLflow run that was active before, to which nothing is done.
-    """
+    """An MLflow run that has begun."""
 
     def __init__(self, draft: Draft, client: "MlflowClient", run: "MlflowRun", outer: str | None) -> None:
         self._draft = draft

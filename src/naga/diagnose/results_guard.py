@@ -24,20 +24,6 @@ def require_untouched(save_dir: Path, body: Callable[[], T], *, strict: bool = F
     """Run a diag's body, and say so if it has changed what its run left.
 
     What counts are the files that the run's manifest lists; they are read only where size, time or inode have changed.
-
-    Parameters
-    ----------
-    save_dir : Path
-        The folder of the run.
-    body : callable
-        The diag; its value is returned.
-    strict : bool
-        Raise, instead of a warning.
-
-    Raises
-    ------
-    DiagError
-        It is strict, and something has changed.
     """
     before = _states(save_dir)
     result = body()

@@ -37,26 +37,7 @@ class Subject:
 def subject_of(
     fn: Callable[..., Any], given: Any, *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
 ) -> Subject:
-    """Find the run that a diag is called with.
-
-    Parameters
-    ----------
-    fn : callable
-        The undecorated function, which declares what it takes.
-    given : Run, path or configuration
-        A path is a run's folder or its run.lock.
-    run_lock_path, log_file_path : callable, path or None
-        As given to the decorator.
-    allow_unfinished : bool
-        Whether a run that did not finish will do.
-
-    Raises
-    ------
-    LockError, RunNotFoundError
-        There is no such run.
-    UnfinishedRunError
-        It has not finished.
-    """
+    """Find the run that a diag is called with."""
     if isinstance(given, Run | str | os.PathLike):
         run = given if isinstance(given, Run) else load_run(given)
         config = rebuild(declared_config(fn), run.record.config, run.save_dir)

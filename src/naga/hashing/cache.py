@@ -38,13 +38,7 @@ Key = tuple[bytes, int]  # the folder, the place of the first file of the block
 
 
 class HashCache:
-    """The digests that one hash finds and leaves; a context.
-
-    Parameters
-    ----------
-    fresh : bool
-        Believe nothing that was known before, but keep what is found now.
-    """
+    """The digests that one hash finds and leaves; a context."""
 
     def __init__(self, *, fresh: bool) -> None:
         self._fresh = fresh

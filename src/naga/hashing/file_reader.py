@@ -27,13 +27,7 @@ class Unreadable(Exception):  # noqa: N818  # never leaves this package
 
 
 class Reader:
-    """Hashes the files of one tree; a context, because large files are hashed in another process.
-
-    Parameters
-    ----------
-    advance : callable
-        Told of progress.
-    """
+    """Hashes the files of one tree; a context, because large files are hashed in another process."""
 
     def __init__(self, advance: Advance) -> None:
         from blake3 import blake3
@@ -54,22 +48,7 @@ class Reader:
     def hash_rows(
         self, rows: Iterable[bytes], opener: Open, *, shares: bool
     ) -> Iterator[tuple[bytes, bytes | Unreadable]]:
-        """Hash the files of a folder's rows, in their order.
-
-        Parameters
-        ----------
-        rows : iterable of bytes
-            Some or all of the folder's rows.
-        opener : callable
-            Opens what has a name in that folder.
-        shares : bool
-            Some files may be others by another name; each is read once.
-
-        Yields
-        ------
-        tuple
-            The row, in the state that was read, and its digest, or why there is none.
-        """
+        """Hash the files of a folder's rows, in their order."""
         for row, descriptor in _open_ahead(rows, opener):
             try:
                 yield self._hash_row(row, descriptor, opener, shares)

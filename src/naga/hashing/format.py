@@ -115,12 +115,6 @@ def written(digest: bytes) -> str:
 def fold(items: Iterable[Item]) -> bytes:
     """Compute the digest of a folder from what lies in it.
 
-    Parameters
-    ----------
-    items : iterable of (name, type, digest)
-        Sorted by name. The type is ``b"f"`` for a file, ``b"d"`` for a folder, ``b"l"`` for a link; a link's digest is
-        that of the text that it holds.
-
     Examples
     --------
     >>> fold([]).hex()[:16]

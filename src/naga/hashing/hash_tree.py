@@ -48,22 +48,6 @@ def hash_path(
 ) -> Tree:
     """Hash a file or folder, or what a link there leads to.
 
-    Parameters
-    ----------
-    path : Path
-        The file or folder.
-    ignore : sequence of str
-        Patterns of what to leave out, as in a .gitignore file in that folder.
-    leave_out : callable, optional
-        Says of a path below the folder, and its ``st_mode``, if it is left out.
-    fresh : bool
-        Read everything, whatever is known from before.
-
-    Raises
-    ------
-    DataError
-        It is missing, cannot be read, keeps changing, or is neither file nor folder. Nothing is hashed in part.
-
     Examples
     --------
     >>> import tempfile

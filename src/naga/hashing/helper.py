@@ -26,22 +26,7 @@ class Mapper:
         self._child = 0
 
     def hash(self, descriptor: int, size: int, hashed: Callable[[int], object]) -> bytes | None:
-        """Hash the first `size` bytes of an open file.
-
-        Parameters
-        ----------
-        descriptor : int
-            The file.
-        size : int
-            How much of it.
-        hashed : callable
-            Told of each number of bytes that was hashed.
-
-        Returns
-        -------
-        bytes or None
-            The digest; None where it cannot be had this way: the file shrank, or there is no interpreter to start.
-        """
+        """Hash the first `size` bytes of an open file."""
         try:
             if self._channel is None:
                 self._channel, self._child = _start()

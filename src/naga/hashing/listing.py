@@ -133,13 +133,7 @@ def join(*names: bytes) -> bytes:
 
 
 class Root:
-    """A folder, and what opens the folders below it; a context.
-
-    Parameters
-    ----------
-    path : Path
-        The folder, or a link to it.
-    """
+    """A folder, and what opens the folders below it; a context."""
 
     def __init__(self, path: Path) -> None:
         self._root = os.open(path, _FOLDER)
@@ -178,22 +172,7 @@ class Root:
 
 
 def scan(root: Root, leave_out: LeaveOut | None, advance: Advance) -> tuple[list[Folder], Refused]:
-    """List everything below an open folder, each folder after its parent; links are not followed.
-
-    Parameters
-    ----------
-    root : Root
-        The folder.
-    leave_out : callable, optional
-        Says what to leave out.
-    advance : callable
-        Told of progress.
-
-    Returns
-    -------
-    tuple
-        The folders, and what cannot be listed or hashed.
-    """
+    """List everything below an open folder, each folder after its parent; links are not followed."""
     folders: list[Folder] = [Folder(b"", 0)]
     refused: Refused = []
     for place, folder in enumerate(folders):  # which grows meanwhile

@@ -14,15 +14,7 @@ _AFTER_S = 1.0
 
 
 class Progress:
-    """A bar for what takes longer than a second; silent where nobody would see it.
-
-    Parameters
-    ----------
-    label : str
-        What is being done.
-    files, size_bytes : int, optional
-        How much there is, once that is known.
-    """
+    """A bar for what takes longer than a second; silent where nobody would see it."""
 
     def __init__(self, label: str, files: int | None = None, size_bytes: int | None = None) -> None:
         self._label = label

@@ -11,15 +11,6 @@ def is_script(fn: Callable[..., Any]) -> bool:
 
     A module that is imported, a notebook, a test that runs a script inside its own process, and the child of a
     ``multiprocessing`` pool are not: their ``sys.argv`` was not typed for this function.
-
-    Parameters
-    ----------
-    fn : callable
-        A decorated or plain function.
-
-    Returns
-    -------
-    bool
     """
     if getattr(fn, "__module__", None) != "__main__" or hasattr(sys, "ps1"):
         return False

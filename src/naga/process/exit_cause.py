@@ -20,15 +20,6 @@ class Ending:
 def how_it_ended(error: BaseException | None, signals: Signals, reason: str | None) -> Ending:
     """Judge how a function ended.
 
-    Parameters
-    ----------
-    error : BaseException or None
-        What it raised.
-    signals : Signals
-        What arrived meanwhile.
-    reason : str or None
-        What it said to `naga.fail`.
-
     Examples
     --------
     >>> how_it_ended(SystemExit(3), Signals(), None).failure.exit_code

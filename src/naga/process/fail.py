@@ -11,13 +11,7 @@ from naga.terminal import say
 
 
 class Verdict:
-    """What the function of one run says of itself.
-
-    Parameters
-    ----------
-    kept : bool
-        Whether a run.lock will say it; not where another rank owns the run.
-    """
+    """What the function of one run says of itself."""
 
     def __init__(self, *, kept: bool = True) -> None:
         self.reason: str | None = None

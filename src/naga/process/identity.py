@@ -13,13 +13,7 @@ _IMPORTED = time.monotonic()
 
 
 def this_process() -> Process:
-    """Describe the running process, so that it can be recognised later.
-
-    Returns
-    -------
-    Process
-        Command line, folder, host and number; start time and boot where the system tells them (Linux's ``/proc``).
-    """
+    """Describe the running process, so that it can be recognised later."""
     return Process(
         argv=redact_words(sys.orig_argv),  # claims hold it, too
         cwd=str(Path.cwd()),
@@ -34,14 +28,7 @@ def this_process() -> Process:
 
 
 def is_alive(process: Process) -> bool | None:
-    """Tell whether a recorded process still runs.
-
-    Returns
-    -------
-    bool or None
-        None where it cannot be known from here: the process belongs to another host, or to a container with processes
-        of its own.
-    """
+    """Tell whether a recorded process still runs."""
     if process.host != os.uname().nodename:
         return None
     if process.boot_id and process.boot_id != _boot_id():

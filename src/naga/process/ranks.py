@@ -97,15 +97,7 @@ def _number(names: tuple[str, ...]) -> int | None:
 
 
 class Meeting:
-    """The place where the ranks of a job meet for one call of a task.
-
-    Parameters
-    ----------
-    rank : Rank
-        This process.
-    file : Path
-        The announcement.
-    """
+    """The place where the ranks of a job meet for one call of a task."""
 
     def __init__(self, rank: Rank, file: Path) -> None:
         self.rank = rank
@@ -137,13 +129,7 @@ class Meeting:
             raise
 
     def wait(self) -> Announcement:
-        """Wait for what rank 0 has decided.
-
-        Raises
-        ------
-        NagaError
-            Rank 0 has refused, or said nothing for ``NAGA_RANK_TIMEOUT_S`` seconds (300).
-        """
+        """Wait for what rank 0 has decided."""
         patience = _patience_s()
         deadline = time.monotonic() + patience
         while not (found := self._taken()):

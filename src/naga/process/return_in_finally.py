@@ -12,18 +12,7 @@ _LOOPS = (ast.For, ast.AsyncFor, ast.While)
 
 
 def swallowing(fn: Callable[..., Any]) -> str | None:
-    """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there.
-
-    Parameters
-    ----------
-    fn : callable
-        Nothing of it runs; its source is read.
-
-    Returns
-    -------
-    str or None
-        None where it has none, or no source.
-    """
+    """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there."""
     try:
         lines, start = inspect.getsourcelines(fn)
         tree = ast.parse(textwrap.dedent("".join(lines)))

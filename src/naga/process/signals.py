@@ -24,13 +24,7 @@ class Signalled(BaseException):
 
 
 class Signals:
-    """What arrives while a run computes; a context, without effect outside of the main thread.
-
-    Attributes
-    ----------
-    arrived : list of int
-        The signals that came, in their order.
-    """
+    """What arrives while a run computes; a context, without effect outside of the main thread."""
 
     def __init__(self) -> None:
         self.arrived: list[int] = []

@@ -12,13 +12,6 @@ def write_atomic(path: Path, data: bytes | Iterable[bytes]) -> None:
     The bytes go to a new file in the same folder, which then takes the name. A failure or Ctrl-C on the way leaves
     `path` as it was and no other file behind.
 
-    Parameters
-    ----------
-    path : Path
-        Where; its folder must exist. What lies there is replaced, a link itself and not what it points to.
-    data : bytes or iterable of bytes
-        The whole content, or its pieces one after the other.
-
     Examples
     --------
     >>> import tempfile

@@ -20,13 +20,6 @@ def write_seal(save_dir: Path, record: Record) -> None:
 
     Where a later run has taken the folder over, because this one seemed dead to another host, its run.lock is left
     alone, and this one's goes to its attempts.
-
-    Parameters
-    ----------
-    save_dir : Path
-        The folder of the run; made where the function has removed it.
-    record : Record
-        A final one.
     """
     try:
         save_dir.mkdir(parents=True, exist_ok=True)
@@ -74,13 +67,7 @@ def _spool_folder() -> Path:
 
 
 def restore() -> Iterator[str]:
-    """Put the run.locks that could not be written where they belong.
-
-    Yields
-    ------
-    str
-        What was done, or why not, a line each.
-    """
+    """Put the run.locks that could not be written where they belong."""
     try:
         files = sorted(_spool_folder().glob("*.json"))
     except RuntimeError:

@@ -19,15 +19,7 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def write_lock(save_dir: Path, record: Record) -> None:
-    """Write a record to ``save_dir/run.lock``, whole or not at all, and without the secrets that it holds.
-
-    Parameters
-    ----------
-    save_dir : Path
-        The folder of the run, which exists.
-    record : Record
-        What to say.
-    """
+    """Write a record to ``save_dir/run.lock``, whole or not at all, and without the secrets that it holds."""
     write_atomic(save_dir / LOCK_NAME, lock_text(record).encode())
 
 
@@ -40,21 +32,6 @@ def read_lock(path: Path) -> Record:
     """Read a run.lock.
 
     Nothing in it is resolved, imported or executed.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or the folder that it lies in.
-
-    Returns
-    -------
-    Record
-        What it says.
-
-    Raises
-    ------
-    LockError
-        There is none, or it is torn, foreign or hostile.
     """
     file = path / LOCK_NAME if path.is_dir() else path
     try:

@@ -219,20 +219,6 @@ def _is_empty(value: Any) -> bool:
 def from_plain(kind: type[T], plain: Any, *, where: str = "run.lock") -> T:
     """Read plain mappings back into a schema class.
 
-    Parameters
-    ----------
-    kind : type
-        A class of this module.
-    plain : mapping
-        What the file held.
-    where : str
-        How an error names the place.
-
-    Raises
-    ------
-    LockError
-        A key is missing, unknown, or holds a value of another type.
-
     Examples
     --------
     >>> from_plain(Outputs, {"hash": "blake3:00", "size_bytes": 0, "files": 0}).files

@@ -32,16 +32,6 @@ _FLOW_WIDTH = 100
 def dump(value: dict[Any, Any]) -> str:
     r"""Write plain values as YAML.
 
-    Parameters
-    ----------
-    value : dict
-        Mappings, lists, strings, numbers, booleans, bytes and None, nested up to 100 deep. Keys are scalars.
-
-    Returns
-    -------
-    str
-        The text, ending in a newline. The same value always gives the same text.
-
     Examples
     --------
     >>> print(dump({"name": "results/a", "digest": "1e5", "layers": [64, 32], "log": "a\nb\n"}))
@@ -138,21 +128,6 @@ def _float(number: float) -> str:
 
 def load(text: str) -> Any:
     r"""Read YAML text into plain values, whatever it holds.
-
-    Parameters
-    ----------
-    text : str
-        At most 16 MiB.
-
-    Returns
-    -------
-    object
-        Mappings, lists, strings, numbers, booleans, bytes and None.
-
-    Raises
-    ------
-    LockError
-        The text is not YAML, or holds aliases, tags, duplicate keys, or more or deeper nodes than a run.lock has.
 
     Examples
     --------

@@ -26,29 +26,7 @@ from naga.save_dir.heartbeat import beating
 
 
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
-    """Run a task once.
-
-    Parameters
-    ----------
-    fn : callable
-        The undecorated function.
-    declares : naga.declarations.Declares
-        The marks of its decorators.
-    call : naga.declarations.Call
-        What its caller said.
-
-    Returns
-    -------
-    object
-        What the function returned; the recorded configuration where a finished run is used again.
-
-    Raises
-    ------
-    NagaError
-        Before the function starts: something that its user can mend.
-    BaseException
-        Whatever the function raised, unchanged, after it was recorded.
-    """
+    """Run a task once."""
     refuse_accident(fn, call)
     rank = this_rank() if declares.lock or declares.snapshot else None
     met = meeting(rank, task_name(fn)) if rank else None

@@ -67,28 +67,7 @@ class Follow:
 
 
 def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
-    """Settle what a call means.
-
-    Parameters
-    ----------
-    fn : callable
-        The undecorated function.
-    declares : Declares
-        The marks of its decorators.
-    call : Call
-        What its caller said.
-
-    Returns
-    -------
-    Plan or Reuse
-
-    Raises
-    ------
-    NagaError
-        A key, value, path or option is wrong.
-    SystemExit
-        With code 0, after ``--help`` or ``--show-config``.
-    """
+    """Settle what a call means."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.reuse is not None:
@@ -137,20 +116,7 @@ def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
 
 
 def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]) -> Follow:
-    """Settle what a call means in a process that shares the run of rank 0.
-
-    Parameters
-    ----------
-    decided : callable
-        Waits for what rank 0 has decided.
-
-    Raises
-    ------
-    NagaError
-        The command line is wrong, or rank 0 has refused.
-    SystemExit
-        With code 0, where rank 0 shows the help or the configuration.
-    """
+    """Settle what a call means in a process that shares the run of rank 0."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.show_config:

@@ -30,31 +30,12 @@ class Filter:
         return frozenset(key for key, _, _ in self.terms)
 
     def matches(self, run: Run, **further: Any) -> bool:
-        """Tell whether a run is wanted; one that lacks a key is not.
-
-        Parameters
-        ----------
-        run : Run
-            The run.
-        **further : object
-            Values of keys that the run itself does not know: ``diag``.
-        """
+        """Tell whether a run is wanted; one that lacks a key is not."""
         return all(_holds(value_of(run, key, further), sign, wanted) for key, sign, wanted in self.terms)
 
 
 def parse_filter(text: str) -> Filter:
     """Read a filter.
-
-    Parameters
-    ----------
-    text : str
-        Terms with spaces between them, as in ``config.lr>0.01 status=finished``; values with spaces in quotes. The
-        keys are the columns of ``naga ls``, and ``config.`` with a dotted key of the configuration.
-
-    Raises
-    ------
-    UsageError
-        It is no filter, or asks for something that no run has.
 
     Examples
     --------
@@ -85,13 +66,7 @@ def checked_key(key: str, option: str) -> str:
 
 
 def sort_key(column: str) -> Callable[[Run], tuple[bool, int, Any]]:
-    """Give what to sort runs by; those that lack it come last, numbers before text.
-
-    Parameters
-    ----------
-    column : str
-        As in a filter.
-    """
+    """Give what to sort runs by; those that lack it come last, numbers before text."""
     checked_key(column, "--sort")
 
     def key(run: Run) -> tuple[bool, int, Any]:

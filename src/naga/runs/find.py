@@ -140,13 +140,7 @@ def _run_folders(root: str, archived: bool) -> Iterator[str]:
 
 
 def as_row(run: Run) -> dict[str, Any]:
-    """Give the row of a run as ``naga ls`` prints it.
-
-    Returns
-    -------
-    dict
-        ``run_id``, ``save_dir``, ``status``, ``task``, ``started``, ``duration_s``.
-    """
+    """Give the row of a run as ``naga ls`` prints it."""
     record = run.record
     return {
         "run_id": run.run_id,

@@ -9,18 +9,7 @@ from naga.runs.find import Run, find_runs
 
 
 def mend_runs(root: Path) -> Iterator[str]:
-    """Put run.locks back that could not be written, and name what only a person can judge.
-
-    Parameters
-    ----------
-    root : Path
-        The folder whose runs are looked at, and whose repository has their snapshots.
-
-    Yields
-    ------
-    str
-        What was done or found, a line each; nothing where all is well.
-    """
+    """Put run.locks back that could not be written, and name what only a person can judge."""
     yield from restore()
     runs = list(find_runs(root, archived=True))
     for run in runs:

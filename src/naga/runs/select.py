@@ -15,26 +15,7 @@ _PIECE = re.compile(r"\*\*/|/\*\*|\*\*|\*|\?|\[[^\]]*\]")
 
 
 def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
-    """Find runs.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Each a save_dir, a run.lock, a run_id or the beginning of one, or a pattern: ``results/**`` is all runs below
-        ``results``. None at all stand for the runs below the current folder.
-    wanted : Filter
-        What they must be besides.
-
-    Returns
-    -------
-    list of Run
-        The oldest first; none twice.
-
-    Raises
-    ------
-    RunNotFoundError
-        A name or pattern fits no run.
-    """
+    """Find runs."""
     found = {run.save_dir: run for name in names or ["**"] for run in _named(name)}
     return sorted((run for run in found.values() if wanted.matches(run)), key=lambda run: run.record.started)
 

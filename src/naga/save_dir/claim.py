@@ -63,28 +63,6 @@ def take(
     A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
     ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it lies
     (checkpoints stay), and the old lock is kept under ``.naga/attempts``.
-
-    Parameters
-    ----------
-    save_dir : Path
-        Absolute.
-    run_id : str
-        The new run.
-    process : Process
-        Its owner.
-    existing : {'archive', 'refuse', 'reuse'}
-        What to do with a finished run that lies there; 'reuse' is settled before a claim, and refuses here.
-    needs : iterable of Path
-        What the new run reads, absolute: a folder that holds any of it is not moved.
-
-    Raises
-    ------
-    ClaimError
-        A live run owns the folder.
-    SaveDirError
-        The folder cannot be made or written, or a finished run there must stay.
-    LockError
-        The run.lock there cannot be read, so what it stands for is not Naga's to move.
     """
     owner = Owner(run_id=run_id, process=process)
     archived = None

@@ -21,17 +21,7 @@ STALE_S = 300.0
 
 
 def is_living(save_dir: Path, owner: Process, clock: Callable[[], float] = time.time) -> bool:
-    """Tell whether the owner of a run that says running still lives.
-
-    Parameters
-    ----------
-    save_dir : Path
-        The folder of the run.
-    owner : Process
-        Who said so.
-    clock : callable
-        Gives the time by the clock of the folder's filesystem, in seconds; this host's stands for it by default.
-    """
+    """Tell whether the owner of a run that says running still lives."""
     alive = is_alive(owner)
     if alive is not None:
         return alive

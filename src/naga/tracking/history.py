@@ -61,15 +61,7 @@ Entries = Mapping[str, Entry]
 
 
 class Ledger:
-    """The publications in one experiment.
-
-    Parameters
-    ----------
-    client : MlflowClient
-        Of its store.
-    experiment_id : str
-        The experiment.
-    """
+    """The publications in one experiment."""
 
     def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
         self._client = client

@@ -22,16 +22,6 @@ _ESCAPED = re.compile(r":([^:]+):")
 def parameters(config: Mapping[Any, Any]) -> dict[str, str]:
     """Flatten a configuration to MLflow's parameters.
 
-    Parameters
-    ----------
-    config : mapping
-        Resolved, plain.
-
-    Returns
-    -------
-    dict
-        Nested keys are joined by dots. A list is one value, and so is an empty mapping.
-
     Examples
     --------
     >>> parameters({"lr": 0.1, "model": {"layers": [64, 32], "dropout": None, "extra": {}}})

@@ -52,23 +52,7 @@ class Page:
 
 
 def newest_pages(uri: str) -> dict[str, Page]:
-    """Find the newest complete page of every run.
-
-    Parameters
-    ----------
-    uri : str
-        The tracking URI. Where the environment names an experiment, it alone is looked at.
-
-    Returns
-    -------
-    dict
-        By the id of the run (not of MLflow's); empty where there is no store yet.
-
-    Raises
-    ------
-    TrackerError
-        The store does not answer, or is none.
-    """
+    """Find the newest complete page of every run."""
     newest: dict[str, Page] = {}
     for page in sorted(_pages(uri), key=lambda page: page.order):
         if page.tags.get(Tag.STATUS) in (Status.ACTIVE, Status.DEPRECATED) and Tag.RUN_ID in page.tags:

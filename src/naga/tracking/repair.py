@@ -20,23 +20,6 @@ def mend_ledger(start: Path) -> list[str]:
 
     Pages whose process died become abandoned; of several active pages of one run the newest stays; where none is
     active the newest is again; and what is superseded leads to the active page.
-
-    Parameters
-    ----------
-    start : Path
-        A folder of the project, whose own store is meant where no tracking URI is configured.
-
-    Returns
-    -------
-    list of str
-        What was done, a line each; empty where all was well, or nothing has been published yet.
-
-    Raises
-    ------
-    MlflowMissingError
-        There is a store, and nothing that could read it.
-    TrackerError
-        The store does not answer, or refuses.
     """
     with known_store(start) as uri:
         if uri is None:

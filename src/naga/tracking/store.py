@@ -24,13 +24,7 @@ _said: set[str] = set()
 
 
 def require_mlflow() -> None:
-    """Refuse, with the command that mends it, where MLflow is not installed.
-
-    Raises
-    ------
-    MlflowMissingError
-        MLflow, or what its local store needs, cannot be imported.
-    """
+    """Refuse, with the command that mends it, where MLflow is not installed."""
     try:
         import mlflow  # noqa: F401
     except ImportError as error:
@@ -43,18 +37,7 @@ def _missing(error: ImportError) -> MlflowMissingError:
 
 @contextmanager
 def tracking_store(start: Path) -> Iterator[str]:
-    """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured.
-
-    Parameters
-    ----------
-    start : Path
-        The folder of the diag's own file.
-
-    Yields
-    ------
-    str
-        The tracking URI.
-    """
+    """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
     uri, artifacts, changes = _chosen(start)
     if changes:
         _say_once(f"no MLflow tracking URI is set: publishing to {uri}")
@@ -65,13 +48,7 @@ def tracking_store(start: Path) -> Iterator[str]:
 
 @contextmanager
 def known_store(start: Path) -> Iterator[str | None]:
-    """Let MLflow use the store that `tracking_store` would, without creating one: None where there is none yet.
-
-    Parameters
-    ----------
-    start : Path
-        A folder of the project.
-    """
+    """Let MLflow use the store that `tracking_store` would, without creating one: None where there is none yet."""
     if _configured() is None and not (project_root(start) / _FILE).exists():
         yield None
         return
@@ -113,13 +90,7 @@ def answering_soon() -> Iterator[None]:
 
 @contextmanager
 def told_in_one_line(what: str, hint: str) -> Iterator[None]:
-    """Turn MLflow's and the network's own errors into one line.
-
-    Raises
-    ------
-    TrackerError
-        Instead of theirs.
-    """
+    """Turn MLflow's and the network's own errors into one line."""
     from mlflow.exceptions import MlflowException
 
     try:

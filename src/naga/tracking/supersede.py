@@ -34,26 +34,7 @@ def settle(
     reserved: int = 0,
     further: Mapping[str, str] = MappingProxyType({}),
 ) -> str | None:
-    """Make a publication, which MLflow holds as finished, the active one, and the former ones deprecated.
-
-    Parameters
-    ----------
-    ledger : Ledger
-        Of its experiment.
-    mine : Entry
-        The publication, pending.
-    draft : Draft
-        What it says.
-    reserved : int
-        The smallest generation that it may have.
-    further : mapping
-        Tags to set when it is promoted.
-
-    Returns
-    -------
-    str or None
-        The MLflow run that is active now: another one, where a newer diag or a newer computation was faster.
-    """
+    """Make a publication, which MLflow holds as finished, the active one, and the former ones deprecated."""
     known, complete = ledger.known(draft.key)
     mine = known.pop(mine.run_id, mine)
     mine = _promote(ledger, mine, _related(draft, known), draft, reserved=reserved, further=further)

@@ -31,26 +31,7 @@ def active_view(server: str, experiment_id: str) -> str:
 
 
 def how_to_view(start: Path, experiment: str | None = None) -> tuple[str, ...]:
-    """Say what to type and which address to open, to see the active pages.
-
-    Parameters
-    ----------
-    start : Path
-        A folder of the project, whose own store is meant where no tracking URI is configured.
-    experiment : str, optional
-        Its name or id. Default: what ``MLFLOW_EXPERIMENT_NAME`` or ``MLFLOW_EXPERIMENT_ID`` name, else MLflow's default
-        experiment.
-
-    Returns
-    -------
-    tuple of str
-        A command, where no server runs yet; then the address.
-
-    Raises
-    ------
-    DiagError
-        Nothing has been published yet, or not to such an experiment.
-    """
+    """Say what to type and which address to open, to see the active pages."""
     with known_store(start) as uri:
         if uri is None:
             raise DiagError(f"nothing has been published from '{project_root(start)}' yet", hint="diag(main())")

@@ -10,20 +10,6 @@ def restore(repository: Repository, commit: str, folder: Path) -> None:
     """Write all files of a commit below a folder; the repository and its worktree are only read.
 
     Submodules become empty folders.
-
-    Parameters
-    ----------
-    repository : Repository
-        Which holds the commit.
-    commit : str
-        The commit, or a tree.
-    folder : Path
-        Where to write.
-
-    Raises
-    ------
-    GitError
-        The repository does not hold it.
     """
     listed = repository.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit).stdout
     with repository.talk("cat-file", "--batch") as git:

@@ -46,13 +46,6 @@ _OPTIONS = tuple(option for key, value in _SETTINGS.items() for option in ("-c",
 class GitError(Exception):
     r"""git refused; the text is its own last word.
 
-    Parameters
-    ----------
-    words : str
-        What git wrote on standard error.
-    status : int
-        What it exited with.
-
     Examples
     --------
     >>> str(GitError("warning: something\nfatal: not a git repository (or any of the parent directories): .git\n"))
@@ -77,28 +70,7 @@ def run(
     settings: Iterable[str] = (),
     variables: Mapping[str, str] | None = None,
 ) -> "CompletedProcess[bytes]":
-    """Run one git command.
-
-    Parameters
-    ----------
-    *arguments : str
-        The command and its arguments; text that a user wrote stands behind ``--`` or ``--end-of-options``.
-    cwd : Path
-        Where it runs.
-    stdin : bytes, optional
-        What it reads; nothing by default, so that it can never wait for somebody to type.
-    settings : iterable of str
-        Further configuration, ``key=value``.
-    variables : mapping, optional
-        Further environment variables.
-
-    Raises
-    ------
-    GitError
-        git exited with another status than 0.
-    GitMissingError
-        git is not installed, or older than 2.25.
-    """
+    """Run one git command."""
     import subprocess
 
     done = subprocess.run(

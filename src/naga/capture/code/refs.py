@@ -108,22 +108,7 @@ def keep(
     first: Callable[[], Tip | None],
     commit_on: Callable[[Tip | None], str | None],
 ) -> Kept:
-    """Point the run's ref at its commit and, where that is possible, the log branch with it.
-
-    Parameters
-    ----------
-    repository : Repository
-        Where.
-    ref : str
-        The ref of the run.
-    log : LogBranch or None
-        The log branch, None where there shall be none.
-    first : callable
-        Gives the first look at it, which may have been taken already.
-    commit_on : callable
-        Makes the commit that follows on a tip of the branch, None where the branch cannot lead to the commit. For a
-        tip of None it makes the commit that stands alone.
-    """
+    """Point the run's ref at its commit and, where that is possible, the log branch with it."""
     warning = None
     if log is not None:
         try:

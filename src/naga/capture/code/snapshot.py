@@ -54,22 +54,7 @@ class CodeCapture:
 
 
 def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> CodeCapture:
-    """Capture the repository of a script, and those of everything that is imported by now.
-
-    Parameters
-    ----------
-    script : Path or None
-        The file of the task. Where it has none, or lies in no repository, that of the working directory is taken.
-    declared : Snapshot
-        How.
-    subject : Subject
-        For which run.
-
-    Raises
-    ------
-    SnapshotError
-        The snapshot is strict and something could not be captured; or git does not understand a declared pattern.
-    """
+    """Capture the repository of a script, and those of everything that is imported by now."""
     from naga.capture.code.imports import imported_files
     from naga.capture.code.snapshot import Taking
     from naga.project import top_of
@@ -87,20 +72,7 @@ def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> C
 
 
 def capture_once(script: Path, subject: Subject) -> str | None:
-    """Give the commit of a script's repository that was taken under the subject's ref; take it, where there is none.
-
-    Parameters
-    ----------
-    script : Path
-        A file.
-    subject : Subject
-        Its ``run_id`` stands for the content of the code: equal ones share a commit.
-
-    Returns
-    -------
-    str or None
-        None where it lies in no repository, or nothing could be kept there.
-    """
+    """Give the commit of a script's repository that was taken under the subject's ref; take it, where there is none."""
     from naga.capture.code.git import GitError, Repository
     from naga.capture.code.snapshot import Taking
 
@@ -126,20 +98,7 @@ def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -
 
 
 def check_code(code: Code, elsewhere: Path) -> str | None:
-    """Look whether a recorded commit is still there, complete and kept.
-
-    Parameters
-    ----------
-    code : Code
-        An entry with a commit.
-    elsewhere : Path
-        A folder whose repository is asked where there is none at the recorded path: a clone on another machine.
-
-    Returns
-    -------
-    str or None
-        What is wrong.
-    """
+    """Look whether a recorded commit is still there, complete and kept."""
     from naga.capture.code.git import GitError, Repository
 
     place = Path(code.path) if Path(code.path).is_dir() else elsewhere

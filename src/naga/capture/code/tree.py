@@ -15,17 +15,7 @@ _KINDS = {_FOLDER: "tree", "160000": "commit"}
 
 
 def edited_tree(repository: Repository, base: str | None, changes: Mapping[str, Entry | None]) -> str:
-    """Write a tree and return its name.
-
-    Parameters
-    ----------
-    repository : Repository
-        Where.
-    base : str or None
-        The tree to begin with, None for an empty one.
-    changes : mapping
-        The new mode and object of each path, None for one that shall not be there.
-    """
+    """Write a tree and return its name."""
     by_bytes = {os.fsencode(path): entry for path, entry in changes.items()}
     mktree = ("mktree", "-z", "--batch", "--missing")
     with repository.talk("cat-file", "--batch") as reader, repository.talk(*mktree) as writer:

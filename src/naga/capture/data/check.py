@@ -14,24 +14,7 @@ _LINE = re.compile(r"(blake3:[0-9a-f]{64})  (.+)")
 
 
 def check(manifest: Path) -> tuple[str, ...]:
-    """Compare what lies on the disk with a list, reading all of it.
-
-    Parameters
-    ----------
-    manifest : Path
-        The ``.naga/outputs.json`` of a run, or lines that ``naga hash`` printed, whose paths count from the working
-        directory.
-
-    Returns
-    -------
-    tuple of str
-        One line for each path that is not what the list says; empty where all is well.
-
-    Raises
-    ------
-    DataError
-        The list cannot be read, or is none.
-    """
+    """Compare what lies on the disk with a list, reading all of it."""
     try:
         text = manifest.read_text()
     except (OSError, UnicodeError) as error:

@@ -39,20 +39,6 @@ class _Reading:
 def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
     """List the absolute local paths of all inputs, whether or not anything lies there.
 
-    Parameters
-    ----------
-    config : mapping
-        The resolved configuration.
-    tracked : sequence of Tracked
-        What the decorators declare.
-    base : Path
-        What relative paths are relative to.
-
-    Raises
-    ------
-    ConfigError
-        A key is not in the configuration, or holds no path.
-
     Examples
     --------
     >>> [str(path) for path in tracked_paths({"train": "data/a.csv"}, [Tracked(keys=("train",))], Path("/home/me"))]
@@ -63,15 +49,7 @@ def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tup
 
 
 def require_inputs(config: Config, tracked: Sequence[Tracked], base: Path) -> None:
-    """Refuse where a local input is missing, before anything is written; nothing is read.
-
-    Raises
-    ------
-    ConfigError
-        A key is not in the configuration, or holds no path.
-    DataError
-        Nothing lies where a key points.
-    """
+    """Refuse where a local input is missing, before anything is written; nothing is read."""
     for key, (_, place) in _places(config, tracked, base).items():
         place.require(key)
 
@@ -84,24 +62,7 @@ def capture_data(
     manifest_dir: Path | None,
     upstream: Sequence[Upstream] = (),
 ) -> dict[str, Data]:
-    """Hash all inputs but those that are to be hashed in the background.
-
-    Parameters
-    ----------
-    config, tracked, base
-        As for `tracked_paths`.
-    manifest_dir : Path, optional
-        Where to write ``inputs.json``, the list of all files.
-    upstream : sequence of Upstream
-        The runs whose outputs are inputs: the list says which files they left.
-
-    Raises
-    ------
-    ConfigError
-        A key is not in the configuration, or holds no path.
-    DataError
-        An input is missing, cannot be read, keeps changing, or is neither file nor folder.
-    """
+    """Hash all inputs but those that are to be hashed in the background."""
     hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
     trees = {key: hash_() for key, hash_ in hashes.items()}
     ignored = _ignored(tracked)
@@ -131,13 +92,7 @@ def capture_beside(
 
 
 class Beside:
-    """Inputs that are hashed in the background, in the state in which they were when the function began.
-
-    Attributes
-    ----------
-    pending : dict of str to Data
-        What is true of them until `join`.
-    """
+    """Inputs that are hashed in the background, in the state in which they were when the function began."""
 
     def __init__(self, hashes: Mapping[str, Hash], pending: Mapping[str, Data], manifest_dir: Path | None) -> None:
         self.pending = dict(pending)
@@ -157,13 +112,7 @@ class Beside:
                 self._trees[key] = error
 
     def join(self) -> tuple[dict[str, Data], tuple[str, ...]]:
-        """Wait for the hashes.
-
-        Returns
-        -------
-        tuple
-            The inputs, and a warning for each that changed meanwhile or could not be hashed.
-        """
+        """Wait for the hashes."""
         if self._thread.ident:
             self._thread.join()
         data, warnings, trees = {}, [], {}
@@ -203,11 +152,6 @@ def hash_again(key: str, data: Data, base: Path) -> Tree:
     """Hash what lies where an input lay, reading all of it.
 
     A remote one is read as it was: by what its server says of it, or else its content.
-
-    Raises
-    ------
-    DataError
-        As for `capture_data`.
     """
     place = place_of(key, data.path, base)
     place.require(key)

@@ -54,20 +54,6 @@ class Place:
 def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
     """Find where the data of a key lies; None where the key is null, for that tracks nothing.
 
-    Parameters
-    ----------
-    config : mapping
-        The resolved configuration.
-    key : str
-        Dotted, for a key within a key.
-    base : Path
-        What relative paths are relative to.
-
-    Raises
-    ------
-    ConfigError
-        There is no such key, or it holds no path.
-
     Examples
     --------
     >>> [str(path) for path in find_place({"data": {"train": "a.csv"}}, "data.train", Path("/home/me")).paths()]

@@ -15,18 +15,7 @@ _OWN = frozenset(map(os.fsencode, (LOCK_NAME, OWN_FOLDER, CONSOLE_LOG)))
 
 
 def capture_outputs(save_dir: Path) -> Outputs:
-    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``.
-
-    Parameters
-    ----------
-    save_dir : Path
-        The folder of the run.
-
-    Raises
-    ------
-    DataError
-        Something in it cannot be read, or keeps changing.
-    """
+    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``."""
     tree = hash_outputs(save_dir)
     naga_folder(save_dir).mkdir(exist_ok=True)
     write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, tree.entries())

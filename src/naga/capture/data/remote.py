@@ -23,22 +23,7 @@ _ATTEMPTS = 3
 
 
 def hash_url(url: str, *, ignore: Sequence[str] = (), fresh: bool = False) -> Tree:
-    """Hash what lies behind a URL.
-
-    Parameters
-    ----------
-    url : str
-        Of a file, or of a folder where the server knows such a thing.
-    ignore : sequence of str
-        Patterns of what to leave out of a folder.
-    fresh : bool
-        Read the content; the hash is then that of a local copy.
-
-    Raises
-    ------
-    DataError
-        There is nothing there, or it cannot be reached, or a library is missing.
-    """
+    """Hash what lies behind a URL."""
     try:
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]
     except ImportError:

@@ -12,29 +12,7 @@ from naga.record.schema import Upstream
 
 
 def stage_folders(config: Mapping[str, Any], keys: Iterable[str], base: Path) -> tuple[Path, ...]:
-    """Find the folders of the runs that ``@load_stage`` keys name.
-
-    Parameters
-    ----------
-    config : mapping
-        The resolved configuration.
-    keys : iterable of str
-        Dotted keys, each of which holds the folder of a run (or its run.lock).
-    base : Path
-        What relative paths are relative to.
-
-    Returns
-    -------
-    tuple of Path
-        Absolute folders, each with a run.lock.
-
-    Raises
-    ------
-    ConfigError
-        A key is not there, or does not hold a path.
-    DataError
-        No finished run lies there.
-    """
+    """Find the folders of the runs that ``@load_stage`` keys name."""
     return tuple(_stage_folder(key, _value(config, key), base) for key in keys)
 
 
@@ -66,22 +44,7 @@ def _stage_folder(key: str, value: str, base: Path) -> Path:
 
 
 def capture_upstream(paths: Iterable[Path], save_dir: Path | None, base: Path) -> tuple[Upstream, ...]:
-    """Name the runs in whose folders the given paths lie.
-
-    Parameters
-    ----------
-    paths : iterable of Path
-        Absolute paths of inputs, and of the folders of stages.
-    save_dir : Path or None
-        This run's own folder, which is not upstream of itself.
-    base : Path
-        Folders below it are recorded relative to it.
-
-    Returns
-    -------
-    tuple of Upstream
-        Each run once, in the order of their folders.
-    """
+    """Name the runs in whose folders the given paths lie."""
     folders = {folder for path in paths if (folder := _run_folder(path)) and folder != save_dir}
     return tuple(_upstream(folder, base) for folder in sorted(folders))
 

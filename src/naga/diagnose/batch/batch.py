@@ -46,29 +46,6 @@ def diagnose_all(
     """Diagnose many runs, and tell of each as soon as it is done.
 
     The first Ctrl-C lets the runs that have begun be finished, and the others are ``left``; the second ends all.
-
-    Parameters
-    ----------
-    order : Order
-        What to do with each.
-    runs : sequence of Run
-        Which.
-    jobs : int
-        How many processes share the work. Default: one.
-    preview : bool
-        Publish to a throw-away store, and tell what would change. Default: publish.
-    any_task : bool
-        Take runs of tasks that the script is not about. Default: skip them.
-
-    Yields
-    ------
-    Outcome
-        One for each run, in no order.
-
-    Raises
-    ------
-    NagaError
-        No run can be diagnosed: the script has no such diag or cannot be imported, or the store does not answer.
     """
     work: list[Work] = []
     for found in _sorted_out(order, runs, any_task=any_task):
@@ -111,15 +88,7 @@ def _takes_unfinished(script: Path) -> bool:
 
 
 class Worker:
-    """A process that diagnoses one run after the other.
-
-    Parameters
-    ----------
-    order : Order
-        What it does with each.
-    folder : Path
-        Where it lays out the code of runs.
-    """
+    """A process that diagnoses one run after the other."""
 
     def __init__(self, order: Order, folder: Path) -> None:
         self._order = order

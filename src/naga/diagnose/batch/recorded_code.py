@@ -12,13 +12,7 @@ from naga.runs.find import Run
 
 
 def recorded_code(run: Run, script: Path) -> Code:
-    """Find the snapshot of a script's repository among those of a run.
-
-    Raises
-    ------
-    DiagError
-        The run has none.
-    """
+    """Find the snapshot of a script's repository among those of a run."""
     root = project_root(script.parent)
     kept = [code for code in run.record.code if code.commit]
     if not kept:
@@ -28,22 +22,7 @@ def recorded_code(run: Run, script: Path) -> Code:
 
 
 def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
-    """Lay out a snapshot in a folder, today's script on top of it, and return where that lies.
-
-    Parameters
-    ----------
-    code : Code
-        As the run.lock has it.
-    script : Path
-        Today's script, in the worktree, which is only read.
-    folder : Path
-        An empty folder.
-
-    Raises
-    ------
-    DiagError
-        The repository does not hold the snapshot any more.
-    """
+    """Lay out a snapshot in a folder, today's script on top of it, and return where that lies."""
     try:
         repository = Repository.find(script.parent)
         restore(repository, str(code.commit), folder)

@@ -21,11 +21,6 @@ _DECORATORS = frozenset({"clicfg", "runlock", "snapshot", "track_data", "load_st
 def split_name(text: str) -> tuple[Path, str]:
     """Read ``SCRIPT[:FUNC]``.
 
-    Raises
-    ------
-    UsageError
-        There is no such file.
-
     Examples
     --------
     >>> split_name("nowhere.py:diag")
@@ -79,21 +74,7 @@ def _is_of_naga(decorator: ast.expr) -> bool:
 
 
 def load_script(script: Path, *, project: Path | None = None) -> ModuleType:
-    """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``.
-
-    Parameters
-    ----------
-    script : Path
-        The file.
-    project : Path, optional
-        The folder that this process would import the rest of the code from; where it is not the script's own project,
-        that takes its place.
-
-    Raises
-    ------
-    DiagError
-        It cannot be imported.
-    """
+    """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``."""
     package = script.parent
     while (package / "__init__.py").exists():
         package = package.parent
@@ -130,20 +111,7 @@ def _is_below(path: str, project: Path) -> bool:
 
 
 def find_diag(module: ModuleType, function: str) -> Diag[..., Any]:
-    """Find a diag in a script.
-
-    Parameters
-    ----------
-    module : module
-        The script.
-    function : str
-        Its name; empty where it is the only one.
-
-    Raises
-    ------
-    UsageError
-        There is none of that name, or none at all, or several to choose from.
-    """
+    """Find a diag in a script."""
     file = Path(str(module.__file__)).name
     diags = {name: value for name, value in vars(module).items() if isinstance(value, Diag)}
     if function in diags:

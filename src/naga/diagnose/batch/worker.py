@@ -63,27 +63,7 @@ def _publish_to(uri: str) -> None:
 
 
 def diagnose(order: Order, script: Path, folder: Path) -> Outcome:
-    """Diagnose one run.
-
-    Parameters
-    ----------
-    order : Order
-        How.
-    script : Path
-        The script to import: the same in every call within one process.
-    folder : Path
-        The run's.
-
-    Returns
-    -------
-    Outcome
-        Whatever the diag raised is in it.
-
-    Raises
-    ------
-    NagaError
-        The script has no such diag, cannot be imported, or the store does not answer: no run can be diagnosed.
-    """
+    """Diagnose one run."""
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
         bench = _set_up(order, script)
