@@ -217,7 +217,7 @@ def track_data(*keys: str, fresh: bool = False, background: bool = False, ignore
     fresh : bool
         Read everything again, whatever the cache of hashes says. Default: no.
     background : bool
-        Hash beside the function, and join before the run is sealed. Default: hash before it starts.
+        Hash beside the function, and join before the final lock is written. Default: hash before it starts.
     ignore : sequence of str
         Gitignore patterns of what to leave out of tracked folders.
     """

@@ -255,7 +255,7 @@ def generator(cfg: Any = None) -> Any:
 
 @pytest.mark.parametrize("fn", [coroutine, generator])
 def test_what_computes_after_its_call_is_refused(fn: Any) -> None:
-    """Its run would be sealed before it began."""
+    """Its run would be over before it began."""
     with pytest.raises(UsageError, match="async or a generator"):
         runlock(fn)
 

@@ -1,16 +1,16 @@
 """Comparing all that a run names with what it was."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 from naga.capture.code.snapshot import check_code
 from naga.capture.data import inputs, outputs
 from naga.capture.data.manifest import compare, listed
-from naga.errors import NagaError
+from naga.errors import LockError, NagaError
 from naga.hashing.format import Tree
 from naga.layout import INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST, naga_folder
 from naga.record.lockfile import lock_hash
+from naga.record.opener import read_json
 from naga.record.schema import FINAL, Upstream
 from naga.runs.find import Run
 from naga.save_dir.archive import archived_places
@@ -83,8 +83,8 @@ def _base(run: Run) -> Path:
 def _list(run: Run, name: str) -> object:
     """Read a list of the run's files; without one, that something differs can still be told."""
     try:
-        return json.loads((naga_folder(run.save_dir) / name).read_bytes())
-    except (OSError, ValueError):
+        return read_json(run.save_dir, naga_folder(run.save_dir) / name)
+    except (OSError, LockError):
         return None
 
 

@@ -1,6 +1,5 @@
 """Whether a diag has left the results of its run as they were."""
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import TypeVar
 
 from naga.capture.data.manifest import listed
 from naga.capture.data.outputs import list_outputs
-from naga.errors import DataError, DiagError
+from naga.errors import DataError, DiagError, LockError
 from naga.hashing.hash_tree import hash_path
 from naga.hashing.listing import join, name_of, state_of
 from naga.layout import OUTPUTS_LIST, naga_folder
+from naga.record.opener import read_json
 from naga.terminal import say
 
 T = TypeVar("T")
@@ -65,8 +65,8 @@ def _changes(save_dir: Path, before: dict[bytes, bytes], after: dict[bytes, byte
 
 def _manifest(save_dir: Path) -> dict[str, str]:
     try:
-        return listed(json.loads((naga_folder(save_dir) / OUTPUTS_LIST).read_bytes()))
-    except (OSError, ValueError, KeyError, TypeError):
+        return listed(read_json(save_dir, naga_folder(save_dir) / OUTPUTS_LIST))
+    except (OSError, LockError, KeyError, TypeError):
         return {}
 
 

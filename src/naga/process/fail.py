@@ -27,8 +27,8 @@ _lock = threading.Lock()
 def fail(reason: str) -> None:
     """Say that the run failed, from inside its function, which goes on.
 
-    The run is sealed ``failed`` with this reason however the function returns; the exit code of the process stays what
-    it is. An exception that ends the function is recorded in place of the reason. The first reason stays.
+    The final lock says ``failed`` with this reason however the function returns; the exit code of the process stays
+    what it is. An exception that ends the function is recorded in place of the reason. The first reason stays.
 
     Parameters
     ----------

@@ -1,9 +1,9 @@
 """SIGTERM and SIGHUP while a run computes: recorded, and then what they would have been without Naga.
 
-A signal that would have ended the process unwinds the function first, so that the run can be sealed, and is then sent
-again with its former handling. One that the script handles itself stays the script's: its handler is called, and only
-looked at. Ctrl-C is Python's own `KeyboardInterrupt` and needs nothing. Ignored signals (``nohup``) stay ignored, and a
-forked child has the former handling from its first moment.
+A signal that would have ended the process unwinds the function first, so that the final lock can be written, and is
+then sent again with its former handling. One that the script handles itself stays the script's: its handler is
+called, and only looked at. Ctrl-C is Python's own `KeyboardInterrupt` and needs nothing. Ignored signals (``nohup``)
+stay ignored, and a forked child has the former handling from its first moment.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The last word of a run, which must not be lost: in its run.lock, or where there is room."""
+"""The final lock of a run, which must not be lost: in its folder, or where there is room."""
 
 import json
 import sys
@@ -15,8 +15,8 @@ from naga.record.schema import FINAL, Record
 from naga.terminal import say
 
 
-def write_seal(save_dir: Path, record: Record) -> None:
-    """Write the final run.lock; where that fails (a full disk), print it to stderr and keep it for `restore`.
+def write_final_lock(save_dir: Path, record: Record) -> None:
+    """Write the final run.lock; where that fails (a full disk), print it to stderr and store it for `put_back_all`.
 
     Where a later run has taken the folder over, because this one seemed dead to another host, its run.lock is left
     alone, and this one's goes to its attempts.
@@ -26,7 +26,7 @@ def write_seal(save_dir: Path, record: Record) -> None:
         target = _target(save_dir, record)
         write_atomic(target, lock_text(record).encode())
     except OSError as error:
-        _keep_elsewhere(save_dir, record, error)
+        _store_elsewhere(save_dir, record, error)
         return
     if target.name != LOCK_NAME:
         say(f"warning: a later run has taken '{save_dir}' over: the run.lock of this one is '{target}'")
@@ -42,11 +42,11 @@ def _target(save_dir: Path, record: Record) -> Path:
 
 
 def attempt_path(save_dir: Path, record: Record) -> Path:
-    """Name the place where the run.lock of a former attempt is kept."""
+    """Name the place where the run.lock of a former attempt is."""
     return attempt_lock(save_dir, record.attempt, record.run_id)
 
 
-def _keep_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
+def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
     text = lock_text(record)
     say(f"'{save_dir / LOCK_NAME}' cannot be written ({error.strerror or error}); this is what it would say:")
     with suppress(OSError, ValueError, AttributeError):
@@ -57,16 +57,16 @@ def _keep_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
         file = spool / f"{record.run_id}.json"
         write_atomic(file, json.dumps({"save_dir": str(save_dir), "lock": text}).encode())
     except (OSError, RuntimeError) as second:  # no home either
-        say(f"nor can it be kept elsewhere ({second}): keep the lines above as '{save_dir / LOCK_NAME}'")
+        say(f"nor can it be stored elsewhere ({second}): keep the lines above as '{save_dir / LOCK_NAME}'")
     else:
-        say(f"it is kept as '{file}'; once the folder can be written again: naga doctor")
+        say(f"it is stored as '{file}'; once the folder can be written again: naga doctor")
 
 
 def _spool_folder() -> Path:
     return cache_folder() / "spool"
 
 
-def restore() -> Iterator[str]:
+def put_back_all() -> Iterator[str]:
     """Put the run.locks that could not be written where they belong."""
     try:
         files = sorted(_spool_folder().glob("*.json"))
@@ -74,13 +74,13 @@ def restore() -> Iterator[str]:
         return
     for file in files:
         try:
-            kept = json.loads(file.read_bytes())
-            save_dir, text = Path(kept["save_dir"]), str(kept["lock"])
+            spooled = json.loads(file.read_bytes())
+            save_dir, text = Path(spooled["save_dir"]), str(spooled["lock"])
             record = parse_lock(text)
             yield f"run {record.run_id}: {_put_back(save_dir, text, record)}"
             file.unlink()
         except OSError as error:
-            yield f"run {file.stem}: its run.lock is still kept as '{file}': {error}"
+            yield f"run {file.stem}: its run.lock is still stored as '{file}': {error}"
         except (LockError, ValueError, KeyError, TypeError) as error:
             yield f"'{file}' holds no run.lock: {error}"
 

@@ -1,6 +1,5 @@
 """Reading and writing run.lock; nobody else does either."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +10,7 @@ from naga.errors import LockError
 from naga.layout import LOCK_NAME
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
+from naga.record.opener import read_inside
 from naga.record.schema import SCHEMA, STATUSES, Data, Failure, Record, from_plain, to_plain
 from naga.secrets import redact_config, redact_text, redact_words
 
@@ -50,20 +50,19 @@ def lock_hash(path: Path) -> str:
     """Hash the bytes of a run.lock, as ``blake3:<64 hex>``: it names one recorded state of one run."""
     import blake3
 
-    return f"blake3:{blake3.blake3(path.read_bytes()).hexdigest()}"
+    return f"blake3:{blake3.blake3(read_inside(path.parent, path)).hexdigest()}"
 
 
 def _text(file: Path) -> str:
     try:
-        # A fifo or a device would block or never end.
-        if not file.is_file():
-            raise LockError("is not there" if not os.path.lexists(file) else "is not a file", hint="naga ls")
-        if file.stat().st_size > yaml_text.MAX_BYTES:
-            raise LockError(f"is larger than any run.lock ({file.stat().st_size} bytes)")
-        return file.read_text(encoding="utf-8")
+        return read_inside(file.parent, file).decode()
+    except FileNotFoundError:
+        problem = "is a link to nothing" if file.is_symlink() else "is not there"
+        raise LockError(problem, hint="naga ls") from None
+    except UnicodeDecodeError as error:
+        raise LockError("is not readable: it is not UTF-8 text") from error
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise LockError(f"is not readable: {reason}") from error
+        raise LockError(f"is not readable: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _record(plain: object) -> Record:

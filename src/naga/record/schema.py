@@ -80,7 +80,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What lay in save_dir at the seal, Naga's own files left out; the list is in ``.naga/outputs.json``."""
+    """What lay in save_dir at the end, Naga's own files left out; the list is in ``.naga/outputs.json``."""
 
     hash: str
     size_bytes: int
@@ -230,11 +230,11 @@ def from_plain(kind: type[T], plain: Any, *, where: str = "run.lock") -> T:
     if not isinstance(plain, dict):
         raise LockError(f"{where}: {_shown(plain)} where a mapping belongs")
     hints = _hints(kind)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
-    unknown = [key for key in plain if key not in hints]
-    if unknown:
-        raise LockError(f"{where}: unknown key {_shown(unknown[0])}", hint="written by another version of Naga?")
     _require(kind, plain, where)
-    return kind(**{key: _read(hints[key], item, _below(where, key)) for key, item in plain.items()})
+    # What a later release has added is passed over: colleagues with an older one go on in a shared folder. A key whose
+    # neglect would mislead raises the number of the schema.
+    known = {key: item for key, item in plain.items() if key in hints}
+    return kind(**{key: _read(hints[key], item, _below(where, key)) for key, item in known.items()})
 
 
 @cache

@@ -15,7 +15,6 @@ from typing import Any
 
 from naga.errors import LockError
 
-MAX_BYTES = 16 * 2**20
 MAX_DEPTH = 100
 MAX_NODES = 500_000
 

@@ -1,6 +1,5 @@
 """The end of a run: look again at what the function may have changed, and write the final lock."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -13,20 +12,18 @@ from naga.config.plain import differing_keys, plain_config
 from naga.process.exit_cause import Ending
 from naga.process.seeding import taken_seed
 from naga.process.signals import Signalled
-from naga.record.final import write_seal
+from naga.record.final import write_final_lock
 from naga.record.schema import Environment, Failure, Record
 from naga.run.begin import Watched, _now, _subject
 from naga.run.plan import Plan
 from naga.terminal import say
 
 
-def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
-    """Say how the run ended, and what it left; a forked child that comes here has no run to seal."""
-    if os.getpid() != record.process.pid:
-        return
+def end(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
+    """Say in the final lock how the run ended, and what it left."""
     ended = _now()
     jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
-    sealed = replace(
+    final = replace(
         record,
         status=ending.status,
         ended=ended,
@@ -38,19 +35,21 @@ def seal(plan: Plan, record: Record, watched: Watched, duration_s: float, ending
     try:
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
         if ending.status != "killed":
-            sealed = _require_outputs(plan, examine(plan, sealed, watched))
+            final = _require_outputs(plan, examine(plan, final, watched))
     finally:
         try:
-            _leave(plan, sealed)
-        except (KeyboardInterrupt, Signalled):  # a second Ctrl-C
-            _leave(plan, sealed)
+            _write_final(plan, final)
+        except (KeyboardInterrupt, Signalled):
+            # A second Ctrl-C, from somebody who does not want to wait, must not cost the lock: the write is atomic and
+            # takes milliseconds, so it is done again from the start before the process gives in.
+            _write_final(plan, final)
             raise
 
 
-def _leave(plan: Plan, sealed: Record) -> None:
+def _write_final(plan: Plan, final: Record) -> None:
     if plan.save_dir:
-        write_seal(plan.save_dir, sealed)
-    for warning in sealed.warnings:
+        write_final_lock(plan.save_dir, final)
+    for warning in final.warnings:
         say(f"warning: {warning}")
 
 

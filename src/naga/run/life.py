@@ -1,15 +1,15 @@
-"""The life of one run on one page: resolve, claim, capture, compute, seal.
+"""The life of one run on one page: plan, begin, compute, end.
 
-`run` is the whole of it, and the functions below it are its steps in the same order. What a call means is settled by
-`naga.run.plan.resolve` before anything outside is touched; from the claim on, the run.lock says what is true at every
-moment.
+`run` is the whole of it. What a call means is settled by `naga.run.plan.resolve` before anything outside is touched;
+`naga.run.begin.claim` takes the folder, and from then on the run.lock says what is true at every moment;
+`naga.run.end.end` writes the final lock.
 """
 
 import os
 import time
 from collections.abc import Callable
-from contextlib import nullcontext
-from typing import Any
+from contextlib import ExitStack, nullcontext
+from typing import Any, Self
 
 from naga.capture.console import Console
 from naga.declarations import Call, Declares
@@ -19,14 +19,56 @@ from naga.process.fail import judged
 from naga.process.ranks import Meeting, meeting, this_rank
 from naga.process.signals import Signals
 from naga.run.begin import Watched, capture, claim
-from naga.run.end import seal
+from naga.run.end import end
 from naga.run.plan import Plan, follow, refuse_accident, resolve, task_name
 from naga.run.reuse import Reuse
 from naga.save_dir.heartbeat import beating
 
 
+class Life:
+    """One run from its claim to its final lock: owns the folder, the heartbeat, the signals and the console.
+
+    However its block is left (a return, an exception, Ctrl-C, ``sys.exit``), leaving it is the one way out: there the
+    final lock is written, once, while the heartbeat still beats and the signals are still caught.
+    """
+
+    def __init__(self, plan: Plan, met: Meeting | None) -> None:
+        self._plan = plan
+        self._record, self._watched = claim(plan, met), Watched()
+        self._console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and logs_console(plan) else None)
+        self._clock = time.monotonic()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as around:
+            self._signals = around.enter_context(Signals())
+            around.enter_context(beating(self._plan.save_dir))
+            self._verdict = around.enter_context(judged())
+            self._around = around.pop_all()
+        return self
+
+    def capture(self) -> None:
+        """Record what the function is about to meet."""
+        with self._console.abandoned():
+            self._record, self._watched = capture(self._plan, self._record)
+
+    def compute(self) -> Any:
+        """Call the function, and log what it prints; only this takes the run's time."""
+        self._clock = time.monotonic()
+        with self._console:
+            return self._plan.fn(*self._plan.args, **self._plan.kwargs)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        duration_s = time.monotonic() - self._clock
+        with self._around:
+            # A child that the function forked, and that comes here by an exception or a return of its own, has no run
+            # to end: its parent is still computing, and its lock must go on saying so.
+            if os.getpid() == self._record.process.pid:
+                ending = how_it_ended(error, self._signals, self._verdict.reason)
+                end(self._plan, self._record, self._watched, duration_s, ending)
+
+
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
-    """Run a task once."""
+    """Run a task once, and return what its function returns; whatever that raised is recorded and raised again."""
     refuse_accident(fn, call)
     rank = this_rank() if declares.lock or declares.snapshot else None
     met = meeting(rank, task_name(fn)) if rank else None
@@ -38,21 +80,10 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
             if met:
                 met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)
             return plan.config
-        record, watched = claim(plan, met), Watched()
-    console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and keeps_console(plan) else None)
-    clock = time.monotonic()
-    with Signals() as signals, beating(plan.save_dir), judged() as verdict:
-        try:
-            with console.abandoned():
-                record, watched = capture(plan, record)
-            clock = time.monotonic()
-            with console:
-                result = fn(*plan.args, **plan.kwargs)
-        except BaseException as error:
-            ending = how_it_ended(error, signals, verdict.reason)
-            seal(plan, record, watched, time.monotonic() - clock, ending)
-            raise
-        seal(plan, record, watched, time.monotonic() - clock, how_it_ended(None, signals, verdict.reason))
+        life = Life(plan, met)
+    with life:
+        life.capture()
+        result = life.compute()
     if met:
         met.leave()
     return result
@@ -67,7 +98,7 @@ def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
         return fn(*mine.args, **mine.kwargs)
 
 
-def keeps_console(plan: Plan) -> bool:
-    """Tell whether what the function prints is kept: its author and who starts it may say no."""
+def logs_console(plan: Plan) -> bool:
+    """Tell whether what the function prints is logged: its author and who starts it may say no."""
     lock = plan.declares.lock
     return lock is not None and lock.console and os.environ.get("NAGA_CONSOLE", "").lower() not in ("0", "off", "no")

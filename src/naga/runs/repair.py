@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from naga.capture.code.git import GitError, Repository
-from naga.record.final import restore
+from naga.record.final import put_back_all
 from naga.runs.find import Run, find_runs
 
 
 def mend_runs(root: Path) -> Iterator[str]:
     """Put run.locks back that could not be written, and name what only a person can judge."""
-    yield from restore()
+    yield from put_back_all()
     runs = list(find_runs(root, archived=True))
     for run in runs:
         if run.status == "lost":

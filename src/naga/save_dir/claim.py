@@ -21,6 +21,7 @@ from naga.errors import ClaimError, LockError, SaveDirError
 from naga.layout import LOCK_NAME, attempt_lock, attempts_folder, claims_folder, naga_folder
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import read_lock
+from naga.record.opener import MAX_LOCK_BYTES, read_inside, read_json
 from naga.record.schema import FINAL, Process, Record, from_plain, to_plain
 from naga.save_dir.archive import check_movable, check_spared, move_to_archive
 from naga.save_dir.heartbeat import filesystem_time, is_living
@@ -118,10 +119,10 @@ def _chain(claims: Path) -> Iterator[Owner]:
 
 def _read_owner(file: Path) -> Owner | None:
     try:
-        return from_plain(Owner, json.loads(file.read_bytes()))
+        return from_plain(Owner, read_json(file.parent, file, MAX_LOCK_BYTES))
     except FileNotFoundError:
         return None
-    except (ValueError, LockError) as error:
+    except LockError as error:
         raise SaveDirError(f"the claim '{file}' is broken", hint=f"if no run uses it: rm '{file}'") from error
 
 
@@ -203,7 +204,7 @@ def _begin_attempt(save_dir: Path, former: Record | None) -> int:
     attempts = attempts_folder(save_dir)
     attempts.mkdir(exist_ok=True)
     kept = attempt_lock(save_dir, former.attempt, former.run_id)
-    write_atomic(kept, (save_dir / LOCK_NAME).read_bytes())
+    write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
     return former.attempt + 1
 
 

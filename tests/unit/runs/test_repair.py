@@ -16,7 +16,7 @@ from naga.runs.repair import mend_runs
 
 @pytest.fixture
 def spooled(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Path:
-    """A run whose seal found no room, and so waits in the cache folder."""
+    """A run whose final lock found no room, and so waits in the cache folder."""
 
     def full(path: Path, data: bytes) -> None:
         if path.name == "run.lock":
@@ -40,7 +40,7 @@ def test_a_seal_is_put_back(spooled: Path) -> None:
 
 
 def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
-    """The folder has another run: the seal joins its attempts."""
+    """The folder has another run: the final lock joins its attempts."""
     text = (spooled / "run.lock").read_text()
     former = load_run(spooled).run_id
     (spooled / "run.lock").write_text(text.replace(former, "newer").replace("status: running", "status: failed"))
@@ -55,7 +55,7 @@ def test_a_seal_without_a_folder_is_kept(spooled: Path) -> None:
     """Until its folder is there again."""
     shutil.move(spooled, "elsewhere")
     (line,) = mend_runs(Path())
-    assert "still kept" in line
+    assert "still stored" in line
     shutil.move("elsewhere", spooled)
     assert [line for line in mend_runs(Path()) if "put back" in line]
 

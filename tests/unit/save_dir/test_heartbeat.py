@@ -10,7 +10,7 @@ import pytest
 from naga import load_run
 from naga.errors import ClaimError
 from naga.process.identity import is_alive, this_process
-from naga.record.final import write_seal
+from naga.record.final import write_final_lock
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import Process, Record
 from naga.save_dir import heartbeat
@@ -85,7 +85,7 @@ def test_a_run_that_lost_its_folder_does_not_take_it_back(tmp_path: Path, capfd:
     take(folder, "two", this_process())
     second = replace(first, run_id="two", attempt=2, started="2026-01-01T00:10:00.000Z", process=this_process())
     write_lock(folder, second)
-    write_seal(folder, replace(first, status="finished"))
+    write_final_lock(folder, replace(first, status="finished"))
     assert read_lock(folder).run_id == "two"
     assert read_lock(folder / ".naga" / "attempts" / "0001-one.lock").status == "finished"
     assert "taken" in capfd.readouterr().err
@@ -96,5 +96,5 @@ def test_a_lock_that_the_function_copied_there_is_no_successor(tmp_path: Path) -
     folder = tmp_path / "run"
     record = replace(leave(folder, process=this_process()), started="2026-01-02T00:00:00.000Z")
     write_lock(folder, replace(record, run_id="older", status="finished", started="2026-01-01T00:00:00.000Z"))
-    write_seal(folder, replace(record, status="finished"))
+    write_final_lock(folder, replace(record, status="finished"))
     assert read_lock(folder).run_id == "one"

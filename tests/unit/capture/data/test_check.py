@@ -10,7 +10,7 @@ from naga.hashing.hash_tree import hash_path
 
 @pytest.fixture
 def save_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make the sealed folder of a run, the working directory."""
+    """Make the folder of a finished run, the working directory."""
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(name)
     capture_outputs(tmp_path)

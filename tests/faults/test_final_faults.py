@@ -1,4 +1,4 @@
-"""Faults at every system call of the seal: the run.lock is the old one or the new one, and nothing is lost."""
+"""Faults at every system call of the final lock: the run.lock is the old one or the new one, and nothing is lost."""
 
 import ctypes
 import multiprocessing
@@ -16,7 +16,7 @@ from workbench import write_table
 import naga.run.end
 import naga.run.life
 from naga import load_run, runlock
-from naga.record.final import restore
+from naga.record.final import put_back_all
 
 FORK = multiprocessing.get_context("fork")  # a child that has imported everything
 CALLS = ("mkdir", "openat", "write", "fsync", "rename", "close")
@@ -34,13 +34,13 @@ def task(cfg: Any = {"save_dir": ""}) -> None:  # noqa: B006
     Path(cfg["save_dir"], "model").write_text("1")
 
 
-def _seal_under_strace(save_dir: Path, step: str) -> None:
-    """Run a task; a step of its ending, `seal` or the `write_seal` within, waits for the tracer."""
+def _end_under_strace(save_dir: Path, step: str) -> None:
+    """Run a task; a step of its ending, `end` or the `write_final_lock` within, waits for the tracer."""
     os.chdir(save_dir.parent)
     with (save_dir.parent / "stderr").open("w") as file:
         os.dup2(file.fileno(), 2)
     sys.stderr = os.fdopen(os.dup(2), "w")
-    module = naga.run.life if step == "seal" else naga.run.end
+    module = naga.run.life if step == "end" else naga.run.end
     real = getattr(module, step)
 
     def traced(*words: Any) -> None:
@@ -58,7 +58,7 @@ def _seal_under_strace(save_dir: Path, step: str) -> None:
 def _strike(folder: Path, step: str, call: str, fault: str, number: int) -> tuple[bool, int | None]:
     """Let one fault happen; tell whether it did, and how the process ended."""
     folder.mkdir()
-    child = FORK.Process(target=_seal_under_strace, args=(folder / "run", step))
+    child = FORK.Process(target=_end_under_strace, args=(folder / "run", step))
     child.start()
     while not (folder / "ready").exists() and child.is_alive():
         time.sleep(0.002)
@@ -86,11 +86,11 @@ def _check(folder: Path, call: str, fault: str, code: int | None) -> str:
     if run.record.status == "running" and call != "write":
         assert "status: finished" in said
     if run.record.status == "running" and not fault.endswith("on"):
-        assert [line for line in restore() if run.run_id in line and "put back" in line]
+        assert [line for line in put_back_all() if run.run_id in line and "put back" in line]
         assert load_run(folder / "run").status == "finished"
         return "lost, then put back"
     if run.record.status == "finished":
-        assert not [line for line in restore() if "put back" in line]
+        assert not [line for line in put_back_all() if "put back" in line]
     return run.status
 
 
@@ -117,7 +117,7 @@ def _points(
 def test_a_fault_tears_no_lock(tmp_path: Path) -> None:
     """The first write, fsync, rename and mkdir fail, or the process is killed there."""
     left = _points(
-        tmp_path / "few", "write_seal", ("write", "fsync", "rename"), ("SIGKILL", "ENOSPC", "EIO from then on"), 1
+        tmp_path / "few", "write_final_lock", ("write", "fsync", "rename"), ("SIGKILL", "ENOSPC", "EIO from then on"), 1
     )
     assert sum(map(len, left.values())) == 9
     assert left["rename, ENOSPC"] == ["lost, then put back"]
@@ -129,7 +129,7 @@ def test_a_fault_tears_no_lock(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)
 def test_no_fault_tears_a_lock(tmp_path: Path) -> None:
     """Each call after the function fails or is the last, in every way; at least 75 points."""
-    left = _points(tmp_path / "all", "seal", CALLS, tuple(FAULTS), 100)
+    left = _points(tmp_path / "all", "end", CALLS, tuple(FAULTS), 100)
     assert sum(map(len, left.values())) >= 75
     _write_table(left)
 

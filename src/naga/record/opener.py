@@ -1,0 +1,60 @@
+"""The one opener of files that lie in a run's folder.
+
+Whoever made the folder may have put anything there: a fifo that never answers, a link to somebody's private key, a file
+that never ends. Only regular files are read, never from outside of the folder, and no more than a bound.
+"""
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+from naga.errors import LockError
+
+MAX_LOCK_BYTES = 16 * 2**20
+MAX_LIST_BYTES = 2**30  # a list of some million files
+_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+
+
+def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
+    """Read a regular file that lies in ``folder``; `FileNotFoundError` where it is missing, `LockError` if it is odd.
+
+    Examples
+    --------
+    >>> read_inside(Path("/dev"), Path("/dev/null"))
+    Traceback (most recent call last):
+    naga.errors.LockError: is not a file
+    """
+    # O_NONBLOCK, or opening a fifo would wait for its writer. What was opened is looked at, not what lay there before:
+    # between a look at a name and its opening another file may take the name.
+    descriptor = os.open(file, _READ)
+    with os.fdopen(descriptor, "rb") as opened:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise LockError("is not a file")
+        if not _is_inside(folder, descriptor, file):
+            raise LockError("is a link that leads out of its folder", hint=f"readlink -f '{file}'")
+        if status.st_size > most:
+            raise LockError(f"is larger than any of its kind ({status.st_size} bytes)")
+        return opened.read(most + 1)
+
+
+def _is_inside(folder: Path, descriptor: int, file: Path) -> bool:
+    """Tell whether an open file lies below the folder; a path without links does, and needs no more calls."""
+    parts = file.relative_to(folder).parts
+    steps = [folder.joinpath(*parts[: i + 1]) for i in range(len(parts))]
+    if not any(step.is_symlink() for step in steps):
+        return True
+    real = file.resolve()
+    return real.is_relative_to(folder.resolve()) and os.path.samestat(real.stat(), os.fstat(descriptor))
+
+
+def read_json(folder: Path, file: Path, most: int = MAX_LIST_BYTES) -> Any:
+    """Read JSON from a file in ``folder``; `LockError` where it is none, or nested without end."""
+    try:
+        return json.loads(read_inside(folder, file, most))
+    except ValueError as error:
+        raise LockError("is not JSON") from error
+    except RecursionError as error:
+        raise LockError("is nested too deeply") from error

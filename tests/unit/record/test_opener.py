@@ -1,0 +1,70 @@
+"""Files in a run's folder are opened by one function, which reads regular files of that folder alone."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+
+from naga.errors import LockError
+from naga.record.opener import read_inside, read_json
+
+
+def test_a_file_and_a_link_inside_are_read(tmp_path: Path) -> None:
+    """A link is followed where it stays in the folder."""
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").symlink_to("a")
+    assert read_inside(tmp_path, tmp_path / "a") == read_inside(tmp_path, tmp_path / "b") == b"1"
+
+
+def test_a_linked_folder_is_a_folder(tmp_path: Path) -> None:
+    """Where the run lies may be a link itself: results kept on another disk."""
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/a").write_bytes(b"1")
+    (tmp_path / "linked").symlink_to("real")
+    assert read_inside(tmp_path / "linked", tmp_path / "linked/a") == b"1"
+
+
+@pytest.mark.parametrize("link", ["a", ".naga"])
+def test_no_link_leads_out(tmp_path: Path, link: str) -> None:
+    """Neither the file nor a folder on the way to it."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/a").write_text("secret")
+    (tmp_path / "run/a").symlink_to(tmp_path / "out/a")
+    (tmp_path / "run/.naga").symlink_to(tmp_path / "out")
+    with pytest.raises(LockError, match="leads out"):
+        read_inside(tmp_path / "run", tmp_path / "run" / ("a" if link == "a" else ".naga/a"))
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("kind", ["fifo", "socket", "device", "folder"])
+def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
+    """A fifo has no writer to wait for."""
+    odd = tmp_path / "odd"
+    if kind == "fifo":
+        os.mkfifo(odd)
+    elif kind == "folder":
+        odd.mkdir()
+    elif kind == "socket":
+        with socket.socket(socket.AF_UNIX) as listening:
+            listening.bind(str(odd))
+    else:
+        odd = Path("/dev/zero")
+    with pytest.raises((LockError, OSError)):
+        read_inside(odd.parent, odd)
+
+
+def test_a_large_file_is_refused(tmp_path: Path) -> None:
+    """Before it is read."""
+    (tmp_path / "a").write_bytes(b"12345")
+    with pytest.raises(LockError, match="5 bytes"):
+        read_inside(tmp_path, tmp_path / "a", most=4)
+
+
+@pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"\xff"], ids=["torn", "deep", "not text"])
+def test_odd_json_is_one_error(tmp_path: Path, text: bytes) -> None:
+    """Torn, endless, or no text at all."""
+    (tmp_path / "a").write_bytes(text)
+    with pytest.raises(LockError):
+        read_json(tmp_path, tmp_path / "a")
