@@ -26,10 +26,10 @@ for number, line in enumerate(sys.stdin):
 NAGA = """
 from pathlib import Path
 from typing import Self
-from naga.capture.code.snapshot import Snapshot, Subject, capture_code
+from naga.capture.code.snapshot import Snapshot, SnapshotLabel, capture_code
 
 def take(name):
-    subject = Subject(run_id=name, task="train", save_dir="results/a", leave_out=(Path("results/a").absolute(),))
+    subject = SnapshotLabel(run_id=name, task="train", save_dir="results/a", leave_out=(Path("results/a").absolute(),))
     assert capture_code(Path("train.py"), Snapshot(), subject).entries[0].ref
 """
 FLEX = """

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from workbench import git
 
-from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code
 from naga.declarations import Snapshot
 from naga.record.schema import Code
 
@@ -43,7 +43,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _snapshot(top: Path, run_id: str) -> CodeCapture:
-    return capture_code(top / "new.py", Snapshot(), Subject(run_id=run_id, task="train", save_dir="results/a"))
+    return capture_code(top / "new.py", Snapshot(), SnapshotLabel(run_id=run_id, task="train", save_dir="results/a"))
 
 
 def _snapshots(top: Path, name: str, count: int) -> None:

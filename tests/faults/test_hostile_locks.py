@@ -19,7 +19,7 @@ from naga.record.lockfile import read_lock
 
 def readers(folder: Path) -> dict[str, Callable[[], Any]]:
     """Name everything that reads a run.lock."""
-    from naga.diagnose.target import subject_of
+    from naga.diagnose.target import target_of
 
     task = naga.clicfg(naga.runlock(lambda cfg={"save_dir": "results/run", "lr": 0.0}: cfg))
     stage = naga.load_stage("stage")(lambda cfg={"stage": str(folder)}: cfg)
@@ -33,7 +33,7 @@ def readers(folder: Path) -> dict[str, Callable[[], Any]]:
         "show": lambda: command(["show", str(folder)]),
         "--reuse": lambda: task.cli(["--reuse", str(folder)]),
         "load_stage": stage,
-        "subject": lambda: subject_of(lambda cfg: None, folder, **options),
+        "subject": lambda: target_of(lambda cfg: None, folder, **options),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from integration.code_zoo import STATES, Zoo, as_owner, begin
 from workbench import write_table
 
-from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
 from naga.record.schema import Code
@@ -41,7 +41,7 @@ def zoo(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 def _snapshot(zoo: Zoo, *, strict: bool = False) -> CodeCapture:
-    subject = Subject(run_id="r1", task="train", save_dir="results/a", leave_out=(zoo.top / "results/a",))
+    subject = SnapshotLabel(run_id="r1", task="train", save_dir="results/a", leave_out=(zoo.top / "results/a",))
     with as_owner(zoo):
         return capture_code(zoo.script, Snapshot(strict=strict), subject)
 

@@ -87,9 +87,9 @@ def _diag(words: argparse.Namespace) -> int:
 
 
 def _rebuild(words: argparse.Namespace) -> int:
-    from naga.cli.diag import rebuild
+    from naga.cli.diag import rebuild_store
 
-    return rebuild(words)
+    return rebuild_store(words)
 
 
 def _add_diag(commands: Any) -> None:

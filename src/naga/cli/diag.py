@@ -1,4 +1,4 @@
-"""`naga diag` and `naga rebuild`: from words to a pass over runs, and what is seen of it."""
+"""`naga diag` and `naga rebuild_store`: from words to a pass over runs, and what is seen of it."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from naga.cli.tables import failures_table, plural
 from naga.diagnose.batch.batch import diagnose_all
-from naga.diagnose.batch.outcome import KINDS, Difference, Order, Outcome
+from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
 from naga.errors import UsageError
 from naga.runs.filter import parse_filter
@@ -23,7 +23,7 @@ def diag(words: argparse.Namespace) -> int:
     if not (words.run or words.filter or words.stale):
         raise UsageError("naga diag: which runs?", hint="naga diag exp.py results/a, or 'results/**', or --stale")
     script, function = split_name(words.script)
-    order = Order(
+    order = BatchOptions(
         script=script,
         function=function,
         only_stale=words.stale,
@@ -33,15 +33,15 @@ def diag(words: argparse.Namespace) -> int:
     return _pass(order, words)
 
 
-def rebuild(words: argparse.Namespace) -> int:
+def rebuild_store(words: argparse.Namespace) -> int:
     """Make an MLflow store from runs alone."""
     if not urlsplit(words.to).scheme:
         raise UsageError(f"--to {words.to!r} is no tracking URI", hint=f"--to sqlite:///{words.to or 'mlflow.db'}")
     script, function = split_name(words.script)
-    return _pass(Order(script=script, function=function, only_stale=True, uri=words.to), words)
+    return _pass(BatchOptions(script=script, function=function, only_stale=True, uri=words.to), words)
 
 
-def _pass(order: Order, words: argparse.Namespace) -> int:
+def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
     if words.jobs < 1:
         raise UsageError(f"--jobs {words.jobs}: at least one", hint="--jobs 2")
     wanted = parse_filter(words.filter)

@@ -16,13 +16,13 @@ from naga.errors import NagaError, one_line
 from naga.hashing.hash_tree import hash_path
 from naga.runs.filter import COLUMNS, parse_filter, sort_key
 from naga.runs.find import Run, as_row, find_runs, load_run
-from naga.runs.repair import mend_runs
+from naga.runs.repair import repair_runs
 from naga.terminal import printable
-from naga.tracking.repair import mend_ledger
+from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
 
 # Each mends what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
-_MENDERS = (mend_runs, mend_ledger)
+_MENDERS = (repair_runs, repair_history)
 
 
 def ls(words: argparse.Namespace) -> int:

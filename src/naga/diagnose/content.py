@@ -4,20 +4,20 @@ import json
 import socket
 from pathlib import Path, PurePosixPath
 
-from naga.diagnose.diag_key import Recipe
+from naga.diagnose.diag_key import DiagKey
 from naga.errors import DiagError
 from naga.process.identity import this_process
 from naga.record.schema import Data, Record, to_plain
 from naga.runs.find import Run
 from naga.save_dir.archive import former_runs, home_of
 from naga.tracking.parameters import TAG_LIMIT, batches, parameters, shortened
-from naga.tracking.publication import Dataset, Draft, logical_run_id, logical_run_key
+from naga.tracking.publication import Dataset, Publication, logical_run_id, logical_run_key
 from naga.tracking.tags import Status, Tag
 
 
-def draft(
-    run: Run, *, published_by: str, recipe: Recipe, diag_commit: str | None = None, log: Path | None = None
-) -> Draft:
+def publication_of(
+    run: Run, *, published_by: str, key: DiagKey, diag_commit: str | None = None, log: Path | None = None
+) -> Publication:
     """Say everything that is known of a run before its diag begins."""
     record = run.record
     if not record.save_dir:
@@ -31,15 +31,15 @@ def draft(
         Tag.STATUS: Status.PENDING,
         Tag.RUN_ID: record.run_id,
         Tag.LOCK_HASH: run.lock_hash,
-        Tag.DIAG_KEY: recipe.key(run.lock_hash),
+        Tag.DIAG_KEY: key.key(run.lock_hash),
         Tag.PLACE: place,
         Tag.OWNER: _owner(),
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
         **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
-        **recipe.tags(),
+        **key.tags(),
         **_code(record),
     }
-    return Draft(
+    return Publication(
         name=shortened(PurePosixPath(logical_id).name or logical_id, 200),
         key=tags[Tag.LOGICAL_KEY],
         run_id=record.run_id,

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, Self, TypeVar
 
-from naga.diagnose.content import draft
+from naga.diagnose.content import publication_of
 from naga.diagnose.diag_code import diag_commit
-from naga.diagnose.diag_key import Recipe, recipe_of
+from naga.diagnose.diag_key import DiagKey, diag_key_of
 from naga.diagnose.publish import publish
 from naga.diagnose.results_guard import require_untouched
-from naga.diagnose.target import PathOf, subject_of
+from naga.diagnose.target import PathOf, target_of
 from naga.errors import report_uncaught
 from naga.process.entry_point import is_script
 from naga.runs.find import Run
@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class DiagOptions:
     """How a diag is called by those who call it for many runs.
 
     ``project`` is the folder whose store is used where none is configured; by default the diag's own. ``files_in`` is
@@ -37,12 +37,12 @@ class Manner:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked(Generic[R]):
+class DiagCall(Generic[R]):
     """What one call means: the run, what its page is made of, and the function with its arguments."""
 
     run: Run
     log: Path | None
-    recipe: Recipe
+    key: DiagKey
     body: Callable[[], R]
 
 
@@ -80,45 +80,45 @@ class Diag(Decorated[P, R]):
             report_uncaught()
         return self.publish(self.ask(args, kwargs))
 
-    def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> Asked[R]:
+    def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> DiagCall[R]:
         """Settle what a call means, before anything is written."""
         bound = inspect.signature(self.fn).bind(*args, **kwargs)
         given = dict(bound.arguments)
         bound.apply_defaults()
-        parameter, subject_given = next(iter(bound.arguments.items()), ("", None))
-        subject = subject_of(self.fn, subject_given, **self._options)
+        parameter, given_first = next(iter(bound.arguments.items()), ("", None))
+        target = target_of(self.fn, given_first, **self._options)
         # Defaults are part of the code.
         further = {name: value for name, value in given.items() if name != parameter}
         if parameter:
-            bound.arguments[parameter] = subject.config
-        recipe = recipe_of(self.fn, self.file, further, recorded=recorded)
-        return Asked(subject.run, subject.log, recipe, lambda: self.fn(*bound.args, **bound.kwargs))
+            bound.arguments[parameter] = target.config
+        key = diag_key_of(self.fn, self.file, further, recorded=recorded)
+        return DiagCall(target.run, target.log, key, lambda: self.fn(*bound.args, **bound.kwargs))
 
-    def publish(self, asked: Asked[R], manner: Manner | None = None) -> R:
-        """Do what was asked."""
-        manner = manner or Manner()
-        run = asked.run
+    def publish(self, call: DiagCall[R], options: DiagOptions | None = None) -> R:
+        """Publish what a call means."""
+        options = options or DiagOptions()
+        run = call.run
         return publish(
-            draft(
+            publication_of(
                 run,
                 published_by=self.__qualname__,
-                recipe=asked.recipe,
-                diag_commit=self._commit(asked),
-                log=asked.log,
+                key=call.key,
+                diag_commit=self._commit(call),
+                log=call.log,
             ),
-            lambda: require_untouched(run.save_dir, asked.body, strict=manner.strict),
-            project=manner.project or (self.file.parent if self.file else Path.cwd()),
-            files_in=manner.files_in or run.save_dir,
+            lambda: require_untouched(run.save_dir, call.body, strict=options.strict),
+            project=options.project or (self.file.parent if self.file else Path.cwd()),
+            files_in=options.files_in or run.save_dir,
             later=self._later(run.save_dir),
         )
 
-    def _commit(self, asked: Asked[R]) -> str | None:
+    def _commit(self, call: DiagCall[R]) -> str | None:
         """Snapshot the code of the diag, once in a process for each state of it."""
-        if self.file is None or asked.recipe.recorded:
+        if self.file is None or call.key.recorded:
             return None
-        known = self._commits.get(asked.recipe.code)
-        if known is None and (known := diag_commit(self.file, self.__qualname__, asked.run)):
-            self._commits[asked.recipe.code] = known
+        known = self._commits.get(call.key.code)
+        if known is None and (known := diag_commit(self.file, self.__qualname__, call.run)):
+            self._commits[call.key.code] = known
         return known
 
     @property

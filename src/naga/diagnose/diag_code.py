@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from naga.capture.code.snapshot import Subject, capture_once
+from naga.capture.code.snapshot import SnapshotLabel, capture_once
 from naga.project import NAGA, project_root, top_of
 from naga.runs.find import Run
 
@@ -30,8 +30,10 @@ def diag_commit(file: Path, name: str, run: Run) -> str | None:
     snapshots = {code.path for code in run.record.code if code.commit}
     if top is None or not snapshots or (top == NAGA and str(top) not in snapshots):
         return None
-    subject = Subject(run_id=code_hash(file)[:32], task=name, save_dir=None, leave_out=(run.save_dir,), kind="diags")
-    return capture_once(file, subject)
+    label = SnapshotLabel(
+        run_id=code_hash(file)[:32], task=name, save_dir=None, leave_out=(run.save_dir,), kind="diags"
+    )
+    return capture_once(file, label)
 
 
 def code_hash(file: Path) -> str:

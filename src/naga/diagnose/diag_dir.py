@@ -9,7 +9,7 @@ from naga.errors import DiagError, UsageError
 from naga.layout import DIAG, diag_marks
 
 
-class OwnFolder:
+class DiagFolder:
     """The folder of one publication, made when it is first asked for."""
 
     def __init__(self, parent: Path, next_generation: Callable[[], int]) -> None:
@@ -56,13 +56,13 @@ class OwnFolder:
         return True
 
 
-_current: ContextVar[OwnFolder | None] = ContextVar("diag_folder", default=None)
+_current: ContextVar[DiagFolder | None] = ContextVar("diag_folder", default=None)
 
 
 @contextmanager
-def own_folder(parent: Path, next_generation: Callable[[], int]) -> Iterator[OwnFolder]:
+def diag_folder(parent: Path, next_generation: Callable[[], int]) -> Iterator[DiagFolder]:
     """Let `diag_dir` give a folder below ``parent`` while this lasts."""
-    folder = OwnFolder(parent, next_generation)
+    folder = DiagFolder(parent, next_generation)
     token = _current.set(folder)
     try:
         yield folder

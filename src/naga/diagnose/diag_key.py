@@ -26,7 +26,7 @@ RECORDED = "recorded"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
+class DiagKey:
     """All that decides what a diag publishes of a run.
 
     ``diag`` is ``file:function``, the file as it is called in its project; without a file, as in a notebook, the
@@ -52,17 +52,17 @@ class Recipe:
         return tags | ({Tag.DIAG_CODE: RECORDED} if self.recorded else {})
 
 
-def recipe_of(
+def diag_key_of(
     fn: Callable[..., Any], file: Path | None, arguments: Mapping[str, Any], *, recorded: bool = False
-) -> Recipe:
+) -> DiagKey:
     """Say what a call of a diag is made of."""
     told = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
     if len(told) > _LONGEST:
         told = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
     if file is None:
         code = hashlib.sha256(repr(_compiled(fn)).encode()).hexdigest()
-        return Recipe(diag=fn.__qualname__, code=code, arguments=told)
-    return Recipe(
+        return DiagKey(diag=fn.__qualname__, code=code, arguments=told)
+    return DiagKey(
         diag=f"{_in_project(file)}:{fn.__qualname__}",
         code=_loaded(file, recorded),
         arguments=told,
@@ -70,7 +70,7 @@ def recipe_of(
     )
 
 
-def recipe_today(tags: Mapping[str, str], root: Path) -> Recipe | None:
+def diag_key_today(tags: Mapping[str, str], root: Path) -> DiagKey | None:
     """Give the recipe that a page would have if its diag was called today."""
     diag, recorded = tags.get(Tag.DIAG, ""), tags.get(Tag.DIAG_CODE) == RECORDED
     name, mark, _ = diag.rpartition(":")
@@ -78,7 +78,7 @@ def recipe_today(tags: Mapping[str, str], root: Path) -> Recipe | None:
     if not mark or not file.is_file():
         return None
     code = content_hash(file) if recorded else code_hash(file)
-    return Recipe(diag=diag, code=code, arguments=tags.get(Tag.DIAG_ARGUMENTS, ""), recorded=recorded)
+    return DiagKey(diag=diag, code=code, arguments=tags.get(Tag.DIAG_ARGUMENTS, ""), recorded=recorded)
 
 
 def _in_project(file: Path) -> str:

@@ -1,62 +1,62 @@
-"""Whether the page of a run is what its diag would publish today."""
+"""Whether the published of a run is what its diag would publish today."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from naga.diagnose.diag_key import Recipe, recipe_today
+from naga.diagnose.diag_key import DiagKey, diag_key_today
 from naga.project import project_root
 from naga.runs.find import Run
 from naga.save_dir.archive import home_of
-from naga.tracking.published_runs import Page, newest_pages
+from naga.tracking.published_runs import PublishedRun, newest_published
 from naga.tracking.store import store_of
 from naga.tracking.tags import Status, Tag
 
 
-class Standing:
+class Freshness:
     """What is published in a store, held against the files of a project."""
 
-    def __init__(self, pages: Mapping[str, Page], root: Path) -> None:
+    def __init__(self, pages: Mapping[str, PublishedRun], root: Path) -> None:
         self._pages = pages
         self._root = root
-        self._recipes: dict[tuple[str | None, ...], Recipe | None] = {}
+        self._keys: dict[tuple[str | None, ...], DiagKey | None] = {}
 
     def of(self, run: Run) -> str:
-        """Say ``fresh``, ``stale`` or ``never`` of a run's page."""
-        page = self._pages.get(run.run_id)
-        if page is None:
+        """Say ``fresh``, ``stale`` or ``never`` of a run."""
+        published = self._pages.get(run.run_id)
+        if published is None:
             return "never"
-        if page.tags.get(Tag.STATUS) != Status.ACTIVE and not home_of(run.save_dir, run.run_id)[1]:
+        if published.tags.get(Tag.STATUS) != Status.ACTIVE and not home_of(run.save_dir, run.run_id)[1]:
             return "stale"
-        if ":" not in page.tags.get(Tag.DIAG, ""):
+        if ":" not in published.tags.get(Tag.DIAG, ""):
             # Written in a notebook: the run is all that can be compared.
-            return "fresh" if page.tags.get(Tag.LOCK_HASH) == run.lock_hash else "stale"
-        recipe = self._recipe(page)
-        return "fresh" if recipe and recipe.key(run.lock_hash) == page.tags.get(Tag.DIAG_KEY) else "stale"
+            return "fresh" if published.tags.get(Tag.LOCK_HASH) == run.lock_hash else "stale"
+        key_today = self._key_today(published)
+        return "fresh" if key_today and key_today.key(run.lock_hash) == published.tags.get(Tag.DIAG_KEY) else "stale"
 
     def is_fresh(self, run: Run, *, file: str, function: str = "", recorded: bool = False) -> bool:
-        """Tell whether a run's page is of this diag, or of any in its file, and fresh."""
-        page = self._pages.get(run.run_id)
-        if page is None or (page.tags.get(Tag.DIAG_CODE) is not None) != recorded:
+        """Tell whether a run's MLflow run is of this diag, or of any in its file, and fresh."""
+        published = self._pages.get(run.run_id)
+        if published is None or (published.tags.get(Tag.DIAG_CODE) is not None) != recorded:
             return False
-        name, _, own = page.tags.get(Tag.DIAG, "").rpartition(":")
+        name, _, own = published.tags.get(Tag.DIAG, "").rpartition(":")
         return name == file and function in ("", own) and self.of(run) == "fresh"
 
-    def page(self, run: Run) -> Page | None:
-        """Give the newest page of a run."""
+    def published(self, run: Run) -> PublishedRun | None:
+        """Give the newest MLflow run of a run."""
         return self._pages.get(run.run_id)
 
-    def _recipe(self, page: Page) -> Recipe | None:
-        key = tuple(page.tags.get(tag) for tag in (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE))
-        if key not in self._recipes:
-            self._recipes[key] = recipe_today(page.tags, self._root)
-        return self._recipes[key]
+    def _key_today(self, published: PublishedRun) -> DiagKey | None:
+        key = tuple(published.tags.get(tag) for tag in (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE))
+        if key not in self._keys:
+            self._keys[key] = diag_key_today(published.tags, self._root)
+        return self._keys[key]
 
 
 def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
-    """Say of each run if its page is fresh or stale, or was never published."""
+    """Say of each run if it was published by the diag of today, by another, or never."""
     if not runs:
         return {}
     # Results may lie outside of the project that one works in.
     own = start.absolute() if (project_root(start.absolute()) / "mlflow.db").exists() else Path.cwd()
-    standing = Standing(newest_pages(store_of(own)), project_root(own))
-    return {run.run_id: standing.of(run) for run in runs}
+    freshness_now = Freshness(newest_published(store_of(own)), project_root(own))
+    return {run.run_id: freshness_now.of(run) for run in runs}

@@ -26,7 +26,7 @@ _UNFINISHED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class Target:
     """What one call of a diag is about; ``config`` is what its function is given."""
 
     run: Run
@@ -34,9 +34,9 @@ class Subject:
     log: Path | None
 
 
-def subject_of(
+def target_of(
     fn: Callable[..., Any], given: Any, *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
-) -> Subject:
+) -> Target:
     """Find the run that a diag is called with."""
     if isinstance(given, Run | str | os.PathLike):
         run = given if isinstance(given, Run) else load_run(given)
@@ -51,7 +51,7 @@ def subject_of(
             f"run {run.run_id} in '{run.save_dir}' has not finished: it is {run.status}",
             hint=f"{_UNFINISHED[run.status]}; or @mlflow_log_run(allow_unfinished=True)",
         )
-    return Subject(run, config, _log(run, config, log_file_path))
+    return Target(run, config, _log(run, config, log_file_path))
 
 
 def _lock_path(fn: Callable[..., Any], given: Any, plain: Mapping[Any, Any], path: PathOf) -> Path:

@@ -24,7 +24,7 @@ _BATCH = 1 << 16
 Item = tuple[bytes, bytes, bytes]  # name, type, digest
 
 
-class Entry(NamedTuple):
+class HashedFile(NamedTuple):
     """One file, link or empty folder of a `Tree`; `run_id` is the run that left it there, where one is known."""
 
     path: str
@@ -44,16 +44,16 @@ class Part:
     digests: bytes  # of its files, one after the other
     run_id: str | None = None
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[HashedFile]:
         """List what is here, sorted by name."""
         here = os.fsdecode(join(self.known_as, self.folder.path))
         below = f"{here}/" if here else ""
         sizes = map(size_of, self.folder.rows)
         for name, kind, digest in self.items():
             path = below + os.fsdecode(name) if name else here  # a file that is a tree by itself has no name in it
-            yield Entry(path, _KINDS[kind], next(sizes) if kind == _FILE else 0, written(digest), self.run_id)
+            yield HashedFile(path, _KINDS[kind], next(sizes) if kind == _FILE else 0, written(digest), self.run_id)
         if here and not self.folder.rows and not self.folder.links:
-            yield Entry(here, "folder", 0, written(self.digest), self.run_id)
+            yield HashedFile(here, "folder", 0, written(self.digest), self.run_id)
 
     def items(self, inside: Iterable[Item] = ()) -> Iterator[Item]:
         """List what is here, and what is known of the folders in it, sorted by name."""
@@ -93,7 +93,7 @@ class Tree:
         """
         return written(self.digest)
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[HashedFile]:
         """List every file, link and empty folder; the path of the tree itself is empty."""
         for part in self.parts:
             yield from part.entries()

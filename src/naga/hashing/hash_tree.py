@@ -20,7 +20,7 @@ from naga.hashing.listing import (
     LeaveOut,
     Refused,
     Root,
-    ignored,
+    ignored_by_patterns,
     join,
     kind_of,
     name_of,
@@ -68,7 +68,7 @@ def list_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
             return Listed(path, "file", [Folder(b"", 0, rows=[row_of(b"", status)], size_bytes=status.st_size)])
         if stat.S_ISDIR(status.st_mode):
             with Root(path) as root, Progress(f"listing {path.name}") as progress:
-                folders, refused = scan(root, leave_out or ignored(ignore), progress.advance)
+                folders, refused = scan(root, leave_out or ignored_by_patterns(ignore), progress.advance)
             _refuse(path, refused)
             return Listed(path, "folder", folders)
     except (FileNotFoundError, NotADirectoryError, ValueError):

@@ -216,7 +216,7 @@ def kind_of(status: os.stat_result) -> str:
     return _SPECIAL.get(stat.S_IFMT(status.st_mode), "something unknown")
 
 
-def ignored(patterns: Sequence[str]) -> LeaveOut | None:
+def ignored_by_patterns(patterns: Sequence[str]) -> LeaveOut | None:
     """Read gitignore patterns; they count from the tracked folder."""
     if not patterns:
         return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from naga.capture.code.snapshot import CodeCapture, Subject, capture_code
+from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code
 from naga.capture.data.inputs import Beside, capture_beside, capture_data
 from naga.capture.data.upstream import capture_upstream
 from naga.capture.environment import capture_environment
@@ -16,7 +16,7 @@ from naga.process.return_in_finally import swallowing
 from naga.record.lockfile import write_lock
 from naga.record.schema import Environment, Record
 from naga.run.plan import Plan
-from naga.save_dir.claim import release, take
+from naga.save_dir.claim import claim_folder, release_folder
 from naga.terminal import say
 
 
@@ -28,7 +28,7 @@ class Watched:
     beside: Beside | None = None
 
 
-def claim(plan: Plan, met: Meeting | None = None) -> Record:
+def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
     """Take the folder, and say in it that the run is running."""
     record = Record(
         run_id=plan.run_id,
@@ -43,7 +43,7 @@ def claim(plan: Plan, met: Meeting | None = None) -> Record:
         _announce(met, plan)
         return record
     needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
-    taken = take(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
+    taken = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
     if taken.archived:
         say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
     record = replace(record, attempt=taken.attempt)
@@ -51,7 +51,7 @@ def claim(plan: Plan, met: Meeting | None = None) -> Record:
         _write(plan.save_dir, record)
         _announce(met, plan)
     except BaseException:
-        release(plan.save_dir, plan.run_id)
+        release_folder(plan.save_dir, plan.run_id)
         raise
     return record
 
@@ -64,7 +64,7 @@ def _announce(met: Meeting | None, plan: Plan) -> None:
 def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
     """Record the code, the inputs and the environment that the function is about to meet."""
     declared = plan.declares.snapshot
-    code = capture_code(plan.script, declared, _subject(plan)) if declared else CodeCapture()
+    code = capture_code(plan.script, declared, _label(plan)) if declared else CodeCapture()
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
     inputs = (plan.config.plain, plan.declares.tracked, plan.base)
     manifest = naga_folder(plan.save_dir) if plan.save_dir else None
@@ -105,9 +105,9 @@ def _environment(plan: Plan) -> Environment:
     return capture_environment(plan.script.parent if plan.script else None, variables=named)
 
 
-def _subject(plan: Plan) -> Subject:
+def _label(plan: Plan) -> SnapshotLabel:
     own = (plan.config.save_dir,) if plan.config.save_dir else ()
-    return Subject(
+    return SnapshotLabel(
         run_id=plan.run_id, task=plan.task, save_dir=plan.config.written_save_dir, leave_out=(*own, *plan.inputs)
     )
 

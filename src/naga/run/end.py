@@ -14,7 +14,7 @@ from naga.process.seeding import taken_seed
 from naga.process.signals import Signalled
 from naga.record.final import write_final_lock
 from naga.record.schema import Environment, Failure, Record
-from naga.run.begin import Watched, _now, _subject
+from naga.run.begin import Watched, _label, _now
 from naga.run.plan import Plan
 from naga.terminal import say
 
@@ -66,7 +66,7 @@ def examine(plan: Plan, record: Record, watched: Watched) -> Record:
         warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
     with _failing_into(warnings, "changes of the code"):
         if plan.declares.snapshot:
-            after = recapture_after(watched.code, plan.declares.snapshot, _subject(plan))
+            after = recapture_after(watched.code, plan.declares.snapshot, _label(plan))
             record = replace(record, code=after.entries)
             warnings += [warning for warning in after.warnings if warning not in warnings]
     with _failing_into(warnings, "outputs"):

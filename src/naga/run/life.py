@@ -1,7 +1,7 @@
 """The life of one run on one page: plan, begin, compute, end.
 
-`run` is the whole of it. What a call means is settled by `naga.run.plan.resolve` before anything outside is touched;
-`naga.run.begin.claim` takes the folder, and from then on the run.lock says what is true at every moment;
+`run` is the whole of it. What a call means is settled by `naga.run.plan.make_plan` before anything outside is touched;
+`naga.run.begin.take_folder` takes the folder, and from then on the run.lock says what is true at every moment;
 `naga.run.end.end` writes the final lock.
 """
 
@@ -18,9 +18,9 @@ from naga.process.exit_cause import how_it_ended
 from naga.process.fail import judged
 from naga.process.ranks import Meeting, meeting, this_rank
 from naga.process.signals import Signals
-from naga.run.begin import Watched, capture, claim
+from naga.run.begin import Watched, capture, take_folder
 from naga.run.end import end
-from naga.run.plan import Plan, follow, refuse_accident, resolve, task_name
+from naga.run.plan import Plan, follow, make_plan, refuse_accident, task_name
 from naga.run.reuse import Reuse
 from naga.save_dir.heartbeat import beating
 
@@ -34,7 +34,7 @@ class Life:
 
     def __init__(self, plan: Plan, met: Meeting | None) -> None:
         self._plan = plan
-        self._record, self._watched = claim(plan, met), Watched()
+        self._record, self._watched = take_folder(plan, met), Watched()
         self._console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and logs_console(plan) else None)
         self._clock = time.monotonic()
 
@@ -75,7 +75,7 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     if met and met.rank.number > 0:
         return share(fn, call, met)
     with met.refusals() if met else nullcontext():
-        plan = resolve(fn, declares, call)
+        plan = make_plan(fn, declares, call)
         if isinstance(plan, Reuse):
             if met:
                 met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)

@@ -1,6 +1,6 @@
 """What one call of a task means, settled before anything outside is touched.
 
-`resolve` turns the marks of the decorators and the words of the caller into a `Plan`, or refuses; whatever a user can
+`make_plan` turns the marks of the decorators and the words of the caller into a `Plan`, or refuses; whatever a user can
 mistype is found here, so that a wrong call leaves no folder and no commit behind.
 """
 
@@ -66,7 +66,7 @@ class Follow:
     computes: bool
 
 
-def resolve(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
+def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
     """Settle what a call means."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)

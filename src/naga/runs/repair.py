@@ -8,7 +8,7 @@ from naga.record.final import put_back_all
 from naga.runs.find import Run, find_runs
 
 
-def mend_runs(root: Path) -> Iterator[str]:
+def repair_runs(root: Path) -> Iterator[str]:
     """Put run.locks back that could not be written, and name what only a person can judge."""
     yield from put_back_all()
     runs = list(find_runs(root, archived=True))

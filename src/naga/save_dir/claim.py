@@ -56,7 +56,7 @@ class _State:
     record: Record | None
 
 
-def take(
+def claim_folder(
     save_dir: Path, run_id: str, process: Process, *, existing: Existing = "archive", needs: Iterable[Path] = ()
 ) -> Claim:
     """Make ``save_dir`` the folder of a new run, or refuse.
@@ -84,7 +84,7 @@ def take(
     raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="give each its own save_dir")
 
 
-def release(save_dir: Path, run_id: str) -> None:
+def release_folder(save_dir: Path, run_id: str) -> None:
     """Give a folder back that was taken, where nothing could be written there."""
     with suppress(OSError, SaveDirError):
         claims = claims_folder(save_dir)

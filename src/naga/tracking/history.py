@@ -4,7 +4,7 @@ Old runs are edited with ``log_batch`` alone: resuming one would move its end ti
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -24,7 +24,7 @@ PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class HistoryEntry:
     """One publication, as MLflow holds it."""
 
     run_id: str
@@ -57,28 +57,28 @@ class Entry:
         return None in (*mine, run_id, place) or mine[0] == run_id or mine[1] == place
 
 
-Entries = Mapping[str, Entry]
+Entries = Mapping[str, HistoryEntry]
 
 
-class Ledger:
+class History:
     """The publications in one experiment."""
 
     def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
         self._client = client
         self._experiment_id = experiment_id
 
-    def known(self, key: str) -> tuple[dict[str, Entry], bool]:
+    def known(self, key: str) -> tuple[dict[str, HistoryEntry], bool]:
         """Give the publications of a logical run, and whether all the deprecated ones are among them."""
         runs, token = self._search(_of(key))
         if token is None:
             return _entries(runs), True
         return self.find(f"{_of(key)} and {_with(Status.DEPRECATED, '!=')}"), False
 
-    def active(self, key: str) -> dict[str, Entry]:
+    def active(self, key: str) -> dict[str, HistoryEntry]:
         """Give the active publications of a logical run."""
         return self.find(f"{_of(key)} and {_with(Status.ACTIVE)}")
 
-    def find(self, wanted: str) -> dict[str, Entry]:
+    def find(self, wanted: str) -> dict[str, HistoryEntry]:
         """Give all publications that a filter lets through."""
         runs, token = self._search(wanted)
         found = _entries(runs)
@@ -91,13 +91,13 @@ class Ledger:
         page = self._client.search_runs([self._experiment_id], wanted, max_results=PAGE, page_token=token)
         return page, page.token or None
 
-    def edit(self, entry: Entry, tags: Mapping[str, str]) -> None:
+    def edit(self, entry: HistoryEntry, tags: Mapping[str, str]) -> None:
         """Set tags, all at once."""
         from mlflow.entities import RunTag
 
         self._client.log_batch(entry.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
-    def link(self, entry: Entry, tag: str, other: Entry) -> dict[str, str]:
+    def link(self, entry: HistoryEntry, tag: str, other: HistoryEntry) -> dict[str, str]:
         """Name another publication in a tag, and in the description as a link that can be clicked."""
         verb = "Supersedes" if tag == Tag.SUPERSEDES else "Superseded by"
         paragraphs = entry.tags.get(Tag.NOTE, "").split("\n\n")
@@ -106,7 +106,7 @@ class Ledger:
         note = f"{shortened(note, TAG_LIMIT - 500)}\n\n{verb} [{other.run_id[:8]}]({address})"
         return {tag: other.run_id, Tag.NOTE: note}
 
-    def deprecate(self, loser: Entry, keeper: Entry) -> None:
+    def deprecate(self, loser: HistoryEntry, keeper: HistoryEntry) -> None:
         """Say that a publication is superseded; one that somebody has deleted needs nothing."""
         from mlflow.exceptions import MlflowException
 
@@ -116,7 +116,7 @@ class Ledger:
             if not self._is_gone(loser):
                 raise
 
-    def _is_gone(self, entry: Entry) -> bool:
+    def _is_gone(self, entry: HistoryEntry) -> bool:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -124,17 +124,7 @@ class Ledger:
         except MlflowException as error:
             return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
 
-    def mend_chains(self, known: Entries, ends: Collection[str], keeper: Entry) -> list[Entry]:
-        """Link what is deprecated and leads to no end to the active one: what lay between was deleted or edited."""
-        sound, mended = {*ends}, []
-        for entry in sorted(known.values(), key=lambda entry: entry.order, reverse=True):
-            if entry.status == Status.DEPRECATED and not leads_to(entry, known, sound):
-                self.deprecate(entry, keeper)
-                sound.add(entry.run_id)
-                mended.append(entry)
-        return mended
-
-    def abandon(self, known: Entries) -> list[Entry]:
+    def abandon(self, known: Entries) -> list[HistoryEntry]:
         """Say of what is pending, and whose process has died, that it will not be finished."""
         return [entry for entry in known.values() if _seems_left(entry) and self._abandon(entry.run_id)]
 
@@ -149,12 +139,12 @@ class Ledger:
         return True
 
 
-def entry_of(run: "MlflowRun") -> Entry:
-    """Read what the ledger needs to know of a run."""
-    return Entry(run.info.run_id, run.info.start_time, run.info.status == "RUNNING", run.data.tags)
+def entry_of(run: "MlflowRun") -> HistoryEntry:
+    """Read what the history needs to know of a run."""
+    return HistoryEntry(run.info.run_id, run.info.start_time, run.info.status == "RUNNING", run.data.tags)
 
 
-def _entries(runs: "Sequence[MlflowRun]") -> dict[str, Entry]:
+def _entries(runs: "Sequence[MlflowRun]") -> dict[str, HistoryEntry]:
     return {run.info.run_id: entry_of(run) for run in runs}
 
 
@@ -166,7 +156,19 @@ def _with(status: str, comparison: str = "=") -> str:
     return f"tags.`{Tag.STATUS}` {comparison} '{status}'"
 
 
-def leads_to(entry: Entry, known: Entries, ends: Collection[str]) -> bool:
+def unlinked(known: Entries, ends: Collection[str]) -> Iterator[HistoryEntry]:
+    """Give what is deprecated and leads to no end, the largest first: what lay between was deleted or edited.
+
+    Whoever asks links each before taking the next, which may lead to it.
+    """
+    sound = {*ends}
+    for entry in sorted(known.values(), key=lambda entry: entry.order, reverse=True):
+        if entry.status == Status.DEPRECATED and not _leads_to(entry, known, sound):
+            yield entry
+            sound.add(entry.run_id)
+
+
+def _leads_to(entry: HistoryEntry, known: Entries, ends: Collection[str]) -> bool:
     """Tell whether what superseded a publication, and what superseded that, and so on, is one of the ends."""
     seen: set[str] = set()
     run_id = entry.run_id
@@ -176,7 +178,7 @@ def leads_to(entry: Entry, known: Entries, ends: Collection[str]) -> bool:
     return run_id in ends
 
 
-def _seems_left(entry: Entry) -> bool:
+def _seems_left(entry: HistoryEntry) -> bool:
     if entry.status != Status.PENDING:
         return False
     with suppress(ValueError, TypeError):

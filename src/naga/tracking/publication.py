@@ -17,7 +17,7 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class Publication:
     """One publication.
 
     ``key`` is what its predecessors are searched by. ``run_id`` and ``place`` tell whether one that is found is of the

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from naga.errors import TrackerError
-from naga.tracking.store import answering_soon, local_file, require_mlflow, shown_uri, told_in_one_line
+from naga.tracking.store import answering_soon, in_one_line, local_file, require_mlflow, shown_uri
 from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _METRICS = "SELECT key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_me
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class PublishedRun:
     """One publication: its id in MLflow, where its artifacts lie, when it began, and Naga's tags."""
 
     id: str
@@ -51,16 +51,16 @@ class Page:
         return int(generation) if generation.isdecimal() else 0, self.start_time, self.id
 
 
-def newest_pages(uri: str) -> dict[str, Page]:
+def newest_published(uri: str) -> dict[str, PublishedRun]:
     """Find the newest complete page of every run."""
-    newest: dict[str, Page] = {}
+    newest: dict[str, PublishedRun] = {}
     for page in sorted(_pages(uri), key=lambda page: page.order):
         if page.tags.get(Tag.STATUS) in (Status.ACTIVE, Status.DEPRECATED) and Tag.RUN_ID in page.tags:
             newest[page.tags[Tag.RUN_ID]] = page
     return newest
 
 
-def metrics_of(uri: str, page: Page) -> dict[str, float]:
+def metrics_of(uri: str, page: PublishedRun) -> dict[str, float]:
     """Give the last value of each metric of a page."""
     file = local_file(uri)
     if file is None:
@@ -69,7 +69,7 @@ def metrics_of(uri: str, page: Page) -> dict[str, float]:
     return {key: float("nan") if value is None else value for key, value in _rows(file, _METRICS, (page.id,))}
 
 
-def artifacts_of(uri: str, page: Page) -> set[str]:
+def artifacts_of(uri: str, page: PublishedRun) -> set[str]:
     """Name the artifacts of a page."""
     if page.artifact_uri.startswith(("file:", "/")):
         folder = Path(unquote(urlsplit(page.artifact_uri).path))
@@ -85,7 +85,7 @@ def _listed(client: "MlflowClient", run_id: str, path: str | None) -> Iterator[s
             yield found.path
 
 
-def _pages(uri: str) -> Iterable[Page]:
+def _pages(uri: str) -> Iterable[PublishedRun]:
     file = local_file(uri)
     if file is None:
         return _asked(uri)
@@ -98,7 +98,7 @@ def _pages(uri: str) -> Iterable[Page]:
     for run_id, artifacts, began, key, value in _rows(file, _PAGES, (number, number, name, name)):
         facts[run_id] = artifacts, began
         tags.setdefault(run_id, {})[key] = value
-    return [Page(id=i, artifact_uri=facts[i][0], start_time=facts[i][1], tags=tags[i]) for i in tags]
+    return [PublishedRun(id=i, artifact_uri=facts[i][0], start_time=facts[i][1], tags=tags[i]) for i in tags]
 
 
 def _rows(file: Path, query: str, values: tuple[Any, ...]) -> list[Any]:
@@ -116,10 +116,10 @@ def _client(uri: str) -> "MlflowClient":
     return mlflow.MlflowClient(uri)
 
 
-def _asked(uri: str) -> list[Page]:
+def _asked(uri: str) -> list[PublishedRun]:
     client = _client(uri)
     hint = "MLFLOW_TRACKING_URI says where to look"
-    with told_in_one_line(f"nothing can be read from MLflow at '{shown_uri(uri)}'", hint), answering_soon():
+    with in_one_line(f"nothing can be read from MLflow at '{shown_uri(uri)}'", hint), answering_soon():
         return list(_searched(client, _experiments(client)))
 
 
@@ -138,13 +138,15 @@ def _experiments(client: "MlflowClient") -> list[str]:
             return found
 
 
-def _searched(client: "MlflowClient", experiments: list[str]) -> Iterator[Page]:
+def _searched(client: "MlflowClient", experiments: list[str]) -> Iterator[PublishedRun]:
     token = None
     while experiments:
         runs = client.search_runs(experiments, f"tags.`{Tag.LOGICAL_KEY}` != ''", max_results=1000, page_token=token)
         for run in runs:
             info = run.info
-            yield Page(id=info.run_id, artifact_uri=info.artifact_uri, start_time=info.start_time, tags=run.data.tags)
+            yield PublishedRun(
+                id=info.run_id, artifact_uri=info.artifact_uri, start_time=info.start_time, tags=run.data.tags
+            )
         token = runs.token
         if not token:
             return

@@ -6,16 +6,16 @@ from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from naga.tracking.history import Entry, Ledger, leads_to
+from naga.tracking.history import History, HistoryEntry, unlinked
 from naga.tracking.mlflow_settings import quiet
-from naga.tracking.store import answering_soon, known_store, shown_uri, told_in_one_line
+from naga.tracking.store import answering_soon, in_one_line, known_store, shown_uri
 from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 
-def mend_ledger(start: Path) -> list[str]:
+def repair_history(start: Path) -> list[str]:
     """Settle what diags, their processes or people have left unsettled, in all experiments of the store.
 
     Pages whose process died become abandoned; of several active pages of one run the newest stays; where none is
@@ -28,9 +28,9 @@ def mend_ledger(start: Path) -> list[str]:
 
         hint = "MLFLOW_TRACKING_URI names another store"
         what = f"the pages in MLflow at '{shown_uri(uri)}' were not looked through"
-        with told_in_one_line(what, hint), answering_soon(), quiet():
+        with in_one_line(what, hint), answering_soon(), quiet():
             client = mlflow.MlflowClient(uri)
-            return [line for experiment_id in _experiments(client) for line in _mend(Ledger(client, experiment_id))]
+            return [line for experiment_id in _experiments(client) for line in _repair(History(client, experiment_id))]
 
 
 def _experiments(client: "MlflowClient") -> Iterator[str]:
@@ -43,45 +43,42 @@ def _experiments(client: "MlflowClient") -> Iterator[str]:
             return
 
 
-def _mend(ledger: Ledger) -> Iterator[str]:
-    entries = ledger.find(f"tags.`{Tag.LOGICAL_KEY}` != ''")
-    for entry in ledger.abandon(entries):
+def _repair(history: History) -> Iterator[str]:
+    entries = history.find(f"tags.`{Tag.LOGICAL_KEY}` != ''")
+    for entry in history.abandon(entries):
         yield f"{_name(entry)}: its process died while it was published; it is abandoned"
-    of_key: dict[str, list[Entry]] = defaultdict(list)
+    of_key: dict[str, list[HistoryEntry]] = defaultdict(list)
     for entry in sorted(entries.values(), key=attrgetter("order"), reverse=True):
         of_key[entry.tags[Tag.LOGICAL_KEY]].append(entry)
     for logical_run in of_key.values():
-        yield from _mend_logical_run(ledger, logical_run)
+        yield from _repair_logical_run(history, logical_run)
 
 
-def _mend_logical_run(ledger: Ledger, newest_first: list[Entry]) -> Iterator[str]:
-    active: list[Entry] = []
+def _repair_logical_run(history: History, newest_first: list[HistoryEntry]) -> Iterator[str]:
+    active: list[HistoryEntry] = []
     for entry in [entry for entry in newest_first if entry.status == Status.ACTIVE]:
         if keeper := _of_same(entry, active):
-            ledger.deprecate(entry, keeper)
+            history.deprecate(entry, keeper)
             yield f"{_name(entry)}: it was active beside {_name(keeper)}; it is deprecated"
         else:
             active.append(entry)
     known = {entry.run_id: entry for entry in newest_first}
     ends = {entry.run_id for entry in newest_first if entry.status == Status.ACTIVE}
-    for entry in [entry for entry in newest_first if entry.status == Status.DEPRECATED]:
-        if leads_to(entry, known, ends):
-            continue
+    for entry in unlinked(known, ends):
         if keeper := _of_same(entry, active):
-            ledger.deprecate(entry, keeper)
-            yield f"{_name(entry)}: it led to no active page; it leads to {_name(keeper)}"
+            history.deprecate(entry, keeper)
+            yield f"{_name(entry)}: it led to no active MLflow run; it leads to {_name(keeper)}"
         else:
-            ledger.edit(entry, {Tag.STATUS: Status.ACTIVE})
+            history.edit(entry, {Tag.STATUS: Status.ACTIVE})
             active.append(entry)
-            yield f"{_name(entry)}: no page of this run was active; it is now, as the newest"
-        ends.add(entry.run_id)
+            yield f"{_name(entry)}: no MLflow run of it was active; it is now, as the newest"
 
 
-def _of_same(entry: Entry, others: list[Entry]) -> Entry | None:
+def _of_same(entry: HistoryEntry, others: list[HistoryEntry]) -> HistoryEntry | None:
     """Find the publication of the same run or folder; of another clone, the same name means nothing."""
     tags = entry.tags
     return next((other for other in others if other.is_of(tags.get(Tag.RUN_ID), tags.get(Tag.PLACE))), None)
 
 
-def _name(entry: Entry) -> str:
+def _name(entry: HistoryEntry) -> str:
     return f"{entry.tags.get(Tag.NAME, '')} ({entry.run_id[:8]})"

@@ -89,7 +89,7 @@ def answering_soon() -> Iterator[None]:
 
 
 @contextmanager
-def told_in_one_line(what: str, hint: str) -> Iterator[None]:
+def in_one_line(what: str, hint: str) -> Iterator[None]:
     """Turn MLflow's and the network's own errors into one line."""
     from mlflow.exceptions import MlflowException
 
@@ -109,6 +109,17 @@ def _reason(error: Exception) -> str:
 def store_of(start: Path) -> str:
     """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
     return _configured() or _sqlite_uri(project_root(start) / _FILE)
+
+
+def use_store(uri: str) -> None:
+    """Let MLflow use a store, whatever the script has said; new experiments store their artifacts beside its file."""
+    import mlflow
+
+    file = local_file(uri)
+    if file is not None:
+        create_if_missing(uri, file.parent / "mlruns")
+        os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (file.parent / "mlruns").as_uri()
+    mlflow.set_tracking_uri(uri)
 
 
 def local_file(uri: str) -> Path | None:

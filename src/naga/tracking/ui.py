@@ -8,7 +8,7 @@ from urllib.parse import quote
 from naga.errors import DiagError
 from naga.project import project_root
 from naga.tracking.mlflow_settings import quiet
-from naga.tracking.store import answering_soon, known_store, shown_uri, told_in_one_line
+from naga.tracking.store import answering_soon, in_one_line, known_store, shown_uri
 from naga.tracking.tags import Status, Tag
 
 _LOCAL = "http://127.0.0.1:5000"
@@ -48,7 +48,7 @@ def _experiment_id(uri: str, given: str | None) -> str:
     import mlflow
 
     what = f"MLflow at '{shown_uri(uri)}' cannot be asked for experiment '{said}'"
-    with told_in_one_line(what, "--experiment takes an id, too"), answering_soon(), quiet():
+    with in_one_line(what, "--experiment takes an id, too"), answering_soon(), quiet():
         found = mlflow.MlflowClient(uri).get_experiment_by_name(said)
     if found is None:
         raise DiagError(f"there is no experiment '{said}' in MLflow at '{shown_uri(uri)}'", hint="--experiment NAME")

@@ -11,7 +11,7 @@ from mlflow.entities import RunTag
 
 from naga.cli import main
 from naga.mlflow_log import mlflow_log_run
-from naga.tracking.repair import mend_ledger
+from naga.tracking.repair import repair_history
 from naga.tracking.tags import Tag
 
 
@@ -37,14 +37,14 @@ def three(store: Store, make_run: MakeRun) -> list[str]:
 def test_nothing_to_do(store: Store, project: Path, three: list[str]) -> None:
     """Where all is well nothing is said, and nothing is changed."""
     before = [run.data.tags for run in store.runs()]
-    assert mend_ledger(project) == []
+    assert repair_history(project) == []
     assert [run.data.tags for run in store.runs()] == before
 
 
 def test_two_active(store: Store, project: Path, three: list[str]) -> None:
     """Of two active pages the newest stays."""
     edit(store, three[0], run_status="active")
-    assert mend_ledger(project) == [
+    assert repair_history(project) == [
         f"a #1 ({three[0][:8]}): it was active beside a #3 ({three[2][:8]}); it is deprecated"
     ]
     assert store.statuses() == ["deprecated", "deprecated", "active"]
@@ -54,17 +54,17 @@ def test_two_active(store: Store, project: Path, three: list[str]) -> None:
 def test_none_active(store: Store, project: Path, three: list[str]) -> None:
     """Where the active page was deleted the newest that is left is active again, and the others lead to it."""
     store.client.delete_run(three[2])
-    lines = mend_ledger(project)
-    assert lines == [f"a #2 ({three[1][:8]}): no page of this run was active; it is now, as the newest"]
+    lines = repair_history(project)
+    assert lines == [f"a #2 ({three[1][:8]}): no MLflow run of it was active; it is now, as the newest"]
     assert store.statuses() == ["deprecated", "active"]
-    assert mend_ledger(project) == []
+    assert repair_history(project) == []
 
 
 def test_broken_chain(store: Store, project: Path, three: list[str]) -> None:
     """What leads nowhere leads to the active page."""
     edit(store, three[0], superseded_by_run_id="nowhere")
-    assert mend_ledger(project) == [
-        f"a #1 ({three[0][:8]}): it led to no active page; it leads to a #3 ({three[2][:8]})"
+    assert repair_history(project) == [
+        f"a #1 ({three[0][:8]}): it led to no active MLflow run; it leads to a #3 ({three[2][:8]})"
     ]
     assert store.runs()[0].data.tags[Tag.SUPERSEDED_BY] == three[2]
 
@@ -72,10 +72,12 @@ def test_broken_chain(store: Store, project: Path, three: list[str]) -> None:
 def test_dead_owner(store: Store, project: Path, three: list[str]) -> None:
     """What a dead process has left pending is abandoned; what is pending in a living one, or elsewhere, is not."""
     edit(store, three[0], run_status="pending", owner='{"host": "elsewhere", "pid": 1}')
-    assert mend_ledger(project) == []
+    assert repair_history(project) == []
     host = store.runs()[1].data.tags[Tag.PLACE].partition(":")[0]
     edit(store, three[0], owner=f'{{"host": "{host}", "pid": 1, "boot_id": "another boot"}}')
-    assert mend_ledger(project) == [f"a #1 ({three[0][:8]}): its process died while it was published; it is abandoned"]
+    assert repair_history(project) == [
+        f"a #1 ({three[0][:8]}): its process died while it was published; it is abandoned"
+    ]
     assert store.statuses() == ["abandoned", "deprecated", "active"]
 
 
@@ -87,7 +89,7 @@ def test_clones_are_left_alone(
     monkeypatch.chdir(tmp_path / "clone")
     diag(leave_run(run_id="20260102T000000-bbbbbbbb"))
     assert len(store.active()) == 2
-    assert mend_ledger(project) == []
+    assert repair_history(project) == []
 
 
 def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -> None:
@@ -98,7 +100,7 @@ def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -
     diag(project / "copy")
     diag(make_run(run_id="20260102T000000-bbbbbbbb"))
     assert store.statuses() == ["deprecated", "active", "active"]
-    assert mend_ledger(project) == []
+    assert repair_history(project) == []
 
 
 def test_command(

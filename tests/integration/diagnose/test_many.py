@@ -18,7 +18,7 @@ from workbench import git
 
 from naga.cli import main
 from naga.record.schema import Code
-from naga.tracking.published_runs import newest_pages
+from naga.tracking.published_runs import newest_published
 
 HEAD = """
 import sys
@@ -152,12 +152,12 @@ def test_failures_preview_and_rebuild(
     (project / "mlflow.db").unlink()
     uri = f"sqlite:///{project}/elsewhere/new.db"
     assert main(["rebuild", "first.py", "results/**", "--to", uri]) == 1  # the bad one is bad here too
-    (page,) = newest_pages(uri).values()
+    (page,) = newest_published(uri).values()
     assert page.tags["naga.run_id"] == "20260101T000000-00000002"
     assert Path(page.artifact_uri.removeprefix("file://")).is_relative_to(project / "elsewhere")
     assert main(["rebuild", "first.py", "results/002", "--to", uri]) == 0
     assert "nothing to do" in capsys.readouterr().out
-    assert list(newest_pages(uri).values()) == [page]
+    assert list(newest_published(uri).values()) == [page]
     assert not (project / "mlflow.db").exists()
 
 

@@ -9,14 +9,14 @@ from integration.diagnose.publications import MakeRun, Store
 
 import naga
 from naga.capture.data.outputs import capture_outputs, hash_outputs
-from naga.diagnose.diag import Diag, Manner
+from naga.diagnose.diag import Diag, DiagOptions
 from naga.errors import DiagError, UsageError
 from naga.mlflow_log import mlflow_log_run
 
 
 def publish(diag: Diag[..., Any], folder: Path, *, strict: bool = False) -> None:
     """Publish as `naga diag` does."""
-    diag.publish(diag.ask([folder], {}), Manner(strict=strict))
+    diag.publish(diag.ask([folder], {}), DiagOptions(strict=strict))
 
 
 def test_a_folder_for_each_generation(store: Store, make_run: MakeRun) -> None:

@@ -11,10 +11,10 @@ from integration.diagnose.publications import MakeRun, Store
 from integration.diagnose.server import free_port, silent_server
 
 from naga import load_run
-from naga.diagnose.freshness import Standing
+from naga.diagnose.freshness import Freshness
 from naga.errors import TrackerError
 from naga.mlflow_log import mlflow_log_run
-from naga.tracking.published_runs import artifacts_of, metrics_of, newest_pages
+from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
 from naga.tracking.store import FIRST_ANSWER_S
 
 
@@ -71,7 +71,7 @@ def test_calls(server: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 def test_pages_are_read(server: Store, make_run: MakeRun) -> None:
     """What a preview and a stale pass need to know, a server tells as a file does."""
     run = load_run(make_run())
-    standing = Standing(newest_pages(server.uri), Path(__file__).parents[3])
+    standing = Freshness(newest_published(server.uri), Path(__file__).parents[3])
     assert standing.of(run) == "never"
 
     @mlflow_log_run
@@ -80,13 +80,13 @@ def test_pages_are_read(server: Store, make_run: MakeRun) -> None:
         mlflow.log_text("text", "notes/note.txt")
 
     logs(run)
-    pages = newest_pages(server.uri)
+    pages = newest_published(server.uri)
     assert [page.id for page in pages.values()] == [server.active()[0].info.run_id]
     assert pages[run.run_id].name == "a #1"
     assert metrics_of(server.uri, pages[run.run_id]) == {"accuracy": 0.5}
     assert artifacts_of(server.uri, pages[run.run_id]) == {"run.lock", "experiment.log", "notes/note.txt"}
-    assert Standing(pages, Path(__file__).parents[3]).of(run) == "fresh"
-    assert Standing(pages, Path("/nowhere")).of(run) == "stale"
+    assert Freshness(pages, Path(__file__).parents[3]).of(run) == "fresh"
+    assert Freshness(pages, Path("/nowhere")).of(run) == "stale"
 
 
 def test_refused(project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:

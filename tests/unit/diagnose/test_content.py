@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from naga.diagnose.content import draft
-from naga.diagnose.diag_key import Recipe
+from naga.diagnose.content import publication_of
+from naga.diagnose.diag_key import DiagKey
 from naga.errors import DiagError
 from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
@@ -25,7 +25,7 @@ RECORD = Record(
     process=this_process(),
 )
 
-RECIPE = Recipe(diag="exp.py:diag", code="c")
+KEY = DiagKey(diag="exp.py:diag", code="c")
 
 
 def run_in(folder: Path, **changes: Any) -> Run:
@@ -42,7 +42,7 @@ def test_code_fills_source_and_version(tmp_path: Path) -> None:
         Code(name="lost", path="/lost", reason="no git"),
         Code(name="kept", path="/kept", commit="c" * 40, log_branch="run_logs", remote="git@host:kept"),
     )
-    tags = draft(run_in(tmp_path / "a", code=code), published_by="diag", recipe=RECIPE).tags
+    tags = publication_of(run_in(tmp_path / "a", code=code), published_by="diag", key=KEY).tags
     assert tags["mlflow.source.name"] == "exp.main"
     assert tags["mlflow.source.git.commit"] == "c" * 40
     assert tags["mlflow.source.git.branch"] == "run_logs"
@@ -55,7 +55,7 @@ def test_inputs_without_a_hash_are_left_out(tmp_path: Path) -> None:
         "kept": Data(path=["a", "b"], kind="list", hash="blake3:" + "0123456789abcdef" * 4),
         "lost": Data(path="gone", kind="missing", reason="it is not there"),
     }
-    (dataset,) = draft(run_in(tmp_path / "a", data=data), published_by="diag", recipe=RECIPE).datasets
+    (dataset,) = publication_of(run_in(tmp_path / "a", data=data), published_by="diag", key=KEY).datasets
     assert (dataset.name, dataset.digest) == ("kept", "0123456789abcdef0123456789abcdef0123")
     assert '"hash": "blake3:0123456789abcdef' in dataset.profile
 
@@ -65,9 +65,9 @@ def test_place(tmp_path: Path) -> None:
     archive = tmp_path / ".archive"
     run_in(archive / "a~20250101T000000-eeeeeeee")
     run_in(archive / "ab~20250101T000000-ffffffff")
-    newest = draft(run_in(tmp_path / "a"), published_by="diag", recipe=RECIPE)
-    archived = draft(run_in(archive / f"a~{RECORD.run_id}"), published_by="diag", recipe=RECIPE)
-    again = draft(run_in(archive / f"a~{RECORD.run_id}~2"), published_by="diag", recipe=RECIPE)
+    newest = publication_of(run_in(tmp_path / "a"), published_by="diag", key=KEY)
+    archived = publication_of(run_in(archive / f"a~{RECORD.run_id}"), published_by="diag", key=KEY)
+    again = publication_of(run_in(archive / f"a~{RECORD.run_id}~2"), published_by="diag", key=KEY)
     assert (newest.archived, archived.archived, again.archived) == (False, True, True)
     assert newest.place == archived.place == again.place
     assert newest.place.endswith(f":{tmp_path / 'a'}")
@@ -76,16 +76,16 @@ def test_place(tmp_path: Path) -> None:
 
 def test_a_tilde_is_no_archive(tmp_path: Path) -> None:
     """A user's own folder with a tilde in its name is a folder like any other."""
-    assert not draft(run_in(tmp_path / f"a~{RECORD.run_id}"), published_by="diag", recipe=RECIPE).archived
+    assert not publication_of(run_in(tmp_path / f"a~{RECORD.run_id}"), published_by="diag", key=KEY).archived
 
 
 def test_path_that_is_not_utf8(tmp_path: Path) -> None:
     """A folder whose name is no text is published with its bytes written out."""
     name = os.fsdecode(b"caf\xe9")
-    told = draft(
+    told = publication_of(
         Run(run_in(tmp_path / name).save_dir, dataclasses.replace(RECORD, save_dir=name)),
         published_by="diag",
-        recipe=RECIPE,
+        key=KEY,
     )
     assert told.tags[Tag.LOGICAL_ID] == "caf\\udce9"
     assert told.tags[Tag.PLACE].isprintable()
@@ -94,4 +94,4 @@ def test_path_that_is_not_utf8(tmp_path: Path) -> None:
 def test_without_save_dir(tmp_path: Path) -> None:
     """A run that nobody can name is refused."""
     with pytest.raises(DiagError, match="no save_dir"):
-        draft(run_in(tmp_path / "a", save_dir=""), published_by="diag", recipe=RECIPE)
+        publication_of(run_in(tmp_path / "a", save_dir=""), published_by="diag", key=KEY)

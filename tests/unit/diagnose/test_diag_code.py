@@ -9,7 +9,7 @@ import pytest
 from workbench import git
 
 from naga.diagnose.diag_code import code_files, code_hash, diag_commit
-from naga.diagnose.diag_key import recipe_of, recipe_today
+from naga.diagnose.diag_key import diag_key_of, diag_key_today
 from naga.process.identity import this_process
 from naga.record.schema import Code, Record
 from naga.runs.find import Run
@@ -83,17 +83,17 @@ def test_key(own_project: Path) -> None:
     """The key is that of the lock, the diag and its arguments; without a file, of the function's own code."""
     file = own_project / "diag.py"
     keys = [
-        recipe_of(first, file, {}).key("blake3:00"),
-        recipe_of(first, file, {}).key("blake3:01"),
-        recipe_of(second, file, {}).key("blake3:00"),
-        recipe_of(first, file, {"bins": 1}).key("blake3:00"),
-        recipe_of(first, file, {"bins": "x" * 2000}).key("blake3:00"),
-        recipe_of(first, None, {}).key("blake3:00"),
-        recipe_of(second, None, {}).key("blake3:00"),
-        recipe_of(first, file, {}, recorded=True).key("blake3:00"),
+        diag_key_of(first, file, {}).key("blake3:00"),
+        diag_key_of(first, file, {}).key("blake3:01"),
+        diag_key_of(second, file, {}).key("blake3:00"),
+        diag_key_of(first, file, {"bins": 1}).key("blake3:00"),
+        diag_key_of(first, file, {"bins": "x" * 2000}).key("blake3:00"),
+        diag_key_of(first, None, {}).key("blake3:00"),
+        diag_key_of(second, None, {}).key("blake3:00"),
+        diag_key_of(first, file, {}, recorded=True).key("blake3:00"),
     ]
     assert len(set(keys)) == len(keys)
-    assert recipe_of(first, file, {}).key("blake3:00") == keys[0]
+    assert diag_key_of(first, file, {}).key("blake3:00") == keys[0]
 
 
 @pytest.mark.parametrize("recorded", [False, True])
@@ -103,20 +103,20 @@ def test_a_page_tells_its_recipe(own_project: Path, recorded: bool) -> None:
     for path in own_project.rglob("*.py"):
         os.utime(path, (old, old))
     file = own_project / "diag.py"
-    recipe = recipe_of(first, file, {"bins": 3}, recorded=recorded)
-    assert recipe_today(recipe.tags(), own_project) == recipe
+    recipe = diag_key_of(first, file, {"bins": 3}, recorded=recorded)
+    assert diag_key_today(recipe.tags(), own_project) == recipe
     (own_project / "helper.py").write_text("# edited\n")
-    assert (recipe_today(recipe.tags(), own_project) == recipe) == recorded
+    assert (diag_key_today(recipe.tags(), own_project) == recipe) == recorded
     file.write_text("# edited\n")
-    assert recipe_today(recipe.tags(), own_project) != recipe
+    assert diag_key_today(recipe.tags(), own_project) != recipe
     file.unlink()
-    assert recipe_today(recipe.tags(), own_project) is None
+    assert diag_key_today(recipe.tags(), own_project) is None
 
 
 def test_code_edited_since_the_process_began(own_project: Path) -> None:
     """What runs is not what lies there: such a page is like no other, and never fresh."""
-    recipe = recipe_of(first, own_project / "diag.py", {})
-    assert recipe_today(recipe.tags(), own_project) != recipe
+    recipe = diag_key_of(first, own_project / "diag.py", {})
+    assert diag_key_today(recipe.tags(), own_project) != recipe
 
 
 def test_code_that_cannot_be_parsed(own_project: Path) -> None:

@@ -11,7 +11,7 @@ from workbench import Script, git
 from naga import load_run, runlock
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import read_lock
-from naga.runs.repair import mend_runs
+from naga.runs.repair import repair_runs
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def spooled(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
 
 def test_a_seal_is_put_back(spooled: Path) -> None:
     """Once."""
-    (line,) = mend_runs(Path())
+    (line,) = repair_runs(Path())
     assert "put back (finished)" in line
     assert load_run(spooled).status == "finished"
-    assert list(mend_runs(Path())) == []
+    assert list(repair_runs(Path())) == []
 
 
 def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
@@ -45,7 +45,7 @@ def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
     former = load_run(spooled).run_id
     (spooled / "run.lock").write_text(text.replace(former, "newer").replace("status: running", "status: failed"))
     (spooled / ".naga/attempts").mkdir()
-    (line,) = mend_runs(Path())
+    (line,) = repair_runs(Path())
     assert "attempts" in line
     assert load_run(spooled).run_id == "newer"
     assert read_lock(spooled / ".naga" / "attempts" / f"0001-{former}.lock").status == "finished"
@@ -54,10 +54,10 @@ def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
 def test_a_seal_without_a_folder_is_kept(spooled: Path) -> None:
     """Until its folder is there again."""
     shutil.move(spooled, "elsewhere")
-    (line,) = mend_runs(Path())
+    (line,) = repair_runs(Path())
     assert "still stored" in line
     shutil.move("elsewhere", spooled)
-    assert [line for line in mend_runs(Path()) if "put back" in line]
+    assert [line for line in repair_runs(Path()) if "put back" in line]
 
 
 def test_lost_runs_and_orphans_are_named(project: Path, script: Script) -> None:
@@ -70,7 +70,7 @@ def test_lost_runs_and_orphans_are_named(project: Path, script: Script) -> None:
     )
     Path("killed.py").write_text(code)
     script("killed.py", check=False)
-    lost, orphan = mend_runs(Path())
+    lost, orphan = repair_runs(Path())
     assert "is lost" in lost
     assert "refs/naga/runs/" in orphan
     assert git("for-each-ref", "refs/naga/runs", cwd=project)

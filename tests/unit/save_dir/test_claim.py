@@ -16,7 +16,7 @@ from naga.errors import ClaimError, LockError, SaveDirError
 from naga.process.identity import this_process
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import Process, Record
-from naga.save_dir.claim import take
+from naga.save_dir.claim import claim_folder
 
 
 def dead_process() -> Process:
@@ -32,7 +32,7 @@ def leave(folder: Path, run_id: str, status: str, process: Process | None = None
     record = Record(
         run_id=run_id, status=status, task="t", save_dir="s", started="2026-01-01T00:00:00.000Z", process=process
     )
-    take(folder, run_id, process)
+    claim_folder(folder, run_id, process)
     write_lock(folder, record)
     return record
 
@@ -40,15 +40,15 @@ def leave(folder: Path, run_id: str, status: str, process: Process | None = None
 def test_a_new_folder_is_made_and_belongs_to_its_first_run(tmp_path: Path) -> None:
     """The folder and its parents appear, and a second live run is refused."""
     folder = tmp_path / "a" / "b"
-    assert take(folder, "one", this_process()).attempt == 1
+    assert claim_folder(folder, "one", this_process()).attempt == 1
     with pytest.raises(ClaimError, match="running run one"):
-        take(folder, "two", this_process())
+        claim_folder(folder, "two", this_process())
 
 
 def test_a_folder_without_a_run_is_used_as_it_lies(tmp_path: Path) -> None:
     """What a user put there stays."""
     (tmp_path / "notes.txt").write_text("mine")
-    assert take(tmp_path, "one", this_process()).archived is None
+    assert claim_folder(tmp_path, "one", this_process()).archived is None
     assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
@@ -57,7 +57,7 @@ def test_a_live_run_keeps_its_folder(tmp_path: Path) -> None:
     leave(tmp_path / "r", "one", "running", this_process())
     for existing in ("archive", "refuse"):
         with pytest.raises(ClaimError):
-            take(tmp_path / "r", "two", this_process(), existing=existing)
+            claim_folder(tmp_path / "r", "two", this_process(), existing=existing)
     assert read_lock(tmp_path / "r").run_id == "one"
 
 
@@ -67,7 +67,7 @@ def test_after_a_broken_run_the_folder_is_used_again(tmp_path: Path, status: str
     folder = tmp_path / "r"
     leave(folder, "one", status)
     (folder / "checkpoint.pt").write_text("epoch 3")
-    claim = take(folder, "two", this_process())
+    claim = claim_folder(folder, "two", this_process())
     assert (claim.attempt, claim.archived) == (2, None)
     assert (folder / "checkpoint.pt").read_text() == "epoch 3"
     assert read_lock(folder / ".naga" / "attempts" / "0001-one.lock").status == status
@@ -78,7 +78,7 @@ def test_a_finished_run_is_moved_aside_whole(tmp_path: Path) -> None:
     folder = tmp_path / "r"
     leave(folder, "one", "finished", this_process())
     (folder / "model.pkl").write_text("model")
-    claim = take(folder, "two", this_process())
+    claim = claim_folder(folder, "two", this_process())
     assert claim.archived == tmp_path / ".archive" / "r~one"
     assert (claim.archived / "model.pkl").read_text() == "model"
     assert read_lock(claim.archived).status == "finished"
@@ -92,7 +92,7 @@ def test_an_archived_run_can_be_put_back_and_archived_again(tmp_path: Path) -> N
     for number in range(3):
         leave(folder, "one", "finished", this_process())
         (folder / "copy").write_text(str(number))
-        archived = take(folder, f"next{number}", this_process()).archived
+        archived = claim_folder(folder, f"next{number}", this_process()).archived
         assert archived is not None
         assert (archived / "copy").read_text() == str(number)
         for path in sorted(folder.rglob("*"), reverse=True):
@@ -107,7 +107,7 @@ def test_a_finished_run_is_refused_where_asked(tmp_path: Path, existing: Existin
     leave(tmp_path / "r", "one", "finished")
     before = sorted(path.name for path in (tmp_path / "r").rglob("*"))
     with pytest.raises(SaveDirError, match="--existing archive"):
-        take(tmp_path / "r", "two", this_process(), existing=existing)
+        claim_folder(tmp_path / "r", "two", this_process(), existing=existing)
     assert sorted(path.name for path in (tmp_path / "r").rglob("*")) == before
 
 
@@ -116,7 +116,7 @@ def test_a_folder_with_other_runs_below_is_never_moved(tmp_path: Path) -> None:
     leave(tmp_path / "r", "one", "finished")
     leave(tmp_path / "r" / "sub", "below", "finished")
     with pytest.raises(SaveDirError, match="other runs below"):
-        take(tmp_path / "r", "two", this_process())
+        claim_folder(tmp_path / "r", "two", this_process())
     assert read_lock(tmp_path / "r" / "sub").run_id == "below"
 
 
@@ -125,7 +125,7 @@ def test_the_folder_that_one_works_in_is_never_moved(tmp_path: Path, monkeypatch
     leave(tmp_path, "one", "finished")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SaveDirError, match="folder you work in"):
-        take(tmp_path, "two", this_process())
+        claim_folder(tmp_path, "two", this_process())
 
 
 def test_a_folder_with_what_the_run_reads_is_never_moved(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_a_folder_with_what_the_run_reads_is_never_moved(tmp_path: Path) -> None
     leave(tmp_path / "data", "one", "finished")
     (tmp_path / "data" / "raw.csv").write_text("1")
     with pytest.raises(SaveDirError, match="which this run needs"):
-        take(tmp_path / "data", "two", this_process(), needs=[tmp_path / "data" / "raw.csv"])
+        claim_folder(tmp_path / "data", "two", this_process(), needs=[tmp_path / "data" / "raw.csv"])
     assert (tmp_path / "data" / "raw.csv").exists()
     assert read_lock(tmp_path / "data").run_id == "one"
 
@@ -142,7 +142,7 @@ def test_a_foreign_lock_is_left_alone(tmp_path: Path) -> None:
     """Another tool's run.lock is not Naga's to overwrite or to move."""
     (tmp_path / "run.lock").write_text("timestamp: 2024\n")
     with pytest.raises(LockError, match="not a run.lock of Naga"):
-        take(tmp_path, "one", this_process())
+        claim_folder(tmp_path, "one", this_process())
     assert (tmp_path / "run.lock").read_text() == "timestamp: 2024\n"
 
 
@@ -150,7 +150,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A file where a folder should be is found before anything is computed."""
     (tmp_path / "file").write_text("")
     with pytest.raises(SaveDirError, match="Not a directory"):
-        take(tmp_path / "file" / "r", "one", this_process())
+        claim_folder(tmp_path / "file" / "r", "one", this_process())
 
 
 def test_an_owner_that_died_before_its_first_word_leaves_the_finished_run_finished(tmp_path: Path) -> None:
@@ -160,14 +160,14 @@ def test_an_owner_that_died_before_its_first_word_leaves_the_finished_run_finish
     ghost = {"run_id": "ghost", "process": {"argv": ["x"], "cwd": "/", "host": this_process().host, "pid": 1,
                                             "boot_id": "an earlier boot"}}  # fmt: skip
     (folder / ".naga" / "claims" / "after-one").write_text(json.dumps(ghost))
-    assert take(folder, "two", this_process()).archived == tmp_path / ".archive" / "r~one"
+    assert claim_folder(folder, "two", this_process()).archived == tmp_path / ".archive" / "r~one"
 
 
 RACER = """
 import sys, time
 from pathlib import Path
 from naga.errors import ClaimError
-from naga.save_dir.claim import take
+from naga.save_dir.claim import claim_folder
 from naga.process.identity import this_process
 root, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
@@ -176,7 +176,7 @@ for number in range(rounds):
     while time.time() < start + number * 0.02:
         pass
     try:
-        take(root / str(number), f"{name}-{number}", this_process())
+        claim_folder(root / str(number), f"{name}-{number}", this_process())
     except ClaimError:
         continue
     (root / f"won-{number}-{name}").touch()

@@ -14,7 +14,7 @@ from naga.record.final import write_final_lock
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import Process, Record
 from naga.save_dir import heartbeat
-from naga.save_dir.claim import take
+from naga.save_dir.claim import claim_folder
 from naga.save_dir.heartbeat import STALE_S, beating, is_living
 
 ELSEWHERE = replace(this_process(), host="node17", pid=1)
@@ -24,7 +24,7 @@ def leave(folder: Path, run_id: str = "one", process: Process = ELSEWHERE) -> Re
     """Leave a run that says running, as its owner on another host would."""
     started = "2026-01-01T00:00:00.000Z"
     record = Record(run_id=run_id, status="running", task="t", save_dir="s", started=started, process=process)
-    take(folder, run_id, process)
+    claim_folder(folder, run_id, process)
     write_lock(folder, record)
     return record
 
@@ -44,10 +44,10 @@ def test_a_run_of_another_host_lives_while_it_gives_signs(tmp_path: Path, other:
     age(folder, STALE_S - 60)
     assert load_run(folder).status == "running"
     with pytest.raises(ClaimError, match="belongs to the running run one"):
-        take(folder, "two", this_process())
+        claim_folder(folder, "two", this_process())
     age(folder, STALE_S + 60)
     assert load_run(folder).status == "lost"
-    assert take(folder, "two", this_process()).attempt == 2
+    assert claim_folder(folder, "two", this_process()).attempt == 2
 
 
 def test_a_beat_keeps_a_run_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,7 +73,7 @@ def test_a_claim_trusts_the_clock_of_the_filesystem(tmp_path: Path, monkeypatch:
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 3600)
     with pytest.raises(ClaimError):
-        take(folder, "two", this_process())
+        claim_folder(folder, "two", this_process())
     assert not list((folder / ".naga").glob(".clock-*"))
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_lost_its_folder_does_not_take_it_back(tmp_path: Path, capfd:
     folder = tmp_path / "run"
     first = leave(folder)
     age(folder, STALE_S + 60)
-    take(folder, "two", this_process())
+    claim_folder(folder, "two", this_process())
     second = replace(first, run_id="two", attempt=2, started="2026-01-01T00:10:00.000Z", process=this_process())
     write_lock(folder, second)
     write_final_lock(folder, replace(first, status="finished"))

@@ -6,7 +6,7 @@ from pathlib import Path
 from naga.capture.code.git import GitError, Repository
 
 
-def restore(repository: Repository, commit: str, folder: Path) -> None:
+def lay_out(repository: Repository, commit: str, folder: Path) -> None:
     """Write all files of a commit below a folder; the repository and its worktree are only read.
 
     Submodules become empty folders.

@@ -49,7 +49,7 @@ _FEW = 100  # more of one folder with one reason are named as the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOut:
+class Exclusions:
     """What is left out of one repository.
 
     ``folders`` maps absolute paths to the reason for leaving out what is there: of data all, of results what git does
@@ -141,7 +141,7 @@ def matching(
     return frozenset(listed[path] for path in found)
 
 
-def ignored(repository: Repository, patterns: Sequence[str]) -> list[str]:
+def ignored_by_git(repository: Repository, patterns: Sequence[str]) -> list[str]:
     """Return the ignored files that pathspecs match; nobody else looks for them."""
     return _listed(repository, patterns, "--others", "--ignored", "--exclude-standard") if patterns else []
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from naga.capture.code.exclusions import LeftOut, ignored, matching, named, run_folders
+from naga.capture.code.exclusions import Exclusions, ignored_by_git, matching, named, run_folders
 from naga.capture.code.git import GitError, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
 from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
@@ -18,9 +18,9 @@ from naga.capture.code.scratch import scratch
 from naga.capture.code.tree import edited_tree
 from naga.capture.code.worktree import (
     Change,
-    Entry,
     KeptIndex,
     Status,
+    TreeEntry,
     clear_flags,
     index_state,
     read_flags,
@@ -34,7 +34,7 @@ _LOOKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class SnapshotRequest:
     """What to take from a repository and under which names.
 
     ``imported`` are files that the program was imported from. ``pathspecs_at`` is the repository at whose top the
@@ -55,17 +55,17 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
+class SnapshotResult:
     """What was taken, what was not although it should have been, what else to tell, and the index that it made."""
 
     code: Code
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    held: "Held | None" = None
+    held: "HeldFiles | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class HeldFiles:
     """What a snapshot holds, and how to see that the worktree has changed since.
 
     ``index`` is the user's index and ``stored`` that of the files that differed from HEAD: git compares both with the
@@ -118,13 +118,13 @@ class _Look:
 class _Plan:
     """What becomes of the paths that are not as in HEAD."""
 
-    entries: dict[str, Entry | None] = field(default_factory=dict)
+    entries: dict[str, TreeEntry | None] = field(default_factory=dict)
     files: list[Change] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     missing: list[Skipped] = field(default_factory=list)
 
 
-def take(repository: Repository, asked: Asked) -> Taken:
+def take_snapshot(repository: Repository, asked: SnapshotRequest) -> SnapshotResult:
     """Take a repository; where it cannot be taken, say why in ``code.reason``."""
     code = Code(name=repository.top.name, path=str(repository.top))
     try:
@@ -134,7 +134,7 @@ def take(repository: Repository, asked: Asked) -> Taken:
         return _refused(code, f"no temporary files: {error}")
 
 
-def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
+def _take_beside_gc(repository: Repository, asked: SnapshotRequest, code: Code, folder: Path) -> SnapshotResult:
     """Take it again while a garbage collection takes away objects that are in the repository and in no ref."""
     for _ in range(_GC_TRIES):
         collected = is_collected(repository)
@@ -144,7 +144,7 @@ def _take_beside_gc(repository: Repository, asked: Asked, code: Code, folder: Pa
     return taken
 
 
-def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Taken:
+def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Path) -> SnapshotResult:
     index = folder / "index"
     try:
         look = _look(repository, asked, index)
@@ -160,7 +160,7 @@ def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Tak
     code = replace(
         code, commit=kept.commit, tree=tree, dirty=tree != look.tree, ref=kept.ref, log_branch=kept.log_branch
     )
-    held = Held(
+    held = HeldFiles(
         repository=repository,
         commit=kept.commit,
         index=look.index,
@@ -172,16 +172,16 @@ def _take(repository: Repository, asked: Asked, code: Code, folder: Path) -> Tak
     return _told(code, plan, kept.warning, held)
 
 
-def _told(code: Code, plan: _Plan, warning: str | None, held: Held) -> Taken:
+def _told(code: Code, plan: _Plan, warning: str | None, held: HeldFiles) -> SnapshotResult:
     missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
     notes = [f"{code.name}: {warning}"] if warning else []
     if code.ref is None:  # then the warning is that nothing keeps the commit
         missing, notes = missing + notes, []
     code = replace(code, skipped=named(plan.skipped + plan.missing))
-    return Taken(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
+    return SnapshotResult(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
 
 
-def _look(repository: Repository, asked: Asked, index: Path) -> _Look:
+def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
     """Look at the repository, again if somebody commits at this moment."""
     for _ in range(_LOOKS):
         before = index_state(repository)
@@ -191,7 +191,7 @@ def _look(repository: Repository, asked: Asked, index: Path) -> _Look:
     raise GitError("HEAD cannot be read, or it or the index changes all the time")
 
 
-def _look_once(repository: Repository, asked: Asked, index: Path) -> _Look:
+def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
     """Look at all that takes time at once."""
     from concurrent.futures import ThreadPoolExecutor
 
@@ -214,18 +214,20 @@ def _look_once(repository: Repository, asked: Asked, index: Path) -> _Look:
     return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result, committed.result())
 
 
-def _refused(code: Code, reason: str) -> Taken:
-    return Taken(code=replace(code, reason=reason), missing=(f"the code in {code.path} was not captured: {reason}",))
+def _refused(code: Code, reason: str) -> SnapshotResult:
+    return SnapshotResult(
+        code=replace(code, reason=reason), missing=(f"the code in {code.path} was not captured: {reason}",)
+    )
 
 
-def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path) -> _Plan:
+def _planned(repository: Repository, asked: SnapshotRequest, status: Status, scratch: Path) -> _Plan:
     """Decide for every path that differs from HEAD."""
     root, below = asked.pathspecs_at
-    found = ignored(repository, asked.include) if not below else []
+    found = ignored_by_git(repository, asked.include) if not below else []
     changes = status.changes + tuple(Change(path=path, untracked=True, repository=path[-1] == "/") for path in found)
     paths = [change.path for change in changes]
     untracked = [change.path for change in changes if change.untracked]
-    left_out = LeftOut(
+    left_out = Exclusions(
         top=repository.top,
         folders={**run_folders(repository.top, untracked, asked.script), **asked.folders},
         include=matching(root, asked.include, paths, scratch, below=below),
@@ -239,7 +241,7 @@ def _planned(repository: Repository, asked: Asked, status: Status, scratch: Path
     return plan
 
 
-def _plan_change(plan: _Plan, change: Change, asked: Asked, left_out: LeftOut) -> None:
+def _plan_change(plan: _Plan, change: Change, asked: SnapshotRequest, left_out: Exclusions) -> None:
     why = None if change.removed else left_out.why(change.path, untracked=change.untracked)
     if why is not None:
         plan.skipped.append(why)
@@ -260,7 +262,7 @@ def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:
         plan.missing.append(Skipped(path=path, reason=f"is a repository of its own: {nested.reason}"))
 
 
-def _keep(repository: Repository, asked: Asked, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
+def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
     """Make the commit of what was planned and let refs keep it; HEAD is that commit where it has the same tree."""
     objects = folder / "objects"
     (objects / "pack").mkdir(parents=True, exist_ok=True)

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from naga.capture.code.exclusions import DATA, SAVE_DIR
 from naga.capture.code.git import GitError, Repository
-from naga.capture.code.repository import Asked, Taken, take
+from naga.capture.code.imports import imported_files
+from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
 from naga.project import NAGA, top_of
@@ -23,12 +23,9 @@ from naga.secrets import redact_text
 
 _MANY = 10  # names in one warning
 
-if TYPE_CHECKING:
-    from naga.capture.code.repository import Held
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Subject:
+class SnapshotLabel:
     """What the code is captured for, a run or a diag: ``save_dir`` as the user wrote it, ``leave_out`` absolute."""
 
     run_id: str
@@ -49,58 +46,46 @@ class CodeCapture:
 
     entries: tuple[Code, ...] = ()
     warnings: tuple[str, ...] = ()
-    held: Mapping[str, "Held"] = field(default_factory=dict, repr=False, compare=False)
+    held: Mapping[str, "HeldFiles"] = field(default_factory=dict, repr=False, compare=False)
     """What the snapshots hold, by the paths of their repositories: what `recapture_after` compares with."""
 
 
-def capture_code(script: Path | None, declared: Snapshot, subject: Subject) -> CodeCapture:
+def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
     """Capture the repository of a script, and those of everything that is imported by now."""
-    from naga.capture.code.imports import imported_files
-    from naga.capture.code.snapshot import Taking
-    from naga.project import top_of
-
     script = script.resolve() if script is not None else None
     files = imported_files() | ({script} if script is not None else set())
-    taking = Taking(declared, subject, script, files=files)
+    collector = Collector(declared, label, script, files=files)
     # A script outside any repository is run for the project that one works in.
     start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
-    taking.add(start, branch=declared.branch)
-    taking.add_imported(files)
-    if declared.strict and taking.missing:
-        raise SnapshotError(taking.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
-    return taking.result()
+    collector.add(start, branch=declared.branch)
+    collector.add_imported(files)
+    if declared.strict and collector.missing:
+        raise SnapshotError(collector.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
+    return collector.result()
 
 
-def capture_once(script: Path, subject: Subject) -> str | None:
-    """Give the commit of a script's repository that was taken under the subject's ref; take it, where there is none."""
-    from naga.capture.code.git import GitError, Repository
-    from naga.capture.code.snapshot import Taking
-
+def capture_once(script: Path, label: SnapshotLabel) -> str | None:
+    """Give the commit of a script's repository that was taken under the label's ref; take it where there is none."""
     with suppress(GitError, OSError):
-        return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", subject.ref)
-    return Taking(Snapshot(), subject, script).add(script.parent).commit
+        return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", label.ref)
+    return Collector(Snapshot(), label, script).add(script.parent).commit
 
 
-def recapture_after(before: CodeCapture, declared: Snapshot, subject: Subject) -> CodeCapture:
+def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
     """Return the capture with what only the end of the run can tell.
 
     That is: captured files that have changed since; modules that were imported from files that no snapshot holds; and
     the snapshots of further repositories that code was imported from.
     """
-    from naga.capture.code.imports import imported_files
-    from naga.capture.code.snapshot import Taking
-
-    taking = Taking(declared, subject, None, before)
+    collector = Collector(declared, label, None, before)
     for code in before.entries:
-        taking.compare(code)
-    taking.add_imported(imported_files())
-    return taking.result()
+        collector.compare(code)
+    collector.add_imported(imported_files())
+    return collector.result()
 
 
 def check_code(code: Code, elsewhere: Path) -> str | None:
     """Look whether a recorded commit is still there, complete and kept."""
-    from naga.capture.code.git import GitError, Repository
-
     place = Path(code.path) if Path(code.path).is_dir() else elsewhere
     commit = str(code.commit)
     try:
@@ -114,19 +99,19 @@ def check_code(code: Code, elsewhere: Path) -> str | None:
     return None if refs else f"commit {commit[:12]} is kept by no ref: git may remove it"
 
 
-class Taking:
+class Collector:
     """Collects the entries and warnings of one capture."""
 
     def __init__(
         self,
         declared: Snapshot,
-        subject: Subject,
+        label: SnapshotLabel,
         script: Path | None,
         before: CodeCapture | None = None,
         files: Collection[Path] = (),
     ) -> None:
         before = before or CodeCapture()
-        self.declared, self.subject, self.script, self.files = declared, subject, script, files
+        self.declared, self.label, self.script, self.files = declared, label, script, files
         self.entries = {code.path: code for code in before.entries}
         self.held = dict(before.held)
         self.warnings = dict.fromkeys(before.warnings)
@@ -142,7 +127,7 @@ class Taking:
             repository = Repository.find(folder)
         except (GitError, OSError) as error:
             code = Code(name=folder.name, path=str(folder), reason=str(error))
-            return self._tell(Taken(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
+            return self._tell(SnapshotResult(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
         return self._add(repository, (repository, ""), branch)
 
     def _add(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None = None) -> Code:
@@ -150,7 +135,7 @@ class Taking:
         if top in self.entries:
             return self.entries[top]
         self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what lies in it
-        taken = take(repository, self._asked(repository, pathspecs_at, branch))
+        taken = take_snapshot(repository, self._asked(repository, pathspecs_at, branch))
         if taken.held is not None:
             self.held[top] = taken.held
         return self._tell(taken)
@@ -168,20 +153,22 @@ class Taking:
             return Skipped(path=path, reason="another worktree of this repository")
         return self._add(inner, (root, below))
 
-    def _tell(self, taken: Taken) -> Code:
+    def _tell(self, taken: SnapshotResult) -> Code:
         self.entries[taken.code.path] = taken.code
         self.missing += taken.missing
         self.warnings |= dict.fromkeys(taken.missing + taken.notes)
         return taken.code
 
-    def _asked(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None) -> Asked:
+    def _asked(
+        self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None
+    ) -> SnapshotRequest:
         root, below = pathspecs_at
         siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
-        return Asked(
-            ref=f"{self.subject.ref}{f'+{siblings}' if siblings else ''}",
+        return SnapshotRequest(
+            ref=f"{self.label.ref}{f'+{siblings}' if siblings else ''}",
             branch=branch,
-            message=_message(self.declared, self.subject),
-            folders=_left_out(self.subject, repository.top, self.script),
+            message=_message(self.declared, self.label),
+            folders=_left_out(self.label, repository.top, self.script),
             include=self.declared.include,
             exclude=self.declared.exclude,
             script=self.script,
@@ -245,29 +232,29 @@ def _by_repository(files: Iterable[Path]) -> dict[Path | None, list[Path]]:
     return found
 
 
-def _left_out(subject: Subject, top: Path, script: Path | None) -> dict[Path, str]:
+def _left_out(label: SnapshotLabel, top: Path, script: Path | None) -> dict[Path, str]:
     """Map what a run reads and writes to why it is left out; a folder that holds the code is captured all the same."""
     code = {top, *top.parents, *(script.parents if script is not None else ())}
-    save_dir = os.path.abspath(subject.save_dir) if subject.save_dir is not None else None  # noqa: PTH100  # without ".."
-    places = {path: SAVE_DIR if str(path) == save_dir else DATA for path in subject.leave_out}
+    save_dir = os.path.abspath(label.save_dir) if label.save_dir is not None else None  # noqa: PTH100  # without ".."
+    places = {path: SAVE_DIR if str(path) == save_dir else DATA for path in label.leave_out}
     return {form: why for path, why in places.items() for form in (path, path.resolve()) if form not in code}
 
 
-def _message(declared: Snapshot, subject: Subject) -> str:
+def _message(declared: Snapshot, label: SnapshotLabel) -> str:
     """Write the message of a run's commit.
 
     Examples
     --------
-    >>> print(_message(Snapshot(), Subject(run_id="r1", task="train", save_dir="results/a")))
+    >>> print(_message(Snapshot(), SnapshotLabel(run_id="r1", task="train", save_dir="results/a")))
     Run train
     <BLANKLINE>
     Naga-Run: r1
     Naga-Task: train
     Naga-Save-Dir: results/a
     """
-    told = {"Run": subject.run_id, "Task": subject.task, "Save-Dir": subject.save_dir}
+    told = {"Run": label.run_id, "Task": label.task, "Save-Dir": label.save_dir}
     lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
-    return redact_text("\n".join([declared.message or f"Run {subject.task}", "", *lines, ""]))
+    return redact_text("\n".join([declared.message or f"Run {label.task}", "", *lines, ""]))
 
 
 def _listed(found: Iterable[str]) -> str:

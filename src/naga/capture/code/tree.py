@@ -8,13 +8,13 @@ import os
 from collections.abc import Mapping
 
 from naga.capture.code.git import GitError, Repository, Talk
-from naga.capture.code.worktree import Entry
+from naga.capture.code.worktree import TreeEntry
 
 _FOLDER = "040000"
 _KINDS = {_FOLDER: "tree", "160000": "commit"}
 
 
-def edited_tree(repository: Repository, base: str | None, changes: Mapping[str, Entry | None]) -> str:
+def edited_tree(repository: Repository, base: str | None, changes: Mapping[str, TreeEntry | None]) -> str:
     """Write a tree and return its name."""
     by_bytes = {os.fsencode(path): entry for path, entry in changes.items()}
     mktree = ("mktree", "-z", "--batch", "--missing")
@@ -22,11 +22,11 @@ def edited_tree(repository: Repository, base: str | None, changes: Mapping[str, 
         return _edited(reader, writer, base, by_bytes) or _write(writer, {})
 
 
-def _edited(reader: Talk, writer: Talk, base: str | None, changes: Mapping[bytes, Entry | None]) -> str | None:
+def _edited(reader: Talk, writer: Talk, base: str | None, changes: Mapping[bytes, TreeEntry | None]) -> str | None:
     """Return the name of the new tree, None where nothing is left in it."""
     entries = _read(reader, base) if base is not None else {}
-    deeper: dict[bytes, dict[bytes, Entry | None]] = {}
-    here: dict[bytes, Entry | None] = {}
+    deeper: dict[bytes, dict[bytes, TreeEntry | None]] = {}
+    here: dict[bytes, TreeEntry | None] = {}
     for path, entry in changes.items():
         name, slash, rest = path.partition(b"/")
         if slash:
@@ -47,7 +47,7 @@ def _edited(reader: Talk, writer: Talk, base: str | None, changes: Mapping[bytes
     return _write(writer, entries) if entries else None
 
 
-def _read(reader: Talk, tree: str) -> dict[bytes, Entry]:
+def _read(reader: Talk, tree: str) -> dict[bytes, TreeEntry]:
     told = reader.line(f"{tree}\n".encode()).split(b" ")
     if told[1:2] != [b"tree"]:
         raise GitError(f"the tree {tree} is missing")
@@ -61,6 +61,6 @@ def _read(reader: Talk, tree: str) -> dict[bytes, Entry]:
     return entries
 
 
-def _write(writer: Talk, entries: Mapping[bytes, Entry]) -> str:
+def _write(writer: Talk, entries: Mapping[bytes, TreeEntry]) -> str:
     lines = (f"{mode} {_KINDS.get(mode, 'blob')} {name}\t".encode() + path for path, (mode, name) in entries.items())
     return writer.line(b"".join(line + b"\0" for line in lines) + b"\0").decode()

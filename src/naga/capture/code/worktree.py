@@ -14,7 +14,7 @@ from pathlib import Path
 from naga.capture.code.git import GitError, Repository, names
 from naga.record.schema import Skipped
 
-Entry = tuple[str, str]
+TreeEntry = tuple[str, str]
 """A mode and an object, as git writes them."""
 
 _GITLINK = "160000"
@@ -31,7 +31,7 @@ class Change:
     """
 
     path: str
-    index: Entry | None = None
+    index: TreeEntry | None = None
     untracked: bool = False
     staged: bool = False
     removed: bool = False
@@ -174,7 +174,7 @@ def _change(kind: bytes, record: str) -> Change:
     )
 
 
-def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, Entry], list[Skipped]]:
+def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, TreeEntry], list[Skipped]]:
     """Store the content of files; return their entries, and those that git could not take.
 
     The index of the repository given is empty and holds nothing else afterwards, so that its size is that of the

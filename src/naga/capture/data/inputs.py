@@ -12,7 +12,7 @@ from naga.capture.data.locations import Place, find_place, place_of, plain_value
 from naga.capture.data.manifest import add_inputs, write_inputs
 from naga.declarations import Tracked
 from naga.errors import DataError
-from naga.hashing.format import Entry, Tree, combine
+from naga.hashing.format import HashedFile, Tree, combine
 from naga.hashing.hash_tree import hash_listed, list_path
 from naga.layout import INPUTS_LIST
 from naga.record.schema import Data, Upstream
@@ -183,7 +183,7 @@ def _data(value: Any, tree: Tree, ignore: tuple[str, ...]) -> Data:
     )
 
 
-def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, Iterator[Entry]]:
+def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, Iterator[HashedFile]]:
     return {key: _named_as(str(data[key].path), tree).entries() for key, tree in trees.items()}
 
 

@@ -6,28 +6,28 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from naga.hashing.format import Entry, Tree
+from naga.hashing.format import HashedFile, Tree
 from naga.record.atomic import write_atomic
 
 _EMPTY = b"{"
 
 
-def write_outputs(path: Path, entries: Iterable[Entry]) -> None:
+def write_outputs(path: Path, entries: Iterable[HashedFile]) -> None:
     """Write the list of a run's outputs."""
     write_atomic(path, chain(_listed(entries), (b"\n",)))
 
 
-def write_inputs(path: Path, entries: Mapping[str, Iterable[Entry]]) -> None:
+def write_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> None:
     """Write the list of a run's inputs, under the key that each came from."""
     write_atomic(path, _keyed(_EMPTY, entries))
 
 
-def add_inputs(path: Path, entries: Mapping[str, Iterable[Entry]]) -> None:
+def add_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> None:
     """Add keys to a list of inputs."""
     write_atomic(path, _keyed(path.read_bytes().removesuffix(b"\n}\n"), entries))
 
 
-def _keyed(before: bytes, entries: Mapping[str, Iterable[Entry]]) -> Iterator[bytes]:
+def _keyed(before: bytes, entries: Mapping[str, Iterable[HashedFile]]) -> Iterator[bytes]:
     yield before
     separator = b"\n" if before == _EMPTY else b",\n"
     for key, items in entries.items():
@@ -37,7 +37,7 @@ def _keyed(before: bytes, entries: Mapping[str, Iterable[Entry]]) -> Iterator[by
     yield b"\n}\n"
 
 
-def _listed(entries: Iterable[Entry]) -> Iterator[bytes]:
+def _listed(entries: Iterable[HashedFile]) -> Iterator[bytes]:
     separator = b"[\n"
     for path, kind, size, digest, run_id in entries:
         # By hand: `json.dumps` of a mapping takes four times as long. Names that are not UTF-8 become escapes, which

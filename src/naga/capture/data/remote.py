@@ -12,7 +12,7 @@ from typing import Any
 
 from naga.errors import DataError
 from naga.hashing.format import Tree, assemble, one_file
-from naga.hashing.listing import Folder, bare_row, ignored
+from naga.hashing.listing import Folder, bare_row, ignored_by_patterns
 
 _CONTEXT = "naga.remote/1"
 _LENGTH = Struct("<Q")
@@ -45,7 +45,7 @@ def _hash(filesystem: Any, root: str, ignore: Sequence[str], fresh: bool) -> Tre
     if about["type"] != "directory":
         size, digest = _read(filesystem, about) if fresh else _look(filesystem, about)
         return replace(one_file(bare_row(b"", size), digest), kind="file" if fresh else "remote")
-    leave_out = ignored(ignore)
+    leave_out = ignored_by_patterns(ignore)
     files = {}
     for path, inner in filesystem.find(root, detail=True).items():
         name = os.fsencode(path[len(root) :].strip("/"))

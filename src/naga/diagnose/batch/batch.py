@@ -16,17 +16,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from naga.diagnose.batch.outcome import Order, Outcome
+from naga.diagnose.batch.outcome import BatchOptions, Outcome
 from naga.diagnose.batch.recorded_code import recorded_code, recorded_tree
 from naga.diagnose.batch.script import is_of_script
 from naga.diagnose.batch.worker import diagnose
 from naga.diagnose.diag_code import code_files
-from naga.diagnose.freshness import Standing
+from naga.diagnose.freshness import Freshness
 from naga.errors import DiagError
 from naga.project import project_root
 from naga.record.schema import Code
 from naga.runs.find import Run
-from naga.tracking.published_runs import newest_pages
+from naga.tracking.published_runs import newest_published
 from naga.tracking.store import store_of
 
 _LOST = 3  # runs one after the other that MLflow was not there for: nor will it be for the thousand after them
@@ -41,7 +41,7 @@ class Work:
 
 
 def diagnose_all(
-    order: Order, runs: Sequence[Run], *, jobs: int = 1, preview: bool = False, any_task: bool = False
+    order: BatchOptions, runs: Sequence[Run], *, jobs: int = 1, preview: bool = False, any_task: bool = False
 ) -> Iterator[Outcome]:
     """Diagnose many runs, and tell of each as soon as it is done.
 
@@ -61,16 +61,16 @@ def diagnose_all(
             yield from _shared(order, work, jobs, Path(folder))
 
 
-def _sorted_out(order: Order, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
+def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
     """Find out, by reading alone, what needs no diag."""
     root = project_root(order.script.parent)
-    pages = newest_pages(order.uri or store_of(order.script.parent)) if order.only_stale else {}
-    standing, file = Standing(pages, root), order.script.relative_to(root).as_posix()
+    pages = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
+    freshness, file = Freshness(pages, root), order.script.relative_to(root).as_posix()
     unfinished = not order.only_stale or _takes_unfinished(order.script)
     for run in runs:
         if not any_task and not is_of_script(run.record.task, order.script):
             yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it is of the task {run.record.task}")
-        elif standing.is_fresh(run, file=file, function=order.function, recorded=order.recorded):
+        elif freshness.is_fresh(run, file=file, function=order.function, recorded=order.recorded):
             yield Outcome(save_dir=run.save_dir, kind="unchanged")
         elif run.status != "finished" and not unfinished:
             yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it has not finished: it is {run.status}")
@@ -90,7 +90,7 @@ def _takes_unfinished(script: Path) -> bool:
 class Worker:
     """A process that diagnoses one run after the other."""
 
-    def __init__(self, order: Order, folder: Path) -> None:
+    def __init__(self, order: BatchOptions, folder: Path) -> None:
         self._order = order
         self._folder = folder
         self._tree: str | None = None
@@ -127,7 +127,7 @@ class Worker:
         self._pool = None
 
 
-def _shared(order: Order, work: Sequence[Work], jobs: int, folder: Path) -> Iterator[Outcome]:
+def _shared(order: BatchOptions, work: Sequence[Work], jobs: int, folder: Path) -> Iterator[Outcome]:
     """Share the work among workers, each of which has one run at a time."""
     waiting = deque(sorted(work, key=lambda one: one.code.tree or "" if one.code else ""))
     free = [Worker(order, folder) for _ in range(max(1, min(jobs, len(work))))]

@@ -7,7 +7,7 @@ KINDS = ("published", "previewed", "unchanged", "skipped", "failed", "left")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BatchOptions:
     """What a pass does with each run.
 
     ``uri`` is the store to publish to whatever the script says; empty for the usual one. ``scratch`` is a folder for a

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from naga.capture.code.checkout import restore
+from naga.capture.code.checkout import lay_out
 from naga.capture.code.git import GitError, Repository
 from naga.errors import DiagError
 from naga.project import project_root
@@ -25,7 +25,7 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
     """Lay out a snapshot in a folder, today's script on top of it, and return where that lies."""
     try:
         repository = Repository.find(script.parent)
-        restore(repository, str(code.commit), folder)
+        lay_out(repository, str(code.commit), folder)
     except GitError as error:
         raise DiagError(f"the code of the run, commit {str(code.commit)[:10]}, cannot be had: {error}",
                         hint="git fetch the log branch of the runs") from error  # fmt: skip

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from naga.capture.code.exclusions import LeftOut
+from naga.capture.code.exclusions import Exclusions
 
 SECRET = [
     *(".env", "a/.env.production", ".envrc", "local.env", "id_rsa", "id_ed25519", "ssh/id_ecdsa_work", "a/server.pem"),
@@ -51,7 +51,7 @@ CODE = [
 @pytest.mark.parametrize("path", SECRET)
 def test_secrets_are_told_by_their_names(tmp_path: Path, path: str) -> None:
     """Names that tools give to files with secrets in them."""
-    left = LeftOut(top=tmp_path, folders={}).why(path, untracked=False)
+    left = Exclusions(top=tmp_path, folders={}).why(path, untracked=False)
     assert left is not None
     assert left.reason == "looks like a secret"
 
@@ -59,7 +59,7 @@ def test_secrets_are_told_by_their_names(tmp_path: Path, path: str) -> None:
 @pytest.mark.parametrize("path", CODE)
 def test_code_is_not_taken_for_a_secret(tmp_path: Path, path: str) -> None:
     """Nor is what tokenizers and environments are described by."""
-    assert LeftOut(top=tmp_path, folders={}).why(path, untracked=True) is None
+    assert Exclusions(top=tmp_path, folders={}).why(path, untracked=True) is None
 
 
 @pytest.mark.parametrize(("size", "untracked", "left"), [(0, True, False), (1, True, True), (1, False, False)])
@@ -67,12 +67,14 @@ def test_only_untracked_files_are_too_large(tmp_path: Path, size: int, *, untrac
     """Up to 10 MiB and no byte more; a tracked file may be of any size."""
     with (tmp_path / "model.pt").open("wb") as file:
         file.truncate(10 * 1024 * 1024 + size)
-    assert (LeftOut(top=tmp_path, folders={}).why("model.pt", untracked=untracked) is not None) is left
+    assert (Exclusions(top=tmp_path, folders={}).why("model.pt", untracked=untracked) is not None) is left
 
 
 def test_the_folder_is_named_not_each_file(tmp_path: Path) -> None:
     """Relative to the repository, with a slash at its end; a file of that path has none."""
-    left_out = LeftOut(top=tmp_path, folders={tmp_path / "results/a": "save_dir", tmp_path / "raw.csv": "tracked data"})
+    left_out = Exclusions(
+        top=tmp_path, folders={tmp_path / "results/a": "save_dir", tmp_path / "raw.csv": "tracked data"}
+    )
     named = [left_out.why(path, untracked=True) for path in ("results/a/b/c.pt", "raw.csv", "results/ab.txt")]
     assert [one and (one.path, one.reason) for one in named] == [
         ("results/a/", "save_dir"),

@@ -7,13 +7,15 @@ from workbench import git
 
 from naga.capture.code.git import Repository
 from naga.capture.code.objects import is_collected
-from naga.capture.code.snapshot import Subject, capture_code
+from naga.capture.code.snapshot import SnapshotLabel, capture_code
 from naga.declarations import Snapshot
 
 
 def _take(top: Path, run_id: str = "r1") -> str:
     (top / "new.py").write_text(run_id)
-    code = capture_code(top / "train.py", Snapshot(), Subject(run_id=run_id, task="train", save_dir=None)).entries[0]
+    code = capture_code(
+        top / "train.py", Snapshot(), SnapshotLabel(run_id=run_id, task="train", save_dir=None)
+    ).entries[0]
     assert code.ref
     return git("show", f"{code.ref}:new.py", cwd=top)
 

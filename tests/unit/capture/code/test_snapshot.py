@@ -13,12 +13,12 @@ from workbench import git
 
 from naga.capture.code.git import run
 from naga.capture.code.imports import imported_files
-from naga.capture.code.snapshot import CodeCapture, Subject, capture_code, recapture_after
+from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code, recapture_after
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
 from naga.record.schema import Code
 
-SUBJECT = Subject(run_id="r1", task="train", save_dir="results/a")
+SUBJECT = SnapshotLabel(run_id="r1", task="train", save_dir="results/a")
 
 
 @pytest.fixture(autouse=True)

@@ -4,24 +4,24 @@ from pathlib import Path
 import pytest
 
 from naga.capture.data.manifest import add_inputs, write_inputs, write_outputs
-from naga.hashing.format import Entry
+from naga.hashing.format import HashedFile
 
 ODD = [
-    Entry('quote " and \\', "file", 1, "blake3:00"),
-    Entry("new\nline\tand \x00", "link", 0, "blake3:01", "run-1"),
-    Entry("\udcff, \u00e9 and \U0001f40d", "folder", 0, "blake3:02"),
+    HashedFile('quote " and \\', "file", 1, "blake3:00"),
+    HashedFile("new\nline\tand \x00", "link", 0, "blake3:01", "run-1"),
+    HashedFile("\udcff, \u00e9 and \U0001f40d", "folder", 0, "blake3:02"),
 ]
 
 
 def read(path: Path) -> object:
     plain = json.loads(path.read_text("ascii"))
     lists = plain.values() if isinstance(plain, dict) else [plain]
-    found = [[Entry(**entry) for entry in entries] for entries in lists]
+    found = [[HashedFile(**entry) for entry in entries] for entries in lists]
     return dict(zip(plain, found, strict=True)) if isinstance(plain, dict) else found[0]
 
 
 @pytest.mark.parametrize("entries", [[], ODD[:1], ODD])
-def test_outputs(tmp_path: Path, entries: list[Entry]) -> None:
+def test_outputs(tmp_path: Path, entries: list[HashedFile]) -> None:
     """Whatever the names, a list is what was listed, one line for each file."""
     write_outputs(tmp_path / "x", iter(entries))
     assert read(tmp_path / "x") == entries
@@ -42,6 +42,6 @@ def test_a_list_that_fails_leaves_the_former(tmp_path: Path) -> None:
     """Where the entries end in an error, what was there stays."""
     write_outputs(tmp_path / "x", ODD)
     with pytest.raises(ZeroDivisionError):
-        write_outputs(tmp_path / "x", (Entry("a", "file", 1 // number, "") for number in (1, 0)))
+        write_outputs(tmp_path / "x", (HashedFile("a", "file", 1 // number, "") for number in (1, 0)))
     assert read(tmp_path / "x") == ODD
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

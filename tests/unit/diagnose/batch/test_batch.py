@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from naga.diagnose.batch import batch as many
-from naga.diagnose.batch.outcome import Order, Outcome
+from naga.diagnose.batch.outcome import BatchOptions, Outcome
 from naga.errors import DiagError, UsageError
 from naga.process.identity import this_process
 from naga.record.schema import Code, Record
@@ -38,7 +38,7 @@ def kinds(monkeypatch: pytest.MonkeyPatch, ends: ENDS, jobs: int = 1, code: Code
 
     monkeypatch.setattr(many.Worker, "begin", begin)
     work = [many.Work(run_named(str(number)), code) for number in range(6)]
-    return Counter(outcome.kind for outcome in many._shared(Order(script=Path("exp.py")), work, jobs, Path()))
+    return Counter(outcome.kind for outcome in many._shared(BatchOptions(script=Path("exp.py")), work, jobs, Path()))
 
 
 DONE = Outcome(save_dir=Path("a"), kind="published")

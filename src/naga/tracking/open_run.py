@@ -1,0 +1,113 @@
+"""One MLflow run, from its first write to the last."""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from naga.layout import DIAG
+from naga.terminal import say
+from naga.tracking.history import History, entry_of
+from naga.tracking.mlflow_settings import quiet
+from naga.tracking.publication import Publication
+from naga.tracking.store import answering_soon
+from naga.tracking.supersede import next_generation, supersede
+from naga.tracking.tags import Status, Tag
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MlflowRun
+
+_starting = threading.Lock()  # MLflow's first call in a process creates what its other threads would create, too
+
+
+def open_run(publication: Publication, uri: str) -> "OpenRun":
+    """Begin an MLflow run; what the diag logs from now on in this thread goes there."""
+    import mlflow
+
+    outer = mlflow.active_run()
+    with _starting, quiet(), answering_soon():
+        run = mlflow.start_run(run_name=publication.name, tags=dict(publication.tags), nested=True)
+    return OpenRun(publication, mlflow.MlflowClient(uri), run, outer.info.run_id if outer else None)
+
+
+class OpenRun:
+    """An MLflow run that has begun."""
+
+    def __init__(self, publication: Publication, client: "MlflowClient", run: "MlflowRun", outer: str | None) -> None:
+        self._publication = publication
+        self._client = client
+        self._run_id: str = run.info.run_id
+        self._outer = outer
+        self._entry = entry_of(run)
+        self._history = History(client, run.info.experiment_id)
+
+    def write(self) -> None:
+        """Log what is known before the diag's body runs."""
+        from mlflow.entities import Param
+
+        for batch in self._publication.params:
+            self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in batch.items()])
+        for path in self._publication.artifacts:
+            self._client.log_artifact(self._run_id, str(path))
+        if self._publication.datasets:
+            self._write_inputs()
+
+    def _write_inputs(self) -> None:
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
+
+        tag = InputTag("mlflow.data.context", "input")
+        inputs = [
+            DatasetInput(Dataset(data.name, data.digest, "local", data.source, profile=data.profile), [tag])
+            for data in self._publication.datasets
+        ]
+        # MLflow fails, and writes nothing, where another process adds the same data set to the experiment meanwhile.
+        for _ in inputs:
+            with suppress(MlflowException):
+                return self._client.log_inputs(self._run_id, inputs)
+        return self._client.log_inputs(self._run_id, inputs)
+
+    def next_generation(self) -> int:
+        """Ask which number it would have if it was complete now."""
+        return next_generation(self._history, self._publication)
+
+    def succeed(self, *, reserved: int, folder: Path) -> None:
+        """End the run, and make it the active one; ``folder`` holds what its diag has made, under a reserved number."""
+        named = {}
+        if reserved and any(folder.iterdir()):
+            self._client.log_artifacts(self._run_id, str(folder), DIAG)
+            named = {Tag.DIAG_DIR: f"{DIAG}/{reserved}"}
+        self._end("FINISHED")
+        active = supersede(self._history, self._entry, self._publication, reserved=reserved, further=named)
+        if self._publication.archived and active != self._run_id:
+            name = self._publication.name
+            say(f"{name}: a newer run was computed in this folder, whose MLflow run stays the active one")
+
+    def fail(self) -> None:
+        """End the run as failed, as far as the server can still be told."""
+        from mlflow.exceptions import MlflowException
+
+        with suppress(MlflowException, OSError):
+            self._end("FAILED")
+            self._history.edit(self._entry, {Tag.STATUS: Status.FAILED})
+
+    def _end(self, status: str) -> None:
+        """Leave the run, and whatever the body began and left open: MLflow's stack is as it was before."""
+        import mlflow
+
+        strays, failures = [], []
+        while (run := mlflow.active_run()) is not None and run.info.run_id != self._outer:
+            try:
+                mlflow.end_run(status)
+            except Exception as error:  # noqa: BLE001  # it has left the stack all the same; the others must, too
+                failures.append(error)
+            if run.info.run_id == self._run_id:
+                break
+            strays.append(run.info.run_id)
+        else:
+            self._client.set_terminated(self._run_id, status)
+            where = f"is in MLflow run {', '.join(strays)}" if strays else "is not in its MLflow run"
+            say(f"warning: the diag ended its own MLflow run (mlflow.end_run()): what it logged afterwards {where}")
+        if failures:
+            raise failures[0]
