@@ -722,7 +722,7 @@ def _read_only(zoo: Zoo) -> None:
 @state("read-only `.git`, clean")
 def _(zoo: Zoo) -> None:
     zoo.log_branch = False
-    zoo.names += ["nothing keeps the commit"]
+    zoo.names += ["no ref keeps commit"]
     _read_only(zoo)
 
 

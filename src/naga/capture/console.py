@@ -128,7 +128,7 @@ class Console:
         return os.read(self._answer, 1) if poll.poll(seconds * 1000) else None
 
     def _stand_aside(self, reason: str) -> None:
-        say(f"warning: what is printed is not kept in '{self._log}': {reason}")
+        say(f"warning: output is not being logged in '{self._log}': {reason}")
         for number in (self._answer, self._control, *(channel.sink for channel in self._channels)):
             if number >= 0:
                 os.close(number)

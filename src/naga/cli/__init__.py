@@ -7,6 +7,14 @@ from typing import Any
 
 from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
+from naga.runs.filter import COLUMNS
+
+_RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
+_RUNS = f"{_RUN}, or a quoted pattern of save_dirs: 'results/**'"
+_FILTER = (
+    "terms that all hold, as in 'config.lr>0.01 status=finished': a field (" + ", ".join(COLUMNS) + ", config.KEY), "
+    "one of = != < <= > >=, and a value"
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,17 +57,17 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("ls", help="list the runs below a folder")
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")
     command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
-    command.add_argument("--filter", default="", metavar="TERMS", help="as in 'config.lr>0.01 status=finished'")
+    command.add_argument("--filter", default="", metavar="TERMS", help=_FILTER)
     command.add_argument("--sort", default="started", metavar="KEY", help="a column, or config.KEY; default: started")
     command.add_argument("--format", default="table", choices=("table", "json", "csv"))
     command.set_defaults(command=ls)
 
     command = commands.add_parser("show", help="show one run: what ran, with what, and how it ended")
-    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or the beginning of one")
+    command.add_argument("run", metavar="RUN", help=_RUN)
     command.set_defaults(command=show)
 
-    command = commands.add_parser("verify", help="read everything that runs name, and tell what has changed")
-    command.add_argument("runs", nargs="+", metavar="RUN", help="as for show")
+    command = commands.add_parser("verify", help="report what has changed since the runs")
+    command.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
     command.set_defaults(command=verify_runs)
 
     _add_diag(commands)
@@ -69,12 +77,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
     command.set_defaults(command=hash_paths)
 
-    command = commands.add_parser("mlflow-view", help="tell how to see the newest page of each run, and only those")
+    command = commands.add_parser(
+        "mlflow-view", help="print the address of the newest MLflow run of each run, and only those"
+    )
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
     command.add_argument("--experiment", metavar="NAME", help="its name or id; default: that of MLFLOW_EXPERIMENT_NAME")
     command.set_defaults(command=mlflow_view)
 
-    command = commands.add_parser("doctor", help="mend what dead processes have left, and name what only you can judge")
+    command = commands.add_parser(
+        "doctor", help="repair what crashed runs left behind; report what needs your decision"
+    )
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
     command.set_defaults(command=doctor)
     return parser
@@ -93,13 +105,13 @@ def _rebuild(words: argparse.Namespace) -> int:
 
 
 def _add_diag(commands: Any) -> None:
-    command = commands.add_parser("diag", help="publish runs again, with the diag of today; nothing is computed")
+    command = commands.add_parser("diag", help="publish runs again with the diag of today, without computing")
     _add_runs(command, nargs="*")
-    command.add_argument("--stale", action="store_true", help="only those whose page would be another today")
+    command.add_argument("--stale", action="store_true", help="only runs whose MLflow results are out of date")
     command.add_argument("--dry-run", action="store_true", help="publish nothing, and tell what would change")
     command.add_argument("--strict", action="store_true", help="fail where a diag changes what a run left")
     command.add_argument("--code", default="current", choices=("current", "recorded"),
-                         help="recorded: all code but the script is that of the run")  # fmt: skip
+                         help="recorded: use the run's own code; only the script is today's")  # fmt: skip
     command.set_defaults(command=_diag)
 
     command = commands.add_parser("rebuild", help="make an MLflow store from runs alone")
@@ -110,6 +122,6 @@ def _add_diag(commands: Any) -> None:
 
 def _add_runs(command: argparse.ArgumentParser, *, nargs: str) -> None:
     command.add_argument("script", metavar="SCRIPT[:FUNC]", help="FUNC: where a script has several diags")
-    command.add_argument("run", nargs=nargs, metavar="RUN", help="as for show, or a pattern: 'results/**'")
-    command.add_argument("--filter", default="", metavar="TERMS", help="as in 'config.lr>0.01 status=finished'")
+    command.add_argument("run", nargs=nargs, metavar="RUN", help=_RUNS)
+    command.add_argument("--filter", default="", metavar="TERMS", help=_FILTER)
     command.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that share the work; default: 1")

@@ -21,7 +21,7 @@ from naga.terminal import printable
 def diag(words: argparse.Namespace) -> int:
     """Publish runs again with the diag of today."""
     if not (words.run or words.filter or words.stale):
-        raise UsageError("naga diag: which runs?", hint="naga diag exp.py results/a, or 'results/**', or --stale")
+        raise UsageError("name the runs", hint=f"naga diag {words.script} 'results/**'")
     script, function = split_name(words.script)
     order = BatchOptions(
         script=script,

@@ -94,10 +94,9 @@ def _config_lines(config: Mapping[Any, Any]) -> list[str]:
 def _code_line(code: Code) -> str:
     if code.commit is None:
         return f"{code.name}: {code.reason}"
-    changed = f"{code.base_commit[:10] if code.base_commit else 'nothing'} + uncommitted changes"
-    origin = f" on {code.branch}" if code.branch else ""
-    left_out = f", {_files(len(code.skipped))} left out" if code.skipped else ""
-    return f"{code.name} {code.commit[:10]} ({changed if code.dirty else 'clean'}{origin}{left_out})"
+    changes = " with uncommitted changes" if code.dirty else ""
+    skipped = f"; {_files(len(code.skipped))} not stored (see run.lock)" if code.skipped else ""
+    return f"commit {code.commit[:10]} of {code.name}{changes}{skipped}"
 
 
 def _data_line(key: str, data: Data) -> str:

@@ -42,7 +42,7 @@ def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
             f"the finished run in '{run.save_dir}' had another configuration ({', '.join(different)})",
             hint="--existing archive moves it aside and computes again",
         )
-    say(f"nothing is computed: '{run.save_dir}' holds the finished run {run.run_id}")
+    say(f"not computing: '{run.save_dir}' holds the finished run {run.run_id}")
     return _stands_for(declared, run, with_secrets(run.record.config, config.plain))
 
 
@@ -50,7 +50,7 @@ def _reuse(declared: Declared | None, run: Run, task: str, overrides: Sequence[s
     recorded = reveal(run.record.config, overrides)
     if run.record.task != task:
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
-    say(f"nothing is computed: the configuration is that of run {run.run_id} in '{run.save_dir}'")
+    say(f"not computing: using run {run.run_id} ({run.save_dir})")
     return _stands_for(declared, run, recorded)
 
 

@@ -16,8 +16,8 @@ def repair_runs(root: Path) -> Iterator[str]:
         if run.status == "lost":
             process = run.record.process
             yield (
-                f"'{run.save_dir}': run {run.run_id} is lost: process {process.pid} on {process.host} ended without a "
-                f"word; a new run in the same folder continues there"
+                f"'{run.save_dir}': run {run.run_id} is lost: process {process.pid} on {process.host} "
+                f"disappeared (killed or crashed); a new run in the same folder continues there"
             )
     yield from _orphans(root, runs)
 

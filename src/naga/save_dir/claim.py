@@ -134,9 +134,9 @@ def _refuse_live(save_dir: Path, state: _State) -> None:
         owner = Owner(run_id=state.record.run_id, process=state.record.process)
     if owner is None or not is_living(save_dir, owner.process, partial(filesystem_time, save_dir)):
         return
-    place = f"process {owner.process.pid} on {owner.process.host}"
     raise ClaimError(
-        f"save_dir '{save_dir}' belongs to the running run {owner.run_id} ({place})",
+        f"save_dir '{save_dir}' is in use by run {owner.run_id}, which is still running "
+        f"(process {owner.process.pid} on {owner.process.host})",
         hint="wait for it, or give this run another save_dir",
     )
 

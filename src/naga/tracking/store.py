@@ -20,8 +20,6 @@ _FILE = "mlflow.db"
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _PLAIN = re.compile(r"[\w./ -]+", re.ASCII)
 
-_said: set[str] = set()
-
 
 def require_mlflow() -> None:
     """Refuse, with the command that mends it, where MLflow is not installed."""
@@ -39,8 +37,8 @@ def _missing(error: ImportError) -> MlflowMissingError:
 def tracking_store(start: Path) -> Iterator[str]:
     """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
     uri, artifacts, changes = _chosen(start)
-    if changes:
-        _say_once(f"no MLflow tracking URI is set: publishing to {uri}")
+    if changes and not (project_root(start) / _FILE).exists():
+        say(f"no MLflow tracking URI is set: creating {uri}")
     create_if_missing(uri, artifacts)
     with environment(changes):
         yield uri
@@ -138,12 +136,6 @@ def _sqlite_uri(file: Path) -> str:
         if _sqlite_file(uri) == file:
             return uri
     raise TrackerError(f"'{file}' cannot be written as a tracking URI", hint="MLFLOW_TRACKING_URI names another store")
-
-
-def _say_once(line: str) -> None:
-    if line not in _said:
-        _said.add(line)
-        say(line)
 
 
 def create_if_missing(uri: str, artifacts: Path) -> None:

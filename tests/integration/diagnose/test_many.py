@@ -227,7 +227,7 @@ def test_interrupted(own_store: Store, make_run: MakeRun, project: Path) -> None
     ("words", "problem"),
     [
         (["diag", "nowhere.py", "results/002"], "no script 'nowhere.py'"),
-        (["diag", "second.py"], "which runs"),
+        (["diag", "second.py"], "name the runs"),
         (["diag", "second.py", "results/nowhere"], "no run at"),
         (["diag", "second.py", "nowhere/**"], "no run fits"),
         (["diag", "second.py", "results/**", "--filter", "config.lr"], "compares nothing"),

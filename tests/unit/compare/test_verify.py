@@ -104,7 +104,7 @@ CHANGES = [
     (Path("data/raw.csv").unlink, "train", "data: data.raw: no file or folder"),
     (edit("results/train/model.txt"), "test", "data: model = results/train/model.txt: changed: model.txt"),
     (edit("results/train/run.lock"), "test", "upstream: results/train is no longer run"),
-    (forget_commit, "train", "is kept by no ref"),
+    (forget_commit, "train", "no ref keeps commit"),
     (lose_commit, "train", "cannot be read"),
     (lose_blob, "train", "cannot be read"),
 ]

@@ -100,7 +100,7 @@ def test_a_folder_in_use_is_refused_and_left_alone(project: Path) -> None:
     def task(cfg: Any = {"save_dir": "results/run", "again": True}) -> None:  # noqa: B006
         if cfg["again"]:
             before = Path(cfg["save_dir"], "run.lock").read_bytes()
-            with pytest.raises(ClaimError, match="belongs to the running run"):
+            with pytest.raises(ClaimError, match="is still running"):
                 task(again=False)
             assert Path(cfg["save_dir"], "run.lock").read_bytes() == before
 
@@ -274,7 +274,7 @@ def test_recorded_times_are_utc(project: Path) -> None:
 
 
 def test_a_script_from_a_pipe_is_no_file(project: Path) -> None:
-    """Its name, `<stdin>`, is not told as that of a file that is in no snapshot."""
+    """Its name, `<stdin>`, is not told as that of a file that is missing from the snapshot."""
     program = "import naga\n@naga.runlock\n@naga.snapshot\ndef main(cfg={'save_dir': 'results/run'}): pass\nmain()\n"
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, text=True, check=True)
     assert "<stdin>" not in done.stderr

@@ -41,7 +41,7 @@ def test_a_new_folder_is_made_and_belongs_to_its_first_run(tmp_path: Path) -> No
     """The folder and its parents appear, and a second live run is refused."""
     folder = tmp_path / "a" / "b"
     assert claim_folder(folder, "one", this_process()).attempt == 1
-    with pytest.raises(ClaimError, match="running run one"):
+    with pytest.raises(ClaimError, match="in use by run one, which is still running"):
         claim_folder(folder, "two", this_process())
 
 

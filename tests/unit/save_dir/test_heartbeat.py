@@ -43,7 +43,7 @@ def test_a_run_of_another_host_lives_while_it_gives_signs(tmp_path: Path, other:
     assert is_alive(other) is None
     age(folder, STALE_S - 60)
     assert load_run(folder).status == "running"
-    with pytest.raises(ClaimError, match="belongs to the running run one"):
+    with pytest.raises(ClaimError, match="is in use by run one, which is still running"):
         claim_folder(folder, "two", this_process())
     age(folder, STALE_S + 60)
     assert load_run(folder).status == "lost"

@@ -123,7 +123,7 @@ def keep(
     try:
         _transact(repository, f"update {ref}\0{alone}\0\0")
     except GitError as error:
-        return Kept(commit=alone, ref=None, warning=f"nothing keeps the commit {alone[:12]} alive: {error}")
+        return Kept(commit=alone, ref=None, warning=f"no ref keeps commit {alone[:12]}: git may delete it ({error})")
     return Kept(commit=alone, ref=ref, warning=warning)
 
 

@@ -96,7 +96,7 @@ def check_code(code: Code, elsewhere: Path) -> str | None:
         refs = repository.text("for-each-ref", "--count=1", "--format=%(refname)", "--contains", commit)
     except (GitError, OSError) as error:
         return f"commit {commit[:12]} cannot be read in {place}: {error}"
-    return None if refs else f"commit {commit[:12]} is kept by no ref: git may remove it"
+    return None if refs else f"no ref keeps commit {commit[:12]}: git may delete it"
 
 
 class Collector:
@@ -189,7 +189,7 @@ class Collector:
             elif top != NAGA or str(top) in self.entries:
                 lacking += self._lacking(self.entries.get(str(top)) or self.add(top), inside)
         if lacking:
-            self._warn(f"imported, but in no snapshot: {_listed(map(str, lacking))}")
+            self._warn(f"imported, but missing from the snapshot: {_listed(map(str, lacking))}")
 
     def _is_told(self, file: Path) -> bool:
         return any(code.reason and file.is_relative_to(code.path) for code in self.entries.values())

@@ -27,8 +27,8 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
         repository = Repository.find(script.parent)
         lay_out(repository, str(code.commit), folder)
     except GitError as error:
-        raise DiagError(f"the code of the run, commit {str(code.commit)[:10]}, cannot be had: {error}",
-                        hint="git fetch the log branch of the runs") from error  # fmt: skip
+        raise DiagError(f"commit {str(code.commit)[:10]}, the code of the run, is not in this repository",
+                        hint="git fetch origin 'refs/naga/*:refs/naga/*'") from error  # fmt: skip
     # What searches for the root of the project stops here.
     (folder / ".git").touch()
     here = folder / script.relative_to(repository.top.resolve())

@@ -446,11 +446,11 @@ def test_modules_that_no_snapshot_holds_are_named(top: Path, tmp_path: Path, imp
     imported(tmp_path / "outside.py").write_text("1\n")
     capture = _take(top)
     names = f"{tmp_path / 'outside.py'}, {top / 'helper.tmp'}"
-    assert capture.warnings == (f"imported, but in no snapshot: {names}",)
+    assert capture.warnings == (f"imported, but missing from the snapshot: {names}",)
     imported(top / "generated.py").write_text("1\n")
-    assert _after(capture) == [f"imported, but in no snapshot: {tmp_path / 'outside.py'}, "
+    assert _after(capture) == [f"imported, but missing from the snapshot: {tmp_path / 'outside.py'}, "
                                f"{top / 'generated.py'}, {top / 'helper.tmp'}"]  # fmt: skip
-    with pytest.raises(SnapshotError, match="in no snapshot"):
+    with pytest.raises(SnapshotError, match="missing from the snapshot"):
         _take(top, "r2", strict=True)
 
 
@@ -458,7 +458,7 @@ def test_an_ignored_script_is_named(top: Path) -> None:
     """The file that runs is code before anything else."""
     (top / "notes.tmp").write_text("1\n")
     capture = capture_code(top / "notes.tmp", Snapshot(), SUBJECT)
-    assert capture.warnings == (f"imported, but in no snapshot: {top / 'notes.tmp'}",)
+    assert capture.warnings == (f"imported, but missing from the snapshot: {top / 'notes.tmp'}",)
 
 
 def test_installed_packages_are_not_code(top: Path, imported: Callable[[Path], Path]) -> None:
@@ -480,7 +480,7 @@ def test_packages_in_any_folder_are_not_code(
     monkeypatch.syspath_prepend(place)
     imported(place / "engine.py").write_text("1\n")
     imported(place / "own.py").write_text("1\n")
-    assert _take(top).warnings == (f"imported, but in no snapshot: {place / 'own.py'}",)
+    assert _take(top).warnings == (f"imported, but missing from the snapshot: {place / 'own.py'}",)
 
 
 # What it costs
