@@ -1,6 +1,7 @@
 """What tests build their projects from."""
 
 import fcntl
+import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable
@@ -55,8 +56,8 @@ def specified_example() -> str:
     return code[1]
 
 
-def write_table(name: str, edit: Callable[[dict[str, list[str]]], Iterable[list[str]]]) -> None:
-    """Write a table of `docs/guarantees.md` anew, between its marks; tests may run at once.
+def check_table(name: str, edit: Callable[[dict[str, list[str]]], Iterable[list[str]]]) -> None:
+    """Compare a table of `docs/guarantees.md` with what the tests have seen; under ``make tables``, write it anew.
 
     ``edit`` gets the cells of each row by the first of them, and gives all lines, the heading first.
     """
@@ -66,13 +67,16 @@ def write_table(name: str, edit: Callable[[dict[str, list[str]]], Iterable[list[
     with page.open("r+", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         text = file.read()
-        before, begin, rest = text.partition(f"<!-- {name}: written by the tests -->\n")
+        before, begin, rest = text.partition(f"<!-- {name}: written by make tables -->\n")
         table, end, after = rest.partition(f"<!-- {name}: end -->\n")
         cells = {first: others for first, *others in (line.strip("| ").split(" | ") for line in table.splitlines())}
         heading, *rows = edit(cells)
         lines = [heading, ["---"] * len(heading), *rows]
         written = before + begin + "".join(f"| {' | '.join(line)} |\n" for line in lines) + end + after
-        if written != text and end:
-            file.seek(0)
-            file.truncate()
-            file.write(written)
+        if not end or written == text:
+            return
+        if os.environ.get("NAGA_TABLES") != "write":
+            raise AssertionError(f"the table '{name}' of docs/guarantees.md is not what was seen: make tables")
+        file.seek(0)
+        file.truncate()
+        file.write(written)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from workbench import write_table
+from workbench import check_table
 
 import naga.run.end
 import naga.run.life
@@ -157,4 +157,4 @@ def _write_table(left: dict[str, list[str]]) -> None:
     for name, statuses in left.items():
         call, _, fault = name.partition(", ")
         rows.append([f"`{call}`", fault, str(len(statuses)), ", or ".join(sorted(set(statuses)))])
-    write_table("faults", lambda _: [HEAD, *rows])
+    check_table("faults", lambda _: [HEAD, *rows])

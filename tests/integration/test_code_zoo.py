@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from integration.code_zoo import STATES, Zoo, as_owner, begin
-from workbench import write_table
+from workbench import check_table
 
 from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code
 from naga.declarations import Snapshot
@@ -215,4 +215,4 @@ def _write_row(name: str, zoo: Zoo, capture: CodeCapture) -> None:
         rows[name] = ["; ".join(told), "identical"]
         return [HEAD, *([state, *rows[state]] for state in STATES if state in rows)]
 
-    write_table("zoo", edit)
+    check_table("zoo", edit)

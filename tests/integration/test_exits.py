@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from workbench import write_table
+from workbench import check_table
 
 from naga import Run, load_run
 
@@ -182,4 +182,4 @@ def _write_row(name: str, run: Run, code: int) -> None:
         rows[name] = [run.status, _cause(run) or "-", str(code)]
         return [HEAD, *([known, *rows[known]] for known in EXITS if known in rows)]
 
-    write_table("exits", edit)
+    check_table("exits", edit)

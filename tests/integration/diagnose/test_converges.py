@@ -14,7 +14,7 @@ from integration.diagnose.publications import MakeRun, Store, copy_store
 from integration.diagnose.publisher import Crash, CrashError, count_calls, publish_many
 from integration.diagnose.server import mlflow_server, postgres, require_postgres
 from mlflow.entities import RunTag
-from workbench import write_table
+from workbench import check_table
 
 from naga.tracking.tags import Status, Tag
 
@@ -214,4 +214,4 @@ def write_row(fault: str, backend: str) -> None:
         rows[fault] = list((row | {backend: "1"}).values())
         return [["After", *BACKENDS], *([name, *rows[name]] for name in FAULTS if name in rows)]
 
-    write_table("ledger", edit)
+    check_table("ledger", edit)
