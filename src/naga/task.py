@@ -12,7 +12,7 @@ from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar, overload
 from naga.config.hydra import hydra_start
 from naga.declarations import Call, Declares, Existing, Lock, Snapshot, Tracked
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
-from naga.process.entry_point import is_script
+from naga.process.entry_point import is_called_by_console_script, is_script
 from naga.wrapper import Decorated
 
 P = ParamSpec("P")
@@ -64,13 +64,21 @@ class Task(Decorated[P, R]):
             # Hydra would print a traceback and end with 1.
             raise _ended(error) from None
 
-    def cli(self, argv: Sequence[str] | None = None) -> None:
+    def cli(self, argv: Sequence[str] | None = None) -> R | None:
         """Run the task as a command: for ``[project.scripts]`` entry points.
+
+        A package computes and publishes from one command by ``def cli(): diag(main.cli())``. Where an entry point names
+        ``main.cli`` itself, what the task returns is no exit code, and None is returned.
 
         Parameters
         ----------
         argv : sequence of str, optional
             The words after the program's name. Default: ``sys.argv[1:]``.
+
+        Returns
+        -------
+        object
+            What the task returns.
 
         Raises
         ------
@@ -78,9 +86,10 @@ class Task(Decorated[P, R]):
             With code 2, after one line on stderr, where the command line or the configuration is wrong.
         """
         try:
-            self._run(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
+            result = self._run(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
         except NagaError as error:
             raise _ended(error) from None
+        return None if is_called_by_console_script(depth=1) else result
 
     def on(self, fn: Callable[..., Any]) -> Self:
         """Decorate another function in the same way."""

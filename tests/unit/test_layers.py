@@ -75,6 +75,57 @@ def test_only_one_module_runs_git() -> None:
     assert running == ["git.py"]
 
 
+def test_only_tracking_knows_mlflow() -> None:
+    """MLflow is imported in one room."""
+    knowing = [path for path in MODULES if any(name.split(".")[0] == "mlflow" for name in imported_names(path))]
+    assert knowing
+    assert {room(path) for path in knowing} == {"tracking"}
+
+
+def test_hashing_knows_nothing_of_runs() -> None:
+    """It could be a package of its own."""
+    used = {name for path in MODULES if room(path) == "hashing" for name in imported_rooms(path)}
+    assert used == {"hashing", "errors", "cache_dir"}
+
+
+def test_rooms_are_small() -> None:
+    """At most 14 modules in a folder, and 350 lines in a module."""
+    for folder in {path.parent for path in MODULES}:
+        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 14, folder
+    assert [str(path) for path in MODULES if len(path.read_text().splitlines()) > 350] == []
+
+
+def test_no_module_needs_itself() -> None:
+    """What modules import when they are imported forms no circle."""
+    needs = {dotted(path): top_imports(path) for path in MODULES}
+    while leaves := [name for name, needed in needs.items() if not needed & needs.keys()]:
+        for name in leaves:
+            del needs[name]
+    assert needs == {}
+
+
+def test_internal_modules_export_nothing() -> None:
+    """A list of names is for the modules that users import from."""
+    listing = {dotted(path) for path in MODULES if "__all__ =" in path.read_text()}
+    assert listing <= {"naga", "naga.mlflow_log", "naga.errors"}
+
+
+def dotted(module: Path) -> str:
+    """The name that a file is imported by."""
+    parts = ("naga", *module.relative_to(SOURCE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def top_imports(module: Path) -> set[str]:
+    """Modules of the package that a file imports as soon as it is imported."""
+    names = {dotted(path) for path in MODULES}
+    found = set()
+    for node in ast.parse(module.read_text()).body:
+        if isinstance(node, ast.ImportFrom):
+            found |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+    return found & names - {dotted(module), "naga"}
+
+
 def imported_names(module: Path) -> set[str]:
     """Whole modules that a file imports."""
     nodes = list(ast.walk(ast.parse(module.read_text())))

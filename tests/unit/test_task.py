@@ -342,8 +342,8 @@ def test_a_module_run_with_m_reads_the_command_line(project: Path, script: Scrip
 
 
 def test_an_entry_point_reads_the_command_line(project: Path, whole: Any) -> None:
-    """`main.cli()` returns None, so that `sys.exit(main.cli())` is a success."""
-    whole.cli(["learning_rate=6"])
+    """`main.cli()` returns what the task returns."""
+    assert whole.cli(["learning_rate=6"]).learning_rate == 6
     assert load_run("results/run").config.learning_rate == 6
     with pytest.raises(SystemExit) as ended:
         whole.cli(["learning_rte=6"])

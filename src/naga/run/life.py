@@ -14,13 +14,14 @@ from typing import Any, Self
 from naga.capture.console import Console
 from naga.declarations import Call, Declares
 from naga.layout import CONSOLE_LOG
+from naga.process.entry_point import task_name
 from naga.process.exit_cause import how_it_ended
 from naga.process.fail import judged
 from naga.process.ranks import Meeting, meeting, this_rank
 from naga.process.signals import Signals
 from naga.run.begin import Watched, capture, take_folder
 from naga.run.end import end
-from naga.run.plan import Plan, follow, make_plan, refuse_accident, task_name
+from naga.run.plan import Plan, follow, make_plan, refuse_accident
 from naga.run.reuse import Reuse
 from naga.save_dir.heartbeat import beating
 

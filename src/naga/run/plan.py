@@ -21,7 +21,7 @@ from naga.config.declared import Declared, declared_config
 from naga.config.recorded import rebuild, with_secrets
 from naga.declarations import Call, Declares, Existing
 from naga.errors import ConfigError, UsageError
-from naga.process.entry_point import is_being_imported_by_a_child
+from naga.process.entry_point import file_of, is_being_imported_by_a_child, task_name
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
 from naga.run.reuse import Reuse, _finished, _reuse, _reuse_same
@@ -88,7 +88,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         run_id=_new_run_id(),
         fn=fn,
         task=task_name(fn),
-        script=script_of(fn),
+        script=file_of(fn),
         declares=declares,
         config=config,
         args=(config.value, *args) if declared else args,
@@ -177,21 +177,3 @@ def _warn_of_secret_place(config: Resolved) -> None:
 
 def _new_run_id() -> str:
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"
-
-
-def script_of(fn: Callable[..., Any]) -> Path | None:
-    """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
-    file = getattr(sys.modules.get(fn.__module__), "__file__", None)
-    return Path(file).absolute() if file and Path(file).is_file() else None
-
-
-def task_name(fn: Callable[..., Any]) -> str:
-    """Name a task as ``module.function``; a script's module is its file's name.
-
-    Examples
-    --------
-    >>> task_name(task_name)
-    'naga.run.plan.task_name'
-    """
-    script = script_of(fn) if fn.__module__ in ("__main__", "__mp_main__") else None
-    return f"{script.stem if script else fn.__module__}.{fn.__qualname__}"
