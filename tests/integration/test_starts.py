@@ -23,11 +23,11 @@ STARTS = {
     "python -X dev -m exp": ["-X", "dev", "-m", "exp"],
     "python -m pkg.exp": ["-m", "pkg.exp"],
     "python -W ignore -um pkg.exp": ["-W", "ignore", "-um", "pkg.exp"],
-    "python -m cProfile": ["-m", "cProfile", "-o", os.devnull, "exp.py"],
-    "python -m cProfile -m": ["-m", "cProfile", "-o", os.devnull, "-m", "pkg.exp"],
+    "python -m cProfile": ["-m", "cProfile", "-o", "../profile", "exp.py"],
+    "python -m cProfile -m": ["-m", "cProfile", "-o", "../profile", "-m", "pkg.exp"],
     "python -m trace": ["-m", "trace", "--trackcalls", "exp.py"],
     "python -m pdb": ["-m", "pdb", "-c", "continue", "-c", "quit", "exp.py"],
-    "python -m coverage run": ["-m", "coverage", "run", "--data-file", os.devnull, "exp.py"],
+    "python -m coverage run": ["-m", "coverage", "run", "--data-file", "../coverage", "exp.py"],
     "python -m runpy": ["-m", "runpy", "exp"],
     "python -i": ["-i", "exp.py"],
     "ipython exp.py": ["-m", "IPython", "exp.py"],
@@ -105,7 +105,7 @@ def test_the_interpreters_repository_is_left_alone(tmp_path: Path, project: Path
     git("init", "-q", cwd=home)
     git("commit", "-q", "--allow-empty", "-m", "Begin", cwd=home)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    words = [str(home / "env/bin/python"), "-m", "cProfile", "-o", os.devnull, "exp.py"]
+    words = [str(home / "env/bin/python"), "-m", "cProfile", "-o", "../profile", "exp.py"]
     subprocess.run(words, check=True, env=environment, capture_output=True)
     assert [Path(code.path) for code in load_run("results/run").record.code] == [project]
     assert git("for-each-ref", "refs/naga", "refs/heads/run_logs", cwd=home) == ""

@@ -80,6 +80,11 @@ class Exclusions:
         return None
 
 
+_CACHES = frozenset(
+    ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", ".tox", ".nox")
+)
+
+
 def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:
     """Find the folders of other runs, which hold a run.lock; that of the script holds code all the same."""
     code = {top, *(script.parents if script is not None else ())}
@@ -156,13 +161,17 @@ def _listed(repository: Repository, patterns: Sequence[str], *options: str) -> l
 def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
     """List what was left out: file by file, or by folder where a folder holds many for the same reason.
 
+    Caches that tools make again are not worth a word.
+
     Examples
     --------
+    >>> named([Skipped(path="pkg/__pycache__/", reason="ignored by git")])
+    ()
     >>> named(Skipped(path=f"a/{i}.log", reason="ignored") for i in range(200))
     (Skipped(path='a/', reason='ignored (200 files)'),)
     """
     groups: dict[tuple[str, str], list[Skipped]] = defaultdict(list)
-    for one in dict.fromkeys(skipped):
+    for one in (one for one in dict.fromkeys(skipped) if _CACHES.isdisjoint(one.path.split("/"))):
         groups[one.path.rstrip("/").rpartition("/")[0], one.reason].append(one)
     told: list[Skipped] = []
     for (folder, reason), ones in groups.items():
