@@ -33,8 +33,8 @@ docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
 	@echo "docs/_build/index.html"
 
-tables: .venv/dev ## Write the tables of docs/guarantees.md from what the tests see
-	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults
+tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTRIBUTING.md
+	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults tests/unit/test_contributing.py
 
 stress: .venv/dev ## Run the slow tests
 	$(BIN)/pytest -m stress --timeout 3600

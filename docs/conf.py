@@ -7,6 +7,7 @@ author = "The Naga developers"
 project_copyright = "The Naga developers"
 version = release = naga.__version__
 
+myst_enable_extensions = ["deflist"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 html_theme = "furo"

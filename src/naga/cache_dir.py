@@ -1,4 +1,4 @@
-"""Where Naga keeps what belongs to no project."""
+"""Where Naga stores what belongs to no project."""
 
 import os
 from pathlib import Path

@@ -1,1 +1,1 @@
-"""What ran: code, data, environment, outputs."""
+"""What ran besides the function: code, data, packages, hardware, and what it printed."""

@@ -1,4 +1,4 @@
-"""`naga diag` and `naga rebuild_store`: from words to a pass over runs, and what is seen of it."""
+"""`naga diag` and `naga rebuild`: from words to a pass over runs, and what is seen of it."""
 
 import argparse
 import sys

@@ -1,1 +1,1 @@
-"""Publishing what a run left: one page of MLflow per diagnosis, exactly one of them active."""
+"""Publishing one run to MLflow: the diag, its target, what it says, and whether it is fresh."""

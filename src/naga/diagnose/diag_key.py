@@ -1,4 +1,4 @@
-"""What a page is made of, and the key that tells whether it would be the same today.
+"""What a publication is made of, and the key that tells whether it would be the same today.
 
 The key of a page covers the run's lock, the diag with all code of its project that it imports, and the diag's
 arguments. Its parts stand in the page's tags, so that anybody can compute it again later from the files alone, without

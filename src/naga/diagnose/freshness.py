@@ -1,4 +1,4 @@
-"""Whether the published of a run is what its diag would publish today."""
+"""Whether the MLflow run of a run is what its diag would publish today."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

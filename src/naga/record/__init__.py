@@ -1,1 +1,1 @@
-"""run.lock: its schema, its text, its reading and atomic writing, and who owns the folder that it lies in."""
+"""run.lock: its schema, its text, its reading and atomic writing; the one opener of files in a run's folder."""
