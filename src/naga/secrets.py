@@ -70,7 +70,9 @@ def is_secret_key(key: str) -> bool:
 
 def known_secrets() -> tuple[str, ...]:
     """List the values that are looked for everywhere: those of the environment, and what this process has met."""
-    for name, value in os.environ.items():
+    # Names first: another thread may take a variable away meanwhile, as MLflow's do.
+    for name in list(os.environ):
+        value = os.environ.get(name, "")
         if len(value) >= _SHORTEST and is_secret_key(name) and not _is_place(value):
             _remember(value)
     return tuple(sorted(_met, key=len, reverse=True))

@@ -85,7 +85,7 @@ def test_only_tracking_knows_mlflow() -> None:
 def test_hashing_knows_nothing_of_runs() -> None:
     """It could be a package of its own."""
     used = {name for path in MODULES if room(path) == "hashing" for name in imported_rooms(path)}
-    assert used == {"hashing", "errors", "cache_dir"}
+    assert used == {"hashing", "errors", "cache_dir", "wording"}
 
 
 def test_rooms_are_small() -> None:
@@ -108,6 +108,14 @@ def test_internal_modules_export_nothing() -> None:
     """A list of names is for the modules that users import from."""
     listing = {dotted(path) for path in MODULES if "__all__ =" in path.read_text()}
     assert listing <= {"naga", "naga.mlflow_log", "naga.errors"}
+
+
+def test_tests_mirror_the_modules() -> None:
+    """A unit test lies where its module lies, under its name."""
+    tests = Path(__file__).parent
+    about_all = {"test_layers.py", "test_contributing.py"}
+    of = {path.relative_to(tests) for path in tests.rglob("test_*.py") if path.name not in about_all}
+    assert [str(path) for path in of if not (SOURCE / path.with_name(path.name.removeprefix("test_"))).exists()] == []
 
 
 def dotted(module: Path) -> str:

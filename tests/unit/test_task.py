@@ -5,7 +5,7 @@ import inspect
 import itertools
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,17 +43,15 @@ def plain(cfg: Config = OmegaConf.structured(Config)):
 
 
 @pytest.fixture
-def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def plain(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """An undecorated function of a module of the project, so that its code is the project's."""
     Path("module.py").write_text(MODULE)
     git("add", "module.py", cwd=project)
     git("commit", "-qm", "Add a task", cwd=project)
     monkeypatch.syspath_prepend(project)
-    monkeypatch.delitem(sys.modules, "module", raising=False)
-    module = importlib.import_module("module")
-    monkeypatch.setitem(sys.modules, "module", module)
-    function: Callable[..., Any] = module.plain
-    return function
+    function: Callable[..., Any] = importlib.import_module("module").plain
+    yield function
+    del sys.modules["module"]  # or later tests would find its code among what was imported
 
 
 @pytest.fixture

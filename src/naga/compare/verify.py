@@ -14,6 +14,7 @@ from naga.record.opener import read_json
 from naga.record.schema import FINAL, Upstream
 from naga.runs.find import Run
 from naga.save_dir.archive import archived_places
+from naga.wording import and_more
 
 _SHOWN = 10
 
@@ -95,6 +96,6 @@ def _differences(what: str, known: object, tree: Tree) -> Iterator[str]:
         lines = []
     yield from (f"{what}: {line}" for line in lines[:_SHOWN])
     if len(lines) > _SHOWN:
-        yield f"{what}: and {len(lines) - _SHOWN:,} more"
+        yield f"{what}:{and_more(len(lines) - _SHOWN)}"
     if not lines:
         yield f"{what}: not what it was"

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from naga.config.compose import Resolved
 from naga.config.declared import Declared
-from naga.config.merge import dotted_keys, nearest
+from naga.config.merge import dotted_keys, nearest_key
 from naga.config.omegaconf_nodes import escaped
 from naga.errors import UsageError
 from naga.secrets import redact_config
@@ -70,7 +70,7 @@ def _check(request: Request, declared: Declared | None) -> None:
     for text in request.overrides:
         key, equals, _ = text.partition("=")
         if not equals or not key:
-            near = nearest(key, list(dotted_keys(declared.base))) if declared else None
+            near = nearest_key(key, list(dotted_keys(declared.base))) if declared else None
             raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
     if request.experiment is not None and request.file is None:
         raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")

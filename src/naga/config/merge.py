@@ -1,7 +1,6 @@
 """Laying values over a configuration: only keys that it has, only values that fit."""
 
 import copy
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -15,6 +14,7 @@ from naga.config.field_types import element_hint, hint_name, is_structured
 from naga.config.omegaconf_nodes import Keys, dotted
 from naga.config.typed_text import Typed, read_text, typed_for
 from naga.errors import ConfigError
+from naga.wording import did_you_mean, nearest
 
 # What OmegaConf raises for a value of another type.
 NOT_FITTING = (OmegaConfBaseException, TypeError, ValueError, AssertionError)
@@ -51,19 +51,17 @@ def dotted_keys(cfg: Any) -> Iterator[str]:
     return (dotted(keys) for keys, _ in nodes.walk(cfg) if keys and not isinstance(keys[-1], int))
 
 
-def nearest(key: str, known: list[str]) -> str | None:
+def nearest_key(key: str, known: list[str]) -> str:
     """Find what was most likely meant: a similar key, or one that ends in a similar word.
 
     Examples
     --------
-    >>> nearest("lr", ["seed", "model.lr"])
+    >>> nearest_key("lr", ["seed", "model.lr"])
     'model.lr'
     """
     last = key.rpartition(".")[2]
     by_last = {name.rpartition(".")[2]: name for name in reversed(known)}
-    by_whole = difflib.get_close_matches(key, known, n=1)
-    found = by_whole or [by_last[word] for word in difflib.get_close_matches(last, by_last, n=1)]
-    return found[0] if found else None
+    return nearest(key, known) or by_last.get(nearest(last, by_last), "")
 
 
 @dataclass(frozen=True)
@@ -111,8 +109,7 @@ class _Slot:
     def below_unknown(self, key: str) -> ConfigError:
         path = dotted((*self.keys, key))
         known = list(dotted_keys(self.root))
-        near = nearest(path, known)
-        hint = f"did you mean {near!r}?" if near else f"there is: {', '.join(known[:10])}" if known else ""
+        hint = did_you_mean(nearest_key(path, known), known)
         return ConfigError(f"{self._where}unknown key {path!r}", hint=hint)
 
     def wrong(self, value: Any, error: Exception) -> ConfigError:

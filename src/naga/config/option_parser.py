@@ -6,7 +6,7 @@ from typing import NoReturn
 
 from naga.config.declared import Declared
 from naga.config.help_text import describe_fields
-from naga.config.merge import dotted_keys, nearest
+from naga.config.merge import dotted_keys, nearest_key
 from naga.errors import UsageError
 
 
@@ -40,5 +40,5 @@ class Parser(argparse.ArgumentParser):
         option = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
         near = None
         if option.startswith("-") and self.declared:
-            near = nearest(option.lstrip("-").replace("-", "_"), list(dotted_keys(self.declared.base)))
+            near = nearest_key(option.lstrip("-").replace("-", "_"), list(dotted_keys(self.declared.base)))
         raise UsageError(message, hint=f"{near}=..." if near else f"{self.prog} --help")

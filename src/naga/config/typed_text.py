@@ -4,7 +4,6 @@ YAML takes ``yes`` for true, ``1e5`` for a number and ``00123`` for 83. A field 
 typed travels beside what YAML made of it (`Typed`) until the field's type is known (`typed_for`).
 """
 
-import difflib
 import re
 from dataclasses import dataclass
 from enum import Enum
@@ -17,6 +16,7 @@ from omegaconf import basecontainer
 
 from naga.config.field_types import split_optional
 from naga.errors import ConfigError
+from naga.wording import did_you_mean, nearest
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,9 @@ def _content(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = difflib.get_close_matches(file.name, _names(file.parent), n=1)
-        raise ConfigError(
-            f"no config file {str(file)!r}", hint=f"did you mean {str(file.parent / near[0])!r}?" if near else ""
-        ) from None
+        near = nearest(file.name, _names(file.parent))
+        hint = did_you_mean(near and str(file.parent / near))
+        raise ConfigError(f"no config file {str(file)!r}", hint=hint) from None
     except IsADirectoryError:
         raise ConfigError(f"config file {str(file)!r} is a folder", hint="name a file in it") from None
     except UnicodeDecodeError:
@@ -64,9 +63,8 @@ def _part(content: Any, key: str, above: str, problem: str) -> Any:
     if isinstance(content, dict) and key in content:
         return content[key]
     names = [str(name) for name in content] if isinstance(content, dict) else []
-    near = difflib.get_close_matches(key, names, n=1)
-    there = ", ".join(above + name for name in names[:10])
-    raise ConfigError(problem, hint=f"did you mean {above + near[0]!r}?" if near else there and f"there is: {there}")
+    near = nearest(key, names)
+    raise ConfigError(problem, hint=did_you_mean(near and above + near, [above + name for name in names]))
 
 
 def read_text(text: str, hint: Any, key: str) -> Any:

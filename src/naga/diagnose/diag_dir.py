@@ -1,4 +1,4 @@
-"""A folder for what a diag makes beside its MLflow run: figures, tables, whatever it would else put among the results."""
+"""A folder for what a diag makes beside its MLflow run: figures, tables, whatever would else lie among the results."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

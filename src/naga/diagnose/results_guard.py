@@ -13,6 +13,7 @@ from naga.hashing.listing import join, name_of, state_of
 from naga.layout import OUTPUTS_LIST, naga_folder
 from naga.record.opener import read_json
 from naga.terminal import say
+from naga.wording import first_of
 
 T = TypeVar("T")
 
@@ -29,8 +30,7 @@ def require_untouched(save_dir: Path, body: Callable[[], T], *, strict: bool = F
     result = body()
     changes = list(_changes(save_dir, before, _states(save_dir)))
     if changes:
-        more = f" and {len(changes) - _SHOWN} more" if len(changes) > _SHOWN else ""
-        problem = f"the diag changed the results in '{save_dir}': {', '.join(changes[:_SHOWN])}{more}"
+        problem = f"the diag changed the results in '{save_dir}': {first_of(changes, _SHOWN)}"
         if strict:
             raise DiagError(problem, hint=_HINT)
         say(f"warning: {problem} ({_HINT})")

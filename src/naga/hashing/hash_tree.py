@@ -29,6 +29,7 @@ from naga.hashing.listing import (
     size_of,
 )
 from naga.hashing.progress import Progress
+from naga.wording import and_more
 
 _SHOWN = 20  # names in one error
 _BLOCK = 10_000  # files of one folder that are looked up at once
@@ -184,6 +185,5 @@ def _refuse(path: Path, refused: Refused) -> None:
     if not refused:
         return
     first = ", ".join(f"{os.fsdecode(name)} ({why})" if name else why for name, why in refused[:_SHOWN])
-    more = f" and {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
     hint = "@track_data(..., ignore=[...]) leaves files out" if any(name for name, _ in refused) else ""
-    raise DataError(f"cannot hash {str(path)!r}: {first}{more}", hint=hint)
+    raise DataError(f"cannot hash {str(path)!r}: {first}{and_more(len(refused) - _SHOWN)}", hint=hint)

@@ -1,6 +1,5 @@
 """Choosing runs by what they are, and putting them in order."""
 
-import difflib
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -10,6 +9,7 @@ from typing import Any
 
 from naga.errors import UsageError
 from naga.runs.find import Run, as_row
+from naga.wording import did_you_mean, nearest
 
 COLUMNS = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
 
@@ -61,8 +61,7 @@ def checked_key(key: str, option: str) -> str:
     """Return a key that a run may have, or refuse it."""
     if key in COLUMNS or key.startswith("config."):
         return key
-    near = difflib.get_close_matches(key, COLUMNS, n=1)
-    raise UsageError(f"{option}: no run has {key!r}", hint=f"did you mean {near[0] if near else f'config.{key}'!r}?")
+    raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(nearest(key, COLUMNS) or f"config.{key}"))
 
 
 def sort_key(column: str) -> Callable[[Run], tuple[bool, int, Any]]:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from naga.config.merge import merge, nearest, override, override_text
+from naga.config.merge import merge, nearest_key, override, override_text
 from naga.config.omegaconf_nodes import open_up
 from naga.errors import ConfigError
 
@@ -180,9 +180,9 @@ def test_a_key_with_dots_in_it_is_found_as_it_is() -> None:
 
 def test_the_nearest_key_may_be_nested() -> None:
     """A similar word at the end of a dotted key will do; nothing similar is nothing."""
-    assert nearest("learning_rte", ["save_dir", "optim.learning_rate"]) == "optim.learning_rate"
-    assert nearest("save_dri", ["save_dir", "optim.save"]) == "save_dir"
-    assert nearest("zzz", ["save_dir"]) is None
+    assert nearest_key("learning_rte", ["save_dir", "optim.learning_rate"]) == "optim.learning_rate"
+    assert nearest_key("save_dri", ["save_dir", "optim.save"]) == "save_dir"
+    assert nearest_key("zzz", ["save_dir"]) == ""
 
 
 def test_question_marks_ask_for_a_value() -> None:

@@ -55,11 +55,11 @@ def test_changes_all_the_time(tmp_path: Path, inside: bool) -> None:
     """A file that never stays the same for long enough is named in an error."""
     path = tmp_path / "log"
     with path.open("wb") as file:
-        file.truncate(50_000_000)
+        file.truncate(300_000_000)
     program = "import sys\nwith open(sys.argv[1], 'ab', buffering=0) as file:\n    while True: file.write(b'x')"
     writer = subprocess.Popen([sys.executable, "-c", program, str(path)])
     try:
-        while path.stat().st_size == 50_000_000:
+        while path.stat().st_size == 300_000_000:
             pass
         with pytest.raises(DataError, match=r"log.*it changes while it is read"):
             hash_path(tmp_path if inside else path)

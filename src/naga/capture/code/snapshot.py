@@ -20,8 +20,7 @@ from naga.errors import SnapshotError
 from naga.project import NAGA, top_of
 from naga.record.schema import Code, Skipped
 from naga.secrets import redact_text
-
-_MANY = 10  # names in one warning
+from naga.wording import first_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +188,7 @@ class Collector:
             elif top != NAGA or str(top) in self.entries:
                 lacking += self._lacking(self.entries.get(str(top)) or self.add(top), inside)
         if lacking:
-            self._warn(f"imported, but missing from the snapshot: {_listed(map(str, lacking))}")
+            self._warn(f"imported, but missing from the snapshot: {first_of(map(str, lacking))}")
 
     def _is_told(self, file: Path) -> bool:
         return any(code.reason and file.is_relative_to(code.path) for code in self.entries.values())
@@ -216,7 +215,7 @@ class Collector:
             self._warn(f"{code.name}: whether the code changed during the run is not known: {error}")
         else:
             if changed:
-                self._warn(f"{code.name}: changed during the run, captured as it was before: {_listed(changed)}")
+                self._warn(f"{code.name}: changed during the run, captured as it was before: {first_of(changed)}")
 
     def _warn(self, text: str) -> None:
         self.missing.append(text)
@@ -255,16 +254,3 @@ def _message(declared: Snapshot, label: SnapshotLabel) -> str:
     told = {"Run": label.run_id, "Task": label.task, "Save-Dir": label.save_dir}
     lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
     return redact_text("\n".join([declared.message or f"Run {label.task}", "", *lines, ""]))
-
-
-def _listed(found: Iterable[str]) -> str:
-    """List some names.
-
-    Examples
-    --------
-    >>> _listed(f"{i}.py" for i in range(12))
-    '0.py, 1.py, 2.py, 3.py, 4.py, 5.py, 6.py, 7.py, 8.py, 9.py and 2 more'
-    """
-    all_found = list(found)
-    rest = len(all_found) - _MANY
-    return ", ".join(all_found[:_MANY]) + (f" and {rest} more" if rest > 0 else "")

@@ -17,6 +17,7 @@ from naga.hashing.hash_tree import hash_listed, list_path
 from naga.layout import INPUTS_LIST
 from naga.record.schema import Data, Upstream
 from naga.secrets import redact_text
+from naga.wording import first_of
 
 Config = Mapping[Any, Any]
 T = TypeVar("T")
@@ -168,9 +169,8 @@ def _ignored(tracked: Sequence[Tracked]) -> dict[str, tuple[str, ...]]:
 def _data(value: Any, tree: Tree, ignore: tuple[str, ...]) -> Data:
     reason = None
     if tree.leads_out:
-        first = ", ".join(os.fsdecode(path) for path in tree.leads_out[:3])
-        more = f" and {len(tree.leads_out) - 3:,} more" if len(tree.leads_out) > 3 else ""
-        reason = f"what these links lead to lies outside, and was not hashed: {first}{more}"
+        first = first_of(map(os.fsdecode, tree.leads_out), 3)
+        reason = f"what these links lead to lies outside, and was not hashed: {first}"
     return Data(
         path=value,
         kind=tree.kind,

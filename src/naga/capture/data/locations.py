@@ -3,7 +3,6 @@
 A key holds a path, a list or mapping of paths, a glob, or a URL. Nothing else knows these forms.
 """
 
-import difflib
 import glob
 import os
 import re
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.errors import ConfigError, DataError
+from naga.wording import did_you_mean, nearest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,8 +80,8 @@ def _value(config: Mapping[Any, Any], key: str) -> Any:
     node: Any = config
     for name in key.split("."):
         if not isinstance(node, Mapping) or name not in node:
-            near = difflib.get_close_matches(key, list(_keys(config, "")), n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]!r}?" if near else "name a key of the configuration"
+            near = nearest(key, _keys(config, ""), cutoff=0.5)
+            hint = did_you_mean(near) or "name a key of the configuration"
             raise ConfigError(f"@track_data({key!r}): the configuration has no such key", hint=hint)
         node = node[name]
     return node

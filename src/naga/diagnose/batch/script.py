@@ -1,7 +1,6 @@
 """A script as a module: which tasks it is about, and which diags it has."""
 
 import ast
-import difflib
 import importlib.util
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import Any
 from naga.diagnose.diag import Diag
 from naga.errors import DiagError, NagaError, UsageError
 from naga.project import project_root
+from naga.wording import did_you_mean, nearest
 
 _DECORATORS = frozenset({"clicfg", "runlock", "snapshot", "track_data", "load_stage"})
 
@@ -119,8 +119,8 @@ def find_diag(module: ModuleType, function: str) -> Diag[..., Any]:
     if not diags:
         raise UsageError(f"no diag in '{file}'", hint="@mlflow_log_run makes one of a function")
     if function:
-        near = difflib.get_close_matches(function, diags, n=1)
-        hint = f"did you mean {file}:{near[0]}?" if near else f"there is: {', '.join(diags)}"
+        near = nearest(function, diags)
+        hint = did_you_mean(near and f"{file}:{near}", list(diags))
         raise UsageError(f"no diag '{function}' in '{file}'", hint=hint)
     if len(diags) > 1:
         hint = " or ".join(f"{file}:{name}" for name in diags)

@@ -1,0 +1,45 @@
+"""How Naga words what several rooms say: the nearest name to one that is not known, and the first of many."""
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+
+def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
+    """Give the known word that one was probably meant to be; '' where none is close.
+
+    Examples
+    --------
+    >>> nearest("learning_rte", ["epochs", "learning_rate"]), nearest("x", ["epochs"])
+    ('learning_rate', '')
+    """
+    return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
+
+
+def did_you_mean(near: str, known: Sequence[str] = ()) -> str:
+    """Word the hint for an unknown name: the nearest one, or else what there is.
+
+    Examples
+    --------
+    >>> did_you_mean("lr"), did_you_mean("", ["a", "b"]), did_you_mean("")
+    ("did you mean 'lr'?", 'there is: a, b', '')
+    """
+    if near:
+        return f"did you mean {near!r}?"
+    return f"there is: {first_of(known)}" if known else ""
+
+
+def first_of(names: Iterable[str], shown: int = 10) -> str:
+    """List the first of some names, and say how many more there are.
+
+    Examples
+    --------
+    >>> first_of("abcd", 3)
+    'a, b, c and 1 more'
+    """
+    found = list(names)
+    return ", ".join(found[:shown]) + and_more(len(found) - shown)
+
+
+def and_more(rest: int) -> str:
+    """Say that there are more, where there are."""
+    return f" and {rest:,} more" if rest > 0 else ""

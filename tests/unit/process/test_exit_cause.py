@@ -1,0 +1,67 @@
+"""How a function ended becomes a status, a failure and warnings."""
+
+import signal
+
+import pytest
+
+from naga.process.exit_cause import how_it_ended
+from naga.process.signals import Signalled, Signals
+
+
+class MuteError(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("error", "reason", "status"),
+    [
+        (None, None, "finished"),
+        (None, "diverged", "failed"),
+        (ValueError("no"), None, "failed"),
+        (SystemExit(0), None, "finished"),
+        (SystemExit(None), None, "finished"),
+        (SystemExit(3), None, "failed"),
+        (KeyboardInterrupt(), None, "killed"),
+    ],
+)
+def test_status(error: BaseException | None, reason: str | None, status: str) -> None:
+    """An exception, an exit code and what the function says of itself each decide."""
+    assert how_it_ended(error, Signals(), reason).status == status
+
+
+def test_an_exception_comes_before_a_reason() -> None:
+    """What ended the function is recorded in place of what it had said."""
+    ending = how_it_ended(ValueError("no"), Signals(), "diverged")
+    assert ending.failure
+    assert (ending.failure.type, ending.failure.message) == ("ValueError", "no")
+
+
+def test_an_exception_without_a_text() -> None:
+    """An exception of the user's own may not even have one."""
+    ending = how_it_ended(MuteError(), Signals(), None)
+    assert ending.failure
+    assert ending.failure.message == "<its text cannot be shown>"
+
+
+def test_a_signal_that_the_task_survived_is_a_warning() -> None:
+    """With a handler of its own, the task went on."""
+    former = signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        with Signals() as signals:
+            signal.raise_signal(signal.SIGTERM)
+        ending = how_it_ended(None, signals, None)
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert (ending.status, len(ending.warnings)) == ("finished", 1)
+    assert "SIGTERM" in ending.warnings[0]
+
+
+def test_a_signal_that_ends_is_named() -> None:
+    """The failure says which."""
+    signals = Signals()
+    signals.arrived.append(signal.SIGTERM)
+    signals._former[signal.SIGTERM] = signal.SIG_DFL
+    failure = how_it_ended(Signalled(signal.SIGTERM), signals, None).failure
+    assert failure
+    assert failure.signal == "SIGTERM"

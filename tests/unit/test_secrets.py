@@ -1,0 +1,46 @@
+"""Secrets are known by their names, and masked wherever they turn up."""
+
+import pytest
+
+from naga.secrets import MARK, is_secret_key, redact_config, redact_text, redact_words, redacted_keys
+
+
+@pytest.mark.parametrize("key", ["password", "db.api_key", "HF_TOKEN", "clientSecret", "aws_secret_access_key"])
+def test_names_of_secrets(key: str) -> None:
+    """In any spelling."""
+    assert is_secret_key(key)
+
+
+@pytest.mark.parametrize("key", ["pad_token", "max_tokens", "password_file", "key", "monkey", "tokenizer"])
+def test_names_of_other_things(key: str) -> None:
+    """Words of language models, places of secrets, and words that hold one by chance."""
+    assert not is_secret_key(key)
+
+
+def test_a_value_is_masked_wherever_it_turns_up() -> None:
+    """Longest first: a secret that begins with another leaves no end of itself."""
+    config = {"password": "sw0rdfish", "api_key": "sw0rdfish-and-more", "lr": 0.1}
+    assert redact_config(config) == {"password": MARK, "api_key": MARK, "lr": 0.1}
+    assert redact_text("it is sw0rdfish-and-more, or sw0rdfish") == f"it is {MARK}, or {MARK}"
+
+
+def test_other_forms_of_a_value() -> None:
+    """As an address quotes it, and as Python shows it."""
+    redact_config({"password": "sword fish\n&"})
+    assert "fish" not in redact_text("https://host/?q=sword%20fish%0A%26")
+    assert "fish" not in redact_text(repr("sword fish\n&"))
+
+
+def test_words_of_a_command_line() -> None:
+    """With the key in the same word, or in the one before."""
+    assert redact_words(["exp.py", "db.password=xy", "lr=1"]) == ("exp.py", f"db.password={MARK}", "lr=1")
+
+
+def test_a_password_in_an_address() -> None:
+    """The user stays, and so does the host."""
+    assert redact_text("postgres://ana:hunter22@host/db") == f"postgres://ana:{MARK}@host/db"
+
+
+def test_what_was_redacted_is_told() -> None:
+    """By its keys."""
+    assert redacted_keys({"a": {"token": MARK}, "b": 1}) == (("a", "token"),)
