@@ -198,3 +198,23 @@ def test_a_child_that_imports_an_unguarded_script_starts_no_run(project: Path) -
     done = subprocess.run([sys.executable, "unguarded.py"], capture_output=True, text=True, check=True)
     assert "only imports the script" in done.stderr
     assert len(list(find_runs("."))) == 1
+
+
+def test_a_rank_with_words_of_its_own_is_refused(job: Path) -> None:
+    """Under `srun` independent runs have a rank, too: what was typed for one of them is not dropped."""
+    done = list(ends(start(0, {}, "lr=3", variable="PMI_RANK"), start(1, {}, "lr=9", variable="PMI_RANK")))
+    assert [code for code, _, _ in done] == [0, 2]
+    assert "this rank was given lr=9, and rank 0 lr=3" in done[1][2]
+
+
+def test_two_steps_of_one_allocation_are_two_runs(job: Path) -> None:
+    """Slurm tells them apart by their steps."""
+    first, second = ({"SLURM_JOB_ID": "77", "SLURM_STEP_ID": step} for step in "01")
+    done = list(
+        ends(
+            start(0, first, "lr=3", "save_dir=results/a", variable="PMI_RANK"),
+            start(0, second, "lr=9", "save_dir=results/b", variable="PMI_RANK"),
+        )
+    )
+    assert [code for code, _, _ in done] == [0, 0], done
+    assert {run.record.config["lr"] for run in find_runs(".")} >= {3, 9}

@@ -84,6 +84,20 @@ def _content(cfg: Container) -> Any:
         return OmegaConf.to_container(cfg, resolve=False)
 
 
+def value_at(plain: Mapping[Any, Any], key: str) -> Any:
+    """Look a dotted key up in a plain configuration; None where there is none.
+
+    Examples
+    --------
+    >>> value_at({"model": {"lr": 0.1}}, "model.lr")
+    0.1
+    """
+    value: Any = plain
+    for name in key.split("."):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    return value
+
+
 def differing_keys(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[str, ...]:
     """Name the values in which two plain configurations differ, by their dotted keys.
 

@@ -30,6 +30,7 @@ _SIZE = ("NAGA_WORLD_SIZE", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
 # What the launchers tell all ranks of one job, and no other.
 _JOB = (
     "SLURM_JOB_ID",
+    "SLURM_STEP_ID",  # two steps of one allocation are two runs
     "SLURM_RESTART_COUNT",
     "TORCHELASTIC_RUN_ID",
     "TORCHELASTIC_RESTART_COUNT",

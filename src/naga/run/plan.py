@@ -18,7 +18,8 @@ from naga.capture.data.upstream import stage_folders
 from naga.config.command_line import Request, parse_arguments, show
 from naga.config.compose import Resolved, compose
 from naga.config.declared import Declared, declared_config
-from naga.config.recorded import rebuild, with_secrets
+from naga.config.plain import differing_keys, value_at
+from naga.config.recorded import rebuild, same_secrets, with_secrets
 from naga.declarations import Call, Declares, Existing
 from naga.errors import ConfigError, UsageError
 from naga.process.entry_point import file_of, is_being_imported_by_a_child, task_name
@@ -126,10 +127,28 @@ def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcemen
     if declared is None:
         return Follow(args, kwargs, announced.computes)
     plain = announced.config or {}
-    if announced.computes and redacted_keys(plain):
-        plain = with_secrets(plain, _compose(declared, request, given, keywords).plain)
+    if request.overrides or (announced.computes and redacted_keys(plain)):
+        own = _compose(declared, request, given, keywords).plain
+        _refuse_other_words(request, own, plain)
+        plain = with_secrets(plain, own) if announced.computes else plain
     config = rebuild(declared, plain, Path(announced.save_dir or "."))
     return Follow((config, *args), kwargs, announced.computes)
+
+
+def _refuse_other_words(request: Request, own: Mapping[Any, Any], decided: Mapping[Any, Any]) -> None:
+    """Refuse in a rank whose own command line says something else than that of rank 0: its words would do nothing.
+
+    A value with an interpolation may differ by itself: each rank evaluates ``${now:...}`` at its own time.
+    """
+    typed = [text.partition("=")[0] for text in request.overrides if "${" not in text]
+    mine = same_secrets(own, decided)
+    for key in differing_keys(same_secrets(decided, mine), mine):
+        if any(f"{key}.".startswith(f"{word}.") for word in typed):
+            values = [value_at(plain, key) for plain in (mine, decided)]
+            raise UsageError(
+                f"this rank was given {key}={values[0]}, and rank 0 {key}={values[1]}: they are one run",
+                hint="type the same words for all ranks; of independent runs, unset PMI_RANK and PMIX_RANK",
+            )
 
 
 def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:
