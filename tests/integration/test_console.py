@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench import Script
 
 Printing = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -204,3 +205,13 @@ def test_it_stands_aside_where_the_streams_are_not_its_own(project: Path, capsys
     naga.runlock(lambda cfg={"save_dir": "results/run"}: print("to pytest"))()  # noqa: T201
     assert capsys.readouterr() == ("to pytest\n", "")
     assert not LOG.exists()
+
+
+def test_no_log_is_written_through_a_link(project: Path, script: Script) -> None:
+    """A folder may have been made by somebody else: what the link leads to stays as it is."""
+    (project.parent / "private").write_text("mine")
+    (project / "results/run").mkdir(parents=True)
+    (project / "results/run/console.log").symlink_to(project.parent / "private")
+    done = script("exp.py")
+    assert "output is not being logged" in done.stderr
+    assert (project.parent / "private").read_text() == "mine"

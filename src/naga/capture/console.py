@@ -66,7 +66,7 @@ class Console:
         with ExitStack() as theirs:
             self._answer, answer = _pipe()
             control, self._control = _pipe()
-            log = _above(os.open(self._log or "", os.O_RDWR | os.O_CREAT, 0o666))
+            log = _above(os.open(self._log or "", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666))
             for number in (answer, control, log, *(channel.source for channel in self._channels)):
                 theirs.callback(os.close, number)
             words = [

@@ -89,12 +89,17 @@ def value_at(plain: Mapping[Any, Any], key: str) -> Any:
 
     Examples
     --------
-    >>> value_at({"model": {"lr": 0.1}}, "model.lr")
+    >>> value_at({"model": {"lr": [0.1]}}, "model.lr.0")
     0.1
     """
     value: Any = plain
     for name in key.split("."):
-        value = value.get(name) if isinstance(value, Mapping) else None
+        if isinstance(value, Mapping):
+            value = next((item for own, item in value.items() if str(own) == name), None)
+        elif isinstance(value, list | tuple) and name.isdecimal() and int(name) < len(value):
+            value = value[int(name)]
+        else:
+            return None
     return value
 
 

@@ -11,6 +11,7 @@ from naga.config.plain import differing_keys, plain_config
 from naga.config.recorded import rebuild, same_secrets
 from naga.errors import DiagError, UnfinishedRunError
 from naga.layout import CONSOLE_LOG, LOCK_NAME
+from naga.record.opener import is_inside
 from naga.runs.find import Run, load_run
 from naga.terminal import say
 
@@ -91,7 +92,9 @@ def _placed(config: Mapping[Any, Any], run: Run) -> Mapping[Any, Any]:
 
 def _log(run: Run, config: Any, path: PathOf) -> Path | None:
     if path is None:
-        return next((run.save_dir / name for name in _LOGS if (run.save_dir / name).is_file()), None)
+        logs = (run.save_dir / name for name in _LOGS)
+        # A link could lead to what its owner never meant to publish.
+        return next((log for log in logs if log.is_file() and is_inside(run.save_dir, log)), None)
     log = _path(path, config)
     if log.is_file() and os.access(log, os.R_OK):
         return log

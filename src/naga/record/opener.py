@@ -33,21 +33,17 @@ def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise LockError("is not a file")
-        if not _is_inside(folder, descriptor, file):
+        if not is_inside(folder, file) or not os.path.samestat(status, file.stat()):
             raise LockError("is a link that leads out of its folder", hint=f"readlink -f '{file}'")
         if status.st_size > most:
             raise LockError(f"is larger than any of its kind ({status.st_size} bytes)")
         return opened.read(most + 1)
 
 
-def _is_inside(folder: Path, descriptor: int, file: Path) -> bool:
-    """Tell whether an open file lies below the folder; a path without links does, and needs no more calls."""
-    parts = file.relative_to(folder).parts
-    steps = [folder.joinpath(*parts[: i + 1]) for i in range(len(parts))]
-    if not any(step.is_symlink() for step in steps):
-        return True
-    real = file.resolve()
-    return real.is_relative_to(folder.resolve()) and os.path.samestat(real.stat(), os.fstat(descriptor))
+def is_inside(folder: Path, file: Path) -> bool:
+    """Tell whether a file below a folder lies there, and no link on the way to it leads out."""
+    steps = [file, *file.parents][: len(file.relative_to(folder).parts)]
+    return not any(step.is_symlink() for step in steps) or file.resolve().is_relative_to(folder.resolve())
 
 
 def read_json(folder: Path, file: Path, most: int = MAX_LIST_BYTES) -> Any:

@@ -2,11 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
+from naga.config.plain import value_at
 from naga.errors import UsageError
 from naga.runs.find import Run, as_row
 from naga.wording import did_you_mean, nearest
@@ -83,15 +84,7 @@ def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
         return further[key]
     if not key.startswith("config."):
         return as_row(run).get(key)
-    value: Any = run.record.config
-    for name in key.split(".")[1:]:
-        if isinstance(value, Mapping):
-            value = next((item for own, item in value.items() if str(own) == name), None)
-        elif isinstance(value, Sequence) and not isinstance(value, str) and name.isdecimal():
-            value = value[int(name)] if int(name) < len(value) else None
-        else:
-            return None
-    return value
+    return value_at(run.record.config, key.removeprefix("config."))
 
 
 def _holds(value: Any, sign: str, wanted: str) -> bool:
