@@ -66,7 +66,7 @@ def _report(outcomes: Sequence[Outcome]) -> int:
         print(f"stopped: {plural(counts['left'], 'run')} left; --stale goes on where this ended")
         return 1 if failed else 130
     if counts["unchanged"] and not counts.keys() - {"unchanged", "skipped"}:
-        print("nothing to do: every page is fresh")
+        print("nothing to do: every MLflow run is fresh")
     return 1 if failed else 0
 
 

@@ -159,7 +159,7 @@ def failures_table(failures: Sequence[tuple[str, str]]) -> None:
         return
     table = Table("failed", "why", box=None, pad_edge=False, header_style="bold")
     for run, reason in failures:
-        table.add_row(printable(run), printable(reason))
+        table.add_row(_plain(run), _plain(reason))
     _print(table)
 
 

@@ -109,7 +109,7 @@ def edit_one_helper(make_run: MakeRun, store: Store, count: int, capsys: pytest.
 
     before = {run.info.run_id for run in store.runs()}
     assert main(["diag", "--stale", "first.py", "results/*0*", "--filter", "task=first.main"]) == 0
-    assert "nothing to do: every page is fresh" in capsys.readouterr().out
+    assert "nothing to do: every MLflow run is fresh" in capsys.readouterr().out
     assert {run.info.run_id for run in store.runs()} == before
 
 
