@@ -7,7 +7,7 @@ def returns() -> int:
     try:
         return 1
     finally:
-        return 2  # noqa: B012  # noqa: SIM107  # the very thing
+        return 2  # noqa: B012, SIM107  # the very thing
 
 
 def breaks_its_own_loop() -> None:
