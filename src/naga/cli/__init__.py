@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import naga
 from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
 from naga.errors import NagaError, UsageError, one_line
 from naga.runs.filter import COLUMNS
@@ -52,7 +53,9 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="naga", description="List and read the runs that Naga's tasks have left.")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"naga {naga.__version__}")
+    parser.set_defaults(command=lambda _: print(parser.format_help(), end="") or 0)
 
     command = commands.add_parser("ls", help="list the runs below a folder")
     command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")

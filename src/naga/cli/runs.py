@@ -12,7 +12,7 @@ from naga.capture.data.check import check
 from naga.cli.tables import run_page, runs_table
 from naga.compare.verify import verify
 from naga.diagnose.freshness import freshness
-from naga.errors import NagaError, one_line
+from naga.errors import NagaError, RunNotFoundError, one_line
 from naga.hashing.hash_tree import hash_path
 from naga.runs.filter import COLUMNS, parse_filter, sort_key
 from naga.runs.find import Run, as_row, find_runs, load_run
@@ -21,13 +21,15 @@ from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
 
-# Each mends what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
-_MENDERS = (repair_runs, repair_history)
+# Each repairs what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
+_REPAIRS = (repair_runs, repair_history)
 
 
 def ls(words: argparse.Namespace) -> int:
     """List the runs below a folder."""
     wanted, sort = parse_filter(words.filter), sort_key(words.sort)
+    if not Path(words.root).is_dir():
+        raise RunNotFoundError(f"no folder '{words.root}'", hint="naga ls <a folder>")
     runs = sorted(find_runs(words.root, archived=words.archived), key=sort)
     diags = _freshness(runs, Path(words.root))
     runs = [run for run in runs if wanted.matches(run, diag=diags.get(run.run_id))]
@@ -90,7 +92,7 @@ def verify_runs(words: argparse.Namespace) -> int:
 def doctor(words: argparse.Namespace) -> int:
     """Mend what was left in pieces; 1 where something could not be looked at or mended."""
     mended, failed = 0, 0
-    for mend in _MENDERS:
+    for mend in _REPAIRS:
         try:
             for line in mend(Path(words.root).absolute()):
                 print(printable(line))

@@ -9,6 +9,7 @@ from typing import Any
 
 from naga.config.plain import value_at
 from naga.errors import UsageError
+from naga.record.schema import STATUSES
 from naga.runs.find import Run, as_row
 from naga.wording import did_you_mean, nearest
 
@@ -55,6 +56,8 @@ def _term(word: str) -> tuple[str, str, str]:
     if not found:
         raise UsageError(f"--filter: {word!r} compares nothing", hint="--filter 'config.lr>0.01 status=finished'")
     key, sign, value = found.groups()
+    if key == "status" and value not in (known := (*STATUSES, "lost")):
+        raise UsageError(f"--filter: no run has status {value!r}", hint=did_you_mean(nearest(value, known), known))
     return checked_key(key, "--filter"), sign, value
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from workbench import Script
 
+import naga
 from naga import load_run
 from naga.cli import main
 
@@ -101,3 +102,29 @@ def test_wrong_use(project: Path, words: list[str], capsys: pytest.CaptureFixtur
     first, second = shown.err.splitlines()
     assert first.startswith("naga: ")
     assert second.startswith("  hint: ")
+
+
+def test_naga_alone_prints_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """Somebody who has just installed it types one word."""
+    assert main([]) == 0
+    assert "usage: naga" in capsys.readouterr().out
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """As other commands say it."""
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"naga {naga.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["ls", "resutls"], "no folder 'resutls'"),
+        (["ls", "--filter", "status=finishd"], "did you mean 'finished'?"),
+    ],
+)
+def test_mistyped_words_are_refused(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty answer would look like an answer."""
+    assert main(words) == 2
+    assert said in capsys.readouterr().err
