@@ -93,7 +93,7 @@ def test_hash_prints_what_the_lock_says(runs: Path, capsys: pytest.CaptureFixtur
     assert main(["hash", "nowhere"]) == 2
 
 
-@pytest.mark.parametrize("words", [["show", "nowhere"], ["show"], ["lss"], ["ls", "--sort", "colour"], []])
+@pytest.mark.parametrize("words", [["show", "nowhere"], ["show"], ["lss"], ["ls", "--sort", "colour"]])
 def test_wrong_use(project: Path, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One line and a hint on stderr, exit code 2."""
     assert main(words) == 2
