@@ -2,6 +2,7 @@
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -29,6 +30,12 @@ def corpus(release: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     with tarfile.open(release / "corpus.tar.xz") as archive:
         archive.extractall(tmp_path, filter="fully_trusted")
     project = tmp_path / "project"
+    # The store names its artifacts by absolute paths.
+    with sqlite3.connect(project / "mlflow.db") as store:
+        for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri")):
+            change = f"UPDATE {table} SET {column} = replace({column}, '/tmp/naga-corpus/project', ?)"
+            store.execute(change, [str(project)])
+    store.close()
     monkeypatch.chdir(project)
     return project
 
