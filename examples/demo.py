@@ -34,13 +34,13 @@ def demo() -> None:
     run = max(find_runs(RUNS), key=lambda run: run.record.started)
     folder = str(run.save_dir.relative_to(ROOT))
 
-    title("Diagnose again", "nothing is computed; in MLflow the new page takes the place of the old one")
+    title("Diagnose again", "nothing is computed; in MLflow the new publication takes the place of the old one")
     call("python", DIGITS, "--reuse", folder)
 
     title("The runs", f"naga show {folder} tells one of them whole")
     call("naga", "ls", RUNS)
 
-    title("The history of this run in MLflow", "one page is active, those before it are kept")
+    title("The history of this run in MLflow", "one publication is active, those before it stay")
     active = show_history(run)
 
     title("Look at it")

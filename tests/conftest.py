@@ -10,6 +10,7 @@ import pytest
 from workbench import EXPERIMENT, Script, git
 
 from naga.hashing.hash_tree import hash_path
+from naga.project import top_of
 
 
 @pytest.fixture(autouse=True)
@@ -18,6 +19,20 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     monkeypatch.setenv("NAGA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "GIT_"))]:
         monkeypatch.delenv(name)
+
+
+def _snapshots(places: set[Path]) -> dict[Path, str]:
+    return {top: git("for-each-ref", "refs/naga", "refs/heads/run_logs", cwd=top) for top in sorted(places)}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_snapshot_outside() -> Iterator[None]:
+    """Tests leave no ref in the repositories that they do not make: this checkout, and the interpreter's own."""
+    tops = (top_of(Path(place).resolve()) for place in (__file__, sys.base_prefix))
+    places = {top for top in tops if top is not None}
+    before = _snapshots(places)
+    yield
+    assert _snapshots(places) == before
 
 
 @pytest.fixture

@@ -109,3 +109,28 @@ def test_the_interpreters_repository_is_left_alone(tmp_path: Path, project: Path
     subprocess.run(words, check=True, env=environment, capture_output=True)
     assert [Path(code.path) for code in load_run("results/run").record.code] == [project]
     assert git("for-each-ref", "refs/naga", "refs/heads/run_logs", cwd=home) == ""
+
+
+def test_a_dispatcher_between_has_read_the_words(project: Path, script: Script) -> None:
+    """They were typed for it: a package may have a command line of its own, and call its tasks by their defaults."""
+    (project / "acme").mkdir()
+    (project / "acme/__init__.py").touch()
+    (project / "dispatch.py").write_text("def dispatch(fn):\n    return fn()\n")
+    text = (project / "exp.py").read_text()
+    calls = "\ndef cli():\n    from dispatch import dispatch\n    dispatch(run)\n\ndef run():\n    main()\n"
+    (project / "acme/train.py").write_text(text + calls)
+    (project / "train").write_text(WRAPPER.format(name="cli", further=""))
+    script("train", "--fast", PYTHONPATH=str(project))
+    assert load_run("results/run").record.config["learning_rate"] == 0.01
+
+
+def test_a_folder_of_the_same_names(starts: Path, script: Script) -> None:
+    """A script that goes elsewhere is itself, and not the one of its name that lies there."""
+    text = (starts / "exp.py").read_text()
+    (starts / "data/exp.py").write_text("raise SystemExit('the wrong one')\n")
+    (starts / "exp.py").write_text(f"{text.replace('__main__', '__never__')}\nimport os\nos.chdir('data')\nmain()\n")
+    config = ("save_dir=../results/run", "input_data=raw.csv", WORD)
+    script("-m", "cProfile", "-o", "../profile", "exp.py", *config, PWD="/nowhere")
+    (code,) = load_run("results/run").record.code
+    assert "os.chdir" in git("show", f"{code.commit}:exp.py", cwd=starts)
+    assert load_run("results/run").record.config["learning_rate"] == 0.5

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from naga.capture.hardware import cpu_model, gpus, memory_bytes
-from naga.capture.packages import _packages, environment_files, origin_of
+from naga.capture.packages import environment_files, installed_packages, origin_of
 from naga.record.schema import Environment
 from naga.secrets import redact_config
 
@@ -34,7 +34,7 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
     Names and versions are read from the names of the metadata folders (PEP 376, PEP 427), which costs a listing per
     folder of ``sys.path``; reading each package's metadata would cost more than a whole capture may.
     """
-    found = dict(sorted(_packages(), key=lambda pair: pair[0].lower()))
+    found = dict(sorted(installed_packages(), key=lambda pair: pair[0].lower()))
     origins = {name: origin_of(metadata) for name, (_, metadata) in found.items()}
     return Environment(
         python=platform.python_version(),

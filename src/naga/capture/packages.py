@@ -96,7 +96,7 @@ def _conda() -> Iterator[Path]:
         yield history
 
 
-def _packages() -> Iterator[tuple[str, tuple[str, str]]]:
+def installed_packages() -> Iterator[tuple[str, tuple[str, str]]]:
     """Give each distribution's name, version and metadata folder."""
     # Earlier folders win, as they do for imports.
     for folder in reversed(sys.path):

@@ -74,7 +74,7 @@ def compose(
         override(cfg, key, value)
     for text in overrides:
         override_text(cfg, text)
-    _settle(cfg)
+    settle_nodes(cfg)
     return _resolved(declared, cfg, folder)
 
 
@@ -103,7 +103,7 @@ def _check_kind(wanted: Any, kind: Any) -> None:
         raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
 
-def _settle(cfg: DictConfig) -> None:
+def settle_nodes(cfg: DictConfig) -> None:
     """Resolve a configuration that has all its values."""
     open_up(cfg)
     for keys, node in walk(cfg):
@@ -121,7 +121,7 @@ def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:
     absolute = _absolute(folder, written) if written and isinstance(written, str | Path) else None
     if absolute is not None:
         override(cfg, "save_dir", escaped(absolute))
-    value = _as_kind(declared, cfg)
+    value = as_kind(declared, cfg)
     plain = plain_config(value)
     chosen = plain.get("save_dir")
     if chosen is None:
@@ -138,7 +138,8 @@ def _absolute(folder: Path, path: str | Path) -> str:
     return os.path.abspath(folder / path)  # noqa: PTH100  # links stay: `resolve` would follow them
 
 
-def _as_kind(declared: Declared, cfg: DictConfig) -> Any:
+def as_kind(declared: Declared, cfg: DictConfig) -> Any:
+    """Give a resolved configuration as the kind of object that the task declares."""
     if declared.kind == "dict":
         return OmegaConf.to_container(cfg, resolve=True)
     if declared.kind == "dictconfig":

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from naga.config.compose import _as_kind, _settle
+from naga.config.compose import as_kind, settle_nodes
 from naga.config.declared import Declared
 from naga.config.merge import merge, override_text
 from naga.config.omegaconf_nodes import Keys, dotted, empty_open, escaped, open_up, own_copy
@@ -127,5 +127,5 @@ def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:
     open_up(cfg)
     empty_open(cfg)
     merge(cfg, literal)
-    _settle(cfg)
-    return _as_kind(declared, cfg)
+    settle_nodes(cfg)
+    return as_kind(declared, cfg)

@@ -15,8 +15,9 @@ from typing import Any
 
 # Options of the interpreter that take a value, in the same word or in the next.
 _VALUED = "cmWX"
-# As far as can be known: where the process was started, before a script changed the folder.
-_STARTED_IN = os.environ.get("PWD", ""), os.path.abspath("")  # noqa: PTH100
+# Where relative names are looked for: the folder that Naga was imported in comes first, because a script may go
+# elsewhere later; one that goes elsewhere before it imports Naga is found by what the shell said.
+_STARTED_IN = os.path.abspath(""), os.environ.get("PWD", ""), ""  # noqa: PTH100
 
 
 def is_script(fn: Callable[..., Any]) -> bool:
@@ -47,7 +48,7 @@ def file_of(fn: Callable[..., Any]) -> Path | None:
     """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
     module = sys.modules.get(getattr(fn, "__module__", ""))
     name = _globals_of(fn).get("__file__") or getattr(module, "__file__", None)
-    places = (Path(start, name) for start in ("", *_STARTED_IN)) if name else ()
+    places = (Path(start, name) for start in _STARTED_IN) if name else ()
     return next((Path(os.path.abspath(place)) for place in places if place.is_file()), None)  # noqa: PTH100
 
 
@@ -95,7 +96,7 @@ def _is_typed_file(file: Path) -> bool:
 
 def _names(word: str, file: Path) -> bool:
     real = file.resolve()
-    return any(Path(start, word).resolve() == real for start in ("", *_STARTED_IN))
+    return any(Path(start, word).resolve() == real for start in _STARTED_IN)
 
 
 @cache
@@ -111,10 +112,19 @@ def _split(words: list[str]) -> Iterator[str]:
 
 
 def _is_of_console_script(fn: Any) -> bool:
-    """Tell whether the process is a console script of the module, or the package, that a function lies in."""
-    main = sys.modules["__main__"]
-    wrapped = _wrapped(getattr(main, "__file__", None))
-    return bool(wrapped) and str(getattr(fn, "__module__", "")).partition(".")[0] == wrapped.partition(".")[0]
+    """Tell whether the process is a console script of the package that a function lies in, which reads no words itself.
+
+    Only frames of the package stand between the wrapper and the call then: where click, or another dispatcher, has
+    called the package, the words were typed for it.
+    """
+    package = str(getattr(fn, "__module__", "")).partition(".")[0]
+    wrapped = _wrapped(getattr(sys.modules.get("__main__"), "__file__", None))
+    if not wrapped or wrapped.partition(".")[0] != package:
+        return False
+    frame = sys._getframe()  # noqa: SLF001  # there is no public way to look at frames without reading sources
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] in ("naga", package):
+        frame = frame.f_back
+    return frame.f_globals.get("__name__") == "__main__"
 
 
 @cache

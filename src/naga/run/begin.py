@@ -1,10 +1,10 @@
 """The beginning of a run: take the folder, and record what the function is about to meet."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code
 from naga.capture.data.inputs import Beside, capture_beside, capture_data
 from naga.capture.data.upstream import capture_upstream
 from naga.capture.environment import capture_environment
@@ -19,12 +19,15 @@ from naga.run.plan import Plan
 from naga.save_dir.claim import claim_folder, release_folder
 from naga.terminal import say
 
+if TYPE_CHECKING:
+    from naga.capture.code.snapshot import CodeCapture, SnapshotLabel
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What was captured at the start and is looked at again at the end."""
 
-    code: CodeCapture = field(default_factory=CodeCapture)
+    code: "CodeCapture | None" = None
     beside: Beside | None = None
 
 
@@ -35,7 +38,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
         status="running",
         task=plan.task,
         save_dir=plan.config.written_save_dir or "",
-        started=_now(),
+        started=now(),
         config=plan.config.plain,
         process=replace(this_process(), ranks=met.rank.size if met else None),
     )
@@ -63,8 +66,7 @@ def _announce(met: Meeting | None, plan: Plan) -> None:
 
 def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
     """Record the code, the inputs and the environment that the function is about to meet."""
-    declared = plan.declares.snapshot
-    code = capture_code(plan.script, declared, _label(plan)) if declared else CodeCapture()
+    code = _capture_code(plan)
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
     inputs = (plan.config.plain, plan.declares.tracked, plan.base)
     manifest = naga_folder(plan.save_dir) if plan.save_dir else None
@@ -72,17 +74,25 @@ def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
     beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream)
     record = replace(
         record,
-        code=code.entries,
+        code=code.entries if code else (),
         data=dict(sorted((data | beside.pending).items())),
         upstream=upstream,
         environment=_environment(plan) if plan.save_dir else None,
-        warnings=(*code.warnings, *_reading(plan)),
+        warnings=(*(code.warnings if code else ()), *_reading(plan)),
     )
     if plan.save_dir:
         _write(plan.save_dir, record)
     else:
         _say_captured(record)
     return record, Watched(code=code, beside=beside)
+
+
+def _capture_code(plan: Plan) -> "CodeCapture | None":
+    if plan.declares.snapshot is None:
+        return None
+    from naga.capture.code.snapshot import capture_code  # only those who want a snapshot wait for git's module
+
+    return capture_code(plan.script, plan.declares.snapshot, label_of(plan))
 
 
 def _reading(plan: Plan) -> tuple[str, ...]:
@@ -105,7 +115,10 @@ def _environment(plan: Plan) -> Environment:
     return capture_environment(plan.script.parent if plan.script else None, variables=named)
 
 
-def _label(plan: Plan) -> SnapshotLabel:
+def label_of(plan: Plan) -> "SnapshotLabel":
+    """Say for what run the code is captured."""
+    from naga.capture.code.snapshot import SnapshotLabel
+
     own = (plan.config.save_dir,) if plan.config.save_dir else ()
     return SnapshotLabel(
         run_id=plan.run_id, task=plan.task, save_dir=plan.config.written_save_dir, leave_out=(*own, *plan.inputs)
@@ -120,5 +133,6 @@ def _say_captured(record: Record) -> None:
         say(f"data: {key} is {data.hash or data.reason}")
 
 
-def _now() -> str:
+def now() -> str:
+    """Write the time of this moment as every record does."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from naga.capture.code.snapshot import recapture_after
 from naga.capture.data.inputs import changed_inputs
 from naga.capture.data.outputs import capture_outputs, missing_outputs
 from naga.config.plain import differing_keys, plain_config
@@ -14,14 +13,14 @@ from naga.process.seeding import taken_seed
 from naga.process.signals import Signalled
 from naga.record.final import write_final_lock
 from naga.record.schema import Environment, Failure, Record
-from naga.run.begin import Watched, _label, _now
+from naga.run.begin import Watched, label_of, now
 from naga.run.plan import Plan
 from naga.terminal import say
 
 
 def end(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
     """Say in the final lock how the run ended, and what it left."""
-    ended = _now()
+    ended = now()
     jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
     final = replace(
         record,
@@ -44,13 +43,13 @@ def end(plan: Plan, record: Record, watched: Watched, duration_s: float, ending:
             # takes milliseconds, so it is done again from the start before the process gives in.
             _write_final(plan, final)
             raise
+        for warning in final.warnings:
+            say(f"warning: {warning}")
 
 
 def _write_final(plan: Plan, final: Record) -> None:
     if plan.save_dir:
         write_final_lock(plan.save_dir, final)
-    for warning in final.warnings:
-        say(f"warning: {warning}")
 
 
 def examine(plan: Plan, record: Record, watched: Watched) -> Record:
@@ -65,8 +64,10 @@ def examine(plan: Plan, record: Record, watched: Watched) -> Record:
             warnings += changed
         warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
     with _failing_into(warnings, "changes of the code"):
-        if plan.declares.snapshot:
-            after = recapture_after(watched.code, plan.declares.snapshot, _label(plan))
+        if plan.declares.snapshot and watched.code:
+            from naga.capture.code.snapshot import recapture_after
+
+            after = recapture_after(watched.code, plan.declares.snapshot, label_of(plan))
             record = replace(record, code=after.entries)
             warnings += [warning for warning in after.warnings if warning not in warnings]
     with _failing_into(warnings, "outputs"):

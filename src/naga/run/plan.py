@@ -25,7 +25,7 @@ from naga.errors import ConfigError, UsageError
 from naga.process.entry_point import file_of, is_being_imported_by_a_child, task_name
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
-from naga.run.reuse import Reuse, _finished, _reuse, _reuse_same
+from naga.run.reuse import Reuse, finished_run, reuse_named, reuse_same
 from naga.runs.find import load_run
 from naga.secrets import redact_text, redacted_keys
 from naga.terminal import say
@@ -72,7 +72,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.reuse is not None:
-        return _reuse(declared, load_run(request.reuse), task_name(fn), request.overrides)
+        return reuse_named(declared, load_run(request.reuse), task_name(fn), request.overrides)
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
@@ -82,8 +82,8 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     if declares.lock:
         _require_save_dir(config)
         _warn_of_secret_place(config)
-        if existing == "reuse" and (finished := _finished(config)):
-            return _reuse_same(declared, finished, config)
+        if existing == "reuse" and (finished := finished_run(config)):
+            return reuse_same(declared, finished, config)
     require_inputs(config.plain, declares.tracked, Path.cwd())
     return Plan(
         run_id=_new_run_id(),
@@ -127,7 +127,8 @@ def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcemen
     if declared is None:
         return Follow(args, kwargs, announced.computes)
     plain = announced.config or {}
-    if request.overrides or (announced.computes and redacted_keys(plain)):
+    # What is typed beside --reuse gives secrets, and is no configuration to compare.
+    if (request.overrides and request.reuse is None) or (announced.computes and redacted_keys(plain)):
         own = _compose(declared, request, given, keywords).plain
         _refuse_other_words(request, own, plain)
         plain = with_secrets(plain, own) if announced.computes else plain

@@ -28,14 +28,16 @@ class Reuse:
     save_dir: Path
 
 
-def _finished(config: Resolved) -> Run | None:
+def finished_run(config: Resolved) -> Run | None:
+    """Give the finished run that lies in the save_dir of a configuration."""
     if config.save_dir is None or not (config.save_dir / LOCK_NAME).exists():
         return None
     run = load_run(config.save_dir)
     return run if run.status == "finished" else None
 
 
-def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
+def reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
+    """Use a finished run in place of a new one of the same configuration; refuse one of another."""
     now = same_secrets(config.plain, run.record.config)
     if different := differing_keys(same_secrets(run.record.config, now), now):
         raise SaveDirError(
@@ -46,7 +48,8 @@ def _reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
     return _stands_for(declared, run, with_secrets(run.record.config, config.plain))
 
 
-def _reuse(declared: Declared | None, run: Run, task: str, overrides: Sequence[str]) -> Reuse:
+def reuse_named(declared: Declared | None, run: Run, task: str, overrides: Sequence[str]) -> Reuse:
+    """Use the run that ``--reuse`` names."""
     recorded = reveal(run.record.config, overrides)
     if run.record.task != task:
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")

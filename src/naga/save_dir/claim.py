@@ -119,11 +119,13 @@ def _chain(claims: Path) -> Iterator[Owner]:
 
 def _read_owner(file: Path) -> Owner | None:
     try:
-        return from_plain(Owner, read_json(file.parent, file, MAX_LOCK_BYTES))
+        # `.naga` itself may be a link that leads out: the folder that must not be left is the save_dir.
+        return from_plain(Owner, read_json(file.parents[2], file, MAX_LOCK_BYTES), where="claim")
     except FileNotFoundError:
         return None
     except LockError as error:
-        raise SaveDirError(f"the claim '{file}' is broken", hint=f"if no run uses it: rm '{file}'") from error
+        problem = f"the claim '{file}' is broken ({error.message})"
+        raise SaveDirError(problem, hint=f"if no run uses it: rm '{file}'") from error
 
 
 def _refuse_live(save_dir: Path, state: _State) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from naga.process.identity import is_alive
 from naga.record.schema import Process
 from naga.tracking.parameters import TAG_LIMIT, shortened
-from naga.tracking.tags import Status, Tag
+from naga.tracking.tags import Status, Tag, generation_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,9 +39,8 @@ class HistoryEntry:
 
     @property
     def generation(self) -> int:
-        """How many came before it; 0 where somebody has written something else there."""
-        text = self.tags.get(Tag.GENERATION, "")
-        return int(text) if text.isdecimal() and len(text) < 10 else 0
+        """How many came before it, and one."""
+        return generation_of(self.tags)
 
     @property
     def order(self) -> tuple[int, int, str]:

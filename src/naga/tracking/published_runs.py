@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from naga.errors import TrackerError
 from naga.tracking.store import answering_soon, in_one_line, local_file, require_mlflow, shown_uri
-from naga.tracking.tags import Status, Tag
+from naga.tracking.tags import Status, Tag, generation_of
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,12 +47,11 @@ class PublishedRun:
     @property
     def order(self) -> tuple[int, int, str]:
         """Which of several is the newest: the largest."""
-        generation = self.tags.get(Tag.GENERATION, "")
-        return int(generation) if generation.isdecimal() else 0, self.start_time, self.id
+        return generation_of(self.tags), self.start_time, self.id
 
 
 def newest_published(uri: str) -> dict[str, PublishedRun]:
-    """Find the newest complete page of every run."""
+    """Find the newest complete publication of every run."""
     newest: dict[str, PublishedRun] = {}
     for page in sorted(_pages(uri), key=lambda page: page.order):
         if page.tags.get(Tag.STATUS) in (Status.ACTIVE, Status.DEPRECATED) and Tag.RUN_ID in page.tags:

@@ -1,5 +1,7 @@
 """The names that Naga writes into MLflow, and what they mean."""
 
+from collections.abc import Mapping
+
 
 class Tag:
     """Names of tags."""
@@ -22,6 +24,12 @@ class Tag:
     OWNER = "naga.owner"  # the process that publishes
     NOTE = "mlflow.note.content"  # MLflow's own: the description
     NAME = "mlflow.runName"  # MLflow's own
+
+
+def generation_of(tags: Mapping[str, str]) -> int:
+    """Read the number of a publication; 0 where somebody has written something else there."""
+    text = tags.get(Tag.GENERATION, "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
 
 
 class Status:

@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -58,12 +59,27 @@ def test_the_wrapper_of_an_entry_point(tmp_path: Path, text: str, module: str) -
     assert entry_point._wrapped(str(tmp_path / "acme")) == module
 
 
-def test_a_function_of_the_wrapped_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its words are read; those of another package are not."""
+CALLER = "def call(next, *rest): return next(*rest)"
+
+
+@pytest.mark.parametrize(
+    ("module", "caller", "read"),
+    [("acme.model", "acme.cli", True), ("acme.model", "click.core", False), ("other.model", "acme.cli", False)],
+)
+def test_a_function_of_the_wrapped_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str, caller: str, read: bool
+) -> None:
+    """Its words are read, but not where another package has read them, nor for a function of another one."""
     (tmp_path / "acme").write_text("import sys\nfrom acme.train import cli\nsys.exit(cli())\n")
     main = SimpleNamespace(__file__=str(tmp_path / "acme"))
     monkeypatch.setitem(sys.modules, "__main__", main)
-    for module, read in (("acme.model", True), ("other.model", False)):
-        space: dict[str, object] = {"__name__": module}
-        exec("def main(): ...", space)
-        assert is_script(space["main"]) is read  # type: ignore[arg-type]
+    space: dict[str, object] = {"__name__": module}
+    exec("def main(): ...", space)
+    # The wrapper, and what it calls, which calls the task.
+    wrapper: dict[str, Any] = {"__name__": "__main__"}
+    between: dict[str, Any] = {"__name__": caller}
+    exec(CALLER, wrapper)
+    exec(CALLER, between)
+    package: dict[str, Any] = {"__name__": "acme.cli", "is_script": is_script, "main": space["main"]}
+    exec("def look(): return is_script(main)", package)
+    assert wrapper["call"](between["call"], package["look"]) is read

@@ -18,9 +18,9 @@ def test_keys_of_a_later_release_are_passed_over(project: Path) -> None:
     """At the top and inside of a part; the file stays as its writer left it, in the attempts too."""
 
     def failing(cfg: object = {"save_dir": "results/run"}) -> None:
-        raise ValueError
+        raise ValueError("no")
 
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(ValueError, match="no"):
         runlock(failing)()
     lock = Path("results/run/run.lock")
     lock.write_text(lock.read_text().replace("process:\n", "process:\n  later: 1\n") + EXTRA)

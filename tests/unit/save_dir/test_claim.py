@@ -216,3 +216,13 @@ def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str, ro
     assert winners == [1] * rounds
     if left == "finished":
         assert len(list((tmp_path / ".archive").iterdir())) == rounds
+
+
+def test_claims_are_not_read_through_a_link(tmp_path: Path) -> None:
+    """A `.naga` that leads elsewhere is another folder's history."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "elsewhere/claims").mkdir(parents=True)
+    (tmp_path / "elsewhere/claims/first").write_text("{}")
+    (tmp_path / "run/.naga").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(SaveDirError, match="leads out of its folder"):
+        claim_folder(tmp_path / "run", "two", this_process())

@@ -27,8 +27,7 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
         repository = Repository.find(script.parent)
         lay_out(repository, str(code.commit), folder)
     except GitError as error:
-        raise DiagError(f"commit {str(code.commit)[:10]}, the code of the run, is not in this repository",
-                        hint="git fetch origin 'refs/naga/*:refs/naga/*'") from error  # fmt: skip
+        raise _not_laid_out(code, script, error) from error
     # What searches for the root of the project stops here.
     (folder / ".git").touch()
     here = folder / script.relative_to(repository.top.resolve())
@@ -36,3 +35,15 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
     here.unlink(missing_ok=True)
     shutil.copyfile(script, here)
     return here
+
+
+def _not_laid_out(code: Code, script: Path, error: GitError) -> DiagError:
+    """Word why a snapshot cannot be had: that it is elsewhere has a remedy, other causes speak for themselves."""
+    commit = str(code.commit)
+    try:
+        repository = Repository.find(script.parent)
+        repository.text("rev-parse", "--verify", "--quiet", "--end-of-options", f"{commit}^{{tree}}")
+    except GitError:
+        hint = "git fetch origin 'refs/naga/*:refs/naga/*'"
+        return DiagError(f"commit {commit[:10]}, the code of the run, is not in this repository", hint=hint)
+    return DiagError(f"commit {commit[:10]}, the code of the run, cannot be laid out: {error}")

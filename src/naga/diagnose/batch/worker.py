@@ -22,7 +22,7 @@ from naga.tracking.store import require_mlflow, store_of, use_store
 
 
 @dataclass(frozen=True)
-class Worker:
+class Prepared:
     """What is set up once in a process: the diag, how it is called, and what the store held before."""
 
     diag: Diag[..., Any]
@@ -32,7 +32,7 @@ class Worker:
 
 
 @lru_cache
-def _set_up(order: BatchOptions, script: Path) -> Worker:
+def _set_up(order: BatchOptions, script: Path) -> Prepared:
     """Import the script, which in `--code recorded` lies among the run's own code."""
     require_mlflow()
     project = order.script.parent
@@ -50,28 +50,28 @@ def _set_up(order: BatchOptions, script: Path) -> Worker:
         use_store(f"sqlite:///{order.scratch}/{os.getpid()}.db")
     elif order.uri:
         use_store(order.uri)
-    return Worker(diag, options, real, Freshness(pages, project_root(script.parent)))
+    return Prepared(diag, options, real, Freshness(pages, project_root(script.parent)))
 
 
 def diagnose(order: BatchOptions, script: Path, folder: Path) -> Outcome:
     """Diagnose one run."""
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
-        worker = _set_up(order, script)
-        outcome = _diagnose(order, worker, folder)
+        prepared = _set_up(order, script)
+        outcome = _diagnose(order, prepared, folder)
     return replace(outcome, printed=printed.getvalue())
 
 
-def _diagnose(order: BatchOptions, worker: Worker, folder: Path) -> Outcome:
+def _diagnose(order: BatchOptions, prepared: Prepared, folder: Path) -> Outcome:
     try:
         run = load_run(folder)
-        call = worker.diag.ask((run,), {}, recorded=order.recorded)
+        call = prepared.diag.ask((run,), {}, recorded=order.recorded)
         file, _, function = call.key.diag.rpartition(":")
-        if order.only_stale and worker.freshness.is_fresh(run, file=file, function=function, recorded=order.recorded):
+        if order.only_stale and prepared.freshness.is_fresh(run, file=file, function=function, recorded=order.recorded):
             return Outcome(save_dir=folder, kind="unchanged")
-        worker.diag.publish(call, worker.options)
+        prepared.diag.publish(call, prepared.options)
         if order.scratch is not None:
-            return Outcome(save_dir=folder, kind="previewed", difference=_difference(worker, run))
+            return Outcome(save_dir=folder, kind="previewed", difference=_difference(prepared, run))
         return Outcome(save_dir=folder, kind="published")
     except UnfinishedRunError as error:
         return Outcome(save_dir=folder, kind="skipped", reason=re.sub("^run .* in '.*' has", "it has", error.message))
@@ -87,13 +87,13 @@ def _first_line(error: BaseException) -> str:
     return f"{line} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else line
 
 
-def _difference(worker: Worker, run: Run) -> Difference:
+def _difference(prepared: Prepared, run: Run) -> Difference:
     """Compare what was published to the throw-away store with the page in the real one."""
     uri = store_of(Path.cwd())
-    page, old = newest_published(uri)[run.run_id], worker.freshness.published(run)
+    page, old = newest_published(uri)[run.run_id], prepared.freshness.published(run)
     now = metrics_of(uri, page)
-    was = metrics_of(worker.uri, old) if old else {}
-    files, files_before = artifacts_of(uri, page), artifacts_of(worker.uri, old) if old else set()
+    was = metrics_of(prepared.uri, old) if old else {}
+    files, files_before = artifacts_of(uri, page), artifacts_of(prepared.uri, old) if old else set()
     return Difference(
         before=old.name if old else "",
         metrics=tuple((key, was.get(key), now.get(key)) for key in sorted(was.keys() | now.keys())),
