@@ -140,3 +140,21 @@ def test_a_swallowing_finally_is_warned_of_once(project: Path, capfd: pytest.Cap
     assert capfd.readouterr().err.count("finally") == 1
     runlock(harmless)()
     assert load_run("results/other").record.warnings == ()
+
+
+def test_a_forked_child_ends_no_run(project: Path, script: Script) -> None:
+    """It comes back from the function by itself, and its parent's lock goes on saying that the run is running."""
+    (project / "forks.py").write_text(
+        "import os, sys\n"
+        "from naga import load_run, runlock\n"
+        "@runlock\n"
+        "def main(cfg={'save_dir': 'results/run'}):\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        sys.exit(3)\n"
+        "    os.waitpid(child, 0)\n"
+        "    print(load_run('results/run').record.status)\n"
+        "main()\n"
+    )
+    assert script("forks.py").stdout == "running\n"
+    assert load_run("results/run").record.status == "finished"
