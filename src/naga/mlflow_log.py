@@ -34,7 +34,7 @@ def mlflow_log_run(
     log_file_path: PathOf = None,
     allow_unfinished: bool = False,
 ) -> Any:
-    """Publish a run to MLflow each time the function is called, and make the new page the only active one of that run.
+    """Publish a run to MLflow each time the function is called, and make the new MLflow run the only active one of it.
 
     Parameters, tags and artifacts come from the run's ``run.lock``; the function adds metrics, figures and whatever
     else, with plain ``mlflow.log_...`` calls.

@@ -106,7 +106,7 @@ def doctor(words: argparse.Namespace) -> int:
 
 
 def mlflow_view(words: argparse.Namespace) -> int:
-    """Print how to see the active pages."""
+    """Print how to see the active MLflow runs."""
     for line in how_to_view(Path(words.root).absolute(), words.experiment):
         print(line)
     return 0

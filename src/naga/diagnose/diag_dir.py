@@ -76,9 +76,9 @@ def diag_dir() -> Path:
     It is made when it is first asked for, and what lies in it at the end is published as artifacts below ``diag``. Its
     files are not outputs of the run: ``naga verify`` and the run's manifest pass over them.
 
-    The number is that of the page. It is settled before the page is complete: where another diag of the same run
-    overtakes this one meanwhile, the page has a larger number, and its tag ``naga.diag_dir`` names the folder. A diag
-    that fails leaves its folder behind, and its number is not used again.
+    The number is the generation of the publication. It is chosen before that is complete: where another diag of the
+    same run overtakes this one meanwhile, the publication has a larger number, and its tag ``naga.diag_dir`` names
+    the folder. A diag that fails leaves its folder behind, and its number is not used again.
 
     Returns
     -------

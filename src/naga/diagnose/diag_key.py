@@ -1,7 +1,7 @@
 """What a publication is made of, and the key that tells whether it would be the same today.
 
-The key of a page covers the run's lock, the diag with all code of its project that it imports, and the diag's
-arguments. Its parts stand in the page's tags, so that anybody can compute it again later from the files alone, without
+The key of a publication covers the run's lock, the diag with all code of its project that it imports, and the diag's
+arguments. Its parts stand in its tags, so that anybody can compute it again later from the files alone, without
 importing them.
 """
 
@@ -40,7 +40,7 @@ class DiagKey:
     recorded: bool = False
 
     def key(self, lock_hash: str) -> str:
-        """Give the ``naga.diag_key`` of the page of a run: an unchanged key means an unchanged page."""
+        """Give the ``naga.diag_key`` of the publication of a run: an unchanged key means an unchanged publication."""
         told = json.dumps([lock_hash, self.diag, self.code, self.arguments, self.recorded])
         return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
 
@@ -71,7 +71,7 @@ def diag_key_of(
 
 
 def diag_key_today(tags: Mapping[str, str], root: Path) -> DiagKey | None:
-    """Give the recipe that a page would have if its diag was called today."""
+    """Give the key that a publication would have if its diag was called today."""
     diag, recorded = tags.get(Tag.DIAG, ""), tags.get(Tag.DIAG_CODE) == RECORDED
     name, mark, _ = diag.rpartition(":")
     file = root / name

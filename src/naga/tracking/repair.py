@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def repair_history(start: Path) -> list[str]:
     """Settle what diags, their processes or people have left unsettled, in all experiments of the store.
 
-    Pages whose process died become abandoned; of several active pages of one run the newest stays; where none is
-    active the newest is again; and what is superseded leads to the active page.
+    Those whose process died become abandoned; of several active ones of one run the newest stays; where none is active
+    the newest is again; and what is superseded leads to the active one.
     """
     with known_store(start) as uri:
         if uri is None:
@@ -27,7 +27,7 @@ def repair_history(start: Path) -> list[str]:
         import mlflow
 
         hint = "MLFLOW_TRACKING_URI names another store"
-        what = f"the pages in MLflow at '{shown_uri(uri)}' were not looked through"
+        what = f"the publications in MLflow at '{shown_uri(uri)}' were not looked through"
         with in_one_line(what, hint), answering_soon(), quiet():
             client = mlflow.MlflowClient(uri)
             return [line for experiment_id in _experiments(client) for line in _repair(History(client, experiment_id))]

@@ -71,7 +71,7 @@ def _promote(
     tags |= further
     newer = [entry for entry in active if entry.tags.get(Tag.RUN_ID) != publication.run_id]
     if publication.archived and newer:
-        # The path belongs to the run that was computed there later, and so does the page.
+        # The path belongs to the run that was computed there later, and so does the active MLflow run.
         tags |= {Tag.STATUS: Status.DEPRECATED, **history.link(mine, Tag.SUPERSEDED_BY, newer[-1])}
     elif active:
         tags |= history.link(mine, Tag.SUPERSEDES, active[-1])

@@ -59,7 +59,7 @@ def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) 
     collector.add(start, branch=declared.branch)
     collector.add_imported(files)
     if declared.strict and collector.missing:
-        raise SnapshotError(collector.missing[0], hint="commit or mend it, or drop strict=True from @snapshot")
+        raise SnapshotError(collector.missing[0], hint="commit it, or drop strict=True from @snapshot")
     return collector.result()
 
 
