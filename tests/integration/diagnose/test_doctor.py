@@ -106,7 +106,7 @@ def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -
 def test_command(
     store: Store, project: Path, three: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`naga doctor` prints a line for each thing that it mended, then that all is well; both are good."""
+    """`naga doctor` prints a line for each thing that it repaired, then that all is well; both are good."""
     capsys.readouterr()
     edit(store, three[0], run_status="active")
     assert main(["doctor"]) == 0
@@ -119,7 +119,7 @@ def test_command(
     assert main(["doctor"]) == 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith("naga: the pages in MLflow at 'http://127.0.0.1:")
+    assert err.startswith("naga: the publications in MLflow at 'http://127.0.0.1:")
     assert "secret" not in err
 
 
