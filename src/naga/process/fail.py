@@ -13,9 +13,9 @@ from naga.terminal import say
 class Verdict:
     """What the function of one run says of itself."""
 
-    def __init__(self, *, kept: bool = True) -> None:
+    def __init__(self, *, recorded: bool = True) -> None:
         self.reason: str | None = None
-        self.kept = kept
+        self.recorded = recorded
         self.pid = os.getpid()
 
 
@@ -49,7 +49,7 @@ def fail(reason: str) -> None:
     verdict = _verdict(reason)
     if verdict.reason is None:
         verdict.reason = str(reason)
-    if not verdict.kept:
+    if not verdict.recorded:
         say(f"this rank says that the run failed, rank 0 does not know: {reason}")
 
 
@@ -70,9 +70,9 @@ def is_in_fork_of_run() -> bool:
 
 
 @contextmanager
-def judged(*, kept: bool = True) -> Iterator[Verdict]:
+def judged(*, recorded: bool = True) -> Iterator[Verdict]:
     """Take what `fail` says while a function runs, from its own thread or others that it starts."""
-    verdict = Verdict(kept=kept)
+    verdict = Verdict(recorded=recorded)
     token = _current.set(verdict)
     with _lock:
         _running.append(verdict)

@@ -37,16 +37,11 @@ def is_alive(process: Process) -> bool | None:
         return None
     if process.started_ticks is not None:
         return process.started_ticks == started_ticks(process.pid)
-    return _answers(process.pid)
-
-
-def _answers(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # it exists, and is somebody else's
+    with suppress(PermissionError):  # it exists, and is somebody else's
+        try:
+            os.kill(process.pid, 0)
+        except ProcessLookupError:
+            return False
     return True
 
 

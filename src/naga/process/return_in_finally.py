@@ -9,29 +9,23 @@ from typing import Any
 
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 _LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_TRIES = (ast.Try, ast.TryStar)
 
 
 def swallowing(fn: Callable[..., Any]) -> str | None:
     """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there."""
     try:
         lines, start = inspect.getsourcelines(fn)
-        tree = ast.parse(textwrap.dedent("".join(lines)))
+        (function,) = ast.parse(textwrap.dedent("".join(lines))).body
     except (OSError, TypeError, SyntaxError, ValueError):
         return None
-    found = next(_leaving(tree), None)
-    if found is None:
-        return None
-    word = type(found).__name__.lower()
-    place = f"{Path(inspect.getsourcefile(fn) or '').name}:{max(start, 1) + found.lineno - 1}"
-    name = getattr(fn, "__name__", "the task")
-    return f"{name}() has `{word}` in `finally` ({place}): it swallows Ctrl-C and every exception"
-
-
-def _leaving(tree: ast.Module) -> Iterator[ast.stmt]:
-    for function in tree.body:
-        for node in _own(ast.iter_child_nodes(function)):
-            if isinstance(node, ast.Try | ast.TryStar):
-                yield from _leaving_statements(node.finalbody, in_loop=False)
+    ends = (node.finalbody for node in _own(ast.iter_child_nodes(function)) if isinstance(node, _TRIES))
+    for found in (found for body in ends for found in _leaving(body, in_loop=False)):
+        word = type(found).__name__.lower()
+        place = f"{Path(inspect.getsourcefile(fn) or '').name}:{max(start, 1) + found.lineno - 1}"
+        name = getattr(fn, "__name__", "the task")
+        return f"{name}() has `{word}` in `finally` ({place}): it swallows Ctrl-C and every exception"
+    return None
 
 
 def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -42,9 +36,9 @@ def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
             yield from _own(ast.iter_child_nodes(node))
 
 
-def _leaving_statements(nodes: Iterable[ast.AST], *, in_loop: bool) -> Iterator[ast.stmt]:
+def _leaving(nodes: Iterable[ast.AST], *, in_loop: bool) -> Iterator[ast.stmt]:
     for node in nodes:
         if isinstance(node, ast.Return) or (isinstance(node, ast.Break | ast.Continue) and not in_loop):
             yield node
         elif not isinstance(node, _SCOPES):
-            yield from _leaving_statements(ast.iter_child_nodes(node), in_loop=in_loop or isinstance(node, _LOOPS))
+            yield from _leaving(ast.iter_child_nodes(node), in_loop=in_loop or isinstance(node, _LOOPS))

@@ -2,13 +2,15 @@
 
 A signal that would have ended the process unwinds the function first, so that the final lock can be written, and is
 then sent again with its former handling. One that the script handles itself stays the script's: its handler is
-called, and only looked at. Ctrl-C is Python's own `KeyboardInterrupt` and needs nothing. Ignored signals (``nohup``)
-stay ignored, and a forked child has the former handling from its first moment.
+called, and only looked at. Ctrl-C is Python's own `KeyboardInterrupt` and is only held where it would cost a lock.
+Ignored signals (``nohup``) stay ignored, and a forked child has the former handling from its first moment.
 """
 
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -24,28 +26,56 @@ class Signalled(BaseException):
 
 
 class Signals:
-    """What arrives while a run computes; a context, without effect outside of the main thread."""
+    """What arrives while a run lasts; a context, held when it is entered, without effect outside of the main thread."""
 
     def __init__(self) -> None:
         self.arrived: list[int] = []
+        self._held: list[int] | None = None
         self._former: dict[int, Any] = {}
         self._raised: tuple[int, BaseException] | None = None
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for signum in _CAUGHT:
-                former = signal.getsignal(signum)
-                if former not in (None, signal.SIG_IGN):
-                    self._former[signum] = former
-                    signal.signal(signum, self._arrive)
+            self._held = []
+            # Ctrl-C first: one that came in the midst of this would leave the other handlers behind.
+            for signum in (signal.SIGINT, *_CAUGHT):
+                self._catch(signum)
             _restore_in_children(self)
         return self
 
     def __exit__(self, *_: object) -> None:
         fatal = self._fatal()
+        held = [*(self._held or ()), *(() if fatal is None else (fatal,))]
         self._restore()
-        if fatal is not None:
-            os.kill(os.getpid(), fatal)
+        for signum in held:
+            os.kill(os.getpid(), signum)
+
+    def _catch(self, signum: int) -> None:
+        former = signal.getsignal(signum)
+        if former not in (None, signal.SIG_IGN):
+            self._former[signum] = former
+            signal.signal(signum, self._arrive)
+
+    def let_through(self) -> None:
+        """Deliver what was held, and what comes from now on at once."""
+        held, self._held = self._held, None
+        self._give_back(signal.SIGINT)
+        # Ctrl-C last: where it ends the function by an exception, what would end the process must not be forgotten.
+        for signum in sorted(held or (), key=lambda signum: signum == signal.SIGINT):
+            signal.raise_signal(signum)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Let nothing interrupt a step of milliseconds that must not be left half done."""
+        if not self._former:
+            yield
+            return
+        self._held = []
+        self._catch(signal.SIGINT)
+        try:
+            yield
+        finally:
+            self.let_through()
 
     def cause(self, error: BaseException | None) -> int | None:
         """Tell which signal ended a function that raised `error`, or returned although it was to end."""
@@ -55,6 +85,9 @@ class Signals:
         return signal.SIGINT if fatal is None and isinstance(error, KeyboardInterrupt) else fatal
 
     def _arrive(self, signum: int, frame: FrameType | None) -> None:
+        if self._held is not None:
+            self._held.append(signum)
+            return
         self.arrived.append(signum)
         former = self._former.get(signum)
         if not callable(former):
@@ -68,18 +101,22 @@ class Signals:
     def _fatal(self) -> int | None:
         return next((signum for signum in self.arrived if self._former.get(signum) == signal.SIG_DFL), None)
 
+    def _give_back(self, signum: int) -> None:
+        former = self._former.pop(signum, None)
+        # A handler that the function has set itself stays.
+        if former is not None and signal.getsignal(signum) == self._arrive:
+            signal.signal(signum, former)
+
     def _restore(self) -> None:
-        while self._former:
-            signum, former = self._former.popitem()
-            # A handler that the function has set itself stays.
-            if signal.getsignal(signum) == self._arrive:
-                signal.signal(signum, former)
+        for signum in list(self._former):
+            self._give_back(signum)
         if self in _watching:
             _watching.remove(self)
 
     def forget(self) -> None:
         """Be as if nothing had been set, in a forked child."""
         self.arrived.clear()
+        self._held = None
         self._restore()
 
 

@@ -14,7 +14,7 @@ from naga.process.identity import this_process
 from naga.process.ranks import Meeting
 from naga.process.return_in_finally import swallowing
 from naga.record.lockfile import write_lock
-from naga.record.schema import Environment, Record
+from naga.record.schema import Record
 from naga.run.plan import Plan
 from naga.save_dir.claim import claim_folder, release_folder
 from naga.terminal import say
@@ -32,7 +32,7 @@ class Watched:
 
 
 def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
-    """Take the folder, and say in it that the run is running."""
+    """Take the folder, say in it that the run is running, and tell the other ranks of the job."""
     record = Record(
         run_id=plan.run_id,
         status="running",
@@ -42,43 +42,41 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
         config=plan.config.plain,
         process=replace(this_process(), ranks=met.rank.size if met else None),
     )
-    if plan.save_dir is None:
-        _announce(met, plan)
-        return record
-    needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
-    taken = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
-    if taken.archived:
-        say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
-    record = replace(record, attempt=taken.attempt)
+    if plan.save_dir:
+        needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
+        taken = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
+        if taken.archived:
+            say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
+        record = replace(record, attempt=taken.attempt)
     try:
-        _write(plan.save_dir, record)
-        _announce(met, plan)
+        if plan.save_dir:
+            _write(plan.save_dir, record)
+        if met:
+            met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
     except BaseException:
-        release_folder(plan.save_dir, plan.run_id)
+        if plan.save_dir:
+            release_folder(plan.save_dir, plan.run_id)
         raise
     return record
 
 
-def _announce(met: Meeting | None, plan: Plan) -> None:
-    if met:
-        met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
-
-
 def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
     """Record the code, the inputs and the environment that the function is about to meet."""
-    code = _capture_code(plan)
+    code, lock = _capture_code(plan), plan.declares.lock
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
     inputs = (plan.config.plain, plan.declares.tracked, plan.base)
     manifest = naga_folder(plan.save_dir) if plan.save_dir else None
     data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream)
     beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream)
+    folder = plan.script.parent if plan.script else None
+    warnings = [*(code.warnings if code else ()), swallowing(plan.fn) if lock else None]
     record = replace(
         record,
         code=code.entries if code else (),
         data=dict(sorted((data | beside.pending).items())),
         upstream=upstream,
-        environment=_environment(plan) if plan.save_dir else None,
-        warnings=(*(code.warnings if code else ()), *_reading(plan)),
+        environment=capture_environment(folder, variables=lock.env) if lock else None,
+        warnings=tuple(filter(None, warnings)),
     )
     if plan.save_dir:
         _write(plan.save_dir, record)
@@ -95,11 +93,6 @@ def _capture_code(plan: Plan) -> "CodeCapture | None":
     return capture_code(plan.script, plan.declares.snapshot, label_of(plan))
 
 
-def _reading(plan: Plan) -> tuple[str, ...]:
-    warning = swallowing(plan.fn) if plan.declares.lock else None
-    return (warning,) if warning else ()
-
-
 def _write(save_dir: Path, record: Record) -> None:
     try:
         write_lock(save_dir, record)
@@ -108,11 +101,6 @@ def _write(save_dir: Path, record: Record) -> None:
             f"save_dir '{save_dir}' cannot be written: {error.strerror or error}",
             hint="save_dir=<a folder you can write>",
         ) from error
-
-
-def _environment(plan: Plan) -> Environment:
-    named = plan.declares.lock.env if plan.declares.lock else ()
-    return capture_environment(plan.script.parent if plan.script else None, variables=named)
 
 
 def label_of(plan: Plan) -> "SnapshotLabel":

@@ -10,46 +10,39 @@ from naga.capture.data.outputs import capture_outputs, missing_outputs
 from naga.config.plain import differing_keys, plain_config
 from naga.process.exit_cause import Ending
 from naga.process.seeding import taken_seed
-from naga.process.signals import Signalled
+from naga.process.signals import Signals
 from naga.record.final import write_final_lock
-from naga.record.schema import Environment, Failure, Record
+from naga.record.schema import Failure, Record
 from naga.run.begin import Watched, label_of, now
 from naga.run.plan import Plan
 from naga.terminal import say
 
 
-def end(plan: Plan, record: Record, watched: Watched, duration_s: float, ending: Ending) -> None:
+def end(plan: Plan, record: Record, watched: Watched, ending: Ending, signals: Signals) -> None:
     """Say in the final lock how the run ended, and what it left."""
-    ended = now()
+    ended, environment, seed = now(), record.environment, taken_seed()
     jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
     final = replace(
         record,
         status=ending.status,
         ended=ended,
-        duration_s=round(duration_s, 6),
-        environment=_with_seed(record.environment),
+        environment=replace(environment, seed=seed) if environment and seed is not None else environment,
         error=ending.failure,
         warnings=(*record.warnings, *ending.warnings, *jumped),
     )
     try:
+        signals.let_through()
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
         if ending.status != "killed":
             final = _require_outputs(plan, examine(plan, final, watched))
     finally:
-        try:
-            _write_final(plan, final)
-        except (KeyboardInterrupt, Signalled):
-            # A second Ctrl-C, from somebody who does not want to wait, must not cost the lock: the write is atomic and
-            # takes milliseconds, so it is done again from the start before the process gives in.
-            _write_final(plan, final)
-            raise
+        # A second Ctrl-C, from somebody who does not want to wait, ends the hashing above but must not cost the lock:
+        # writing it takes milliseconds, and the process gives in after it.
+        with signals.holding():
+            if plan.save_dir:
+                write_final_lock(plan.save_dir, final)
         for warning in final.warnings:
             say(f"warning: {warning}")
-
-
-def _write_final(plan: Plan, final: Record) -> None:
-    if plan.save_dir:
-        write_final_lock(plan.save_dir, final)
 
 
 def examine(plan: Plan, record: Record, watched: Watched) -> Record:
@@ -74,12 +67,6 @@ def examine(plan: Plan, record: Record, watched: Watched) -> Record:
         if plan.save_dir:
             record = replace(record, outputs=capture_outputs(plan.save_dir))
     return replace(record, warnings=tuple(warnings))
-
-
-def _with_seed(environment: Environment | None) -> Environment | None:
-    """Add the seed that was set before or while the function ran."""
-    seed = taken_seed()
-    return replace(environment, seed=seed) if environment and seed is not None else environment
 
 
 def _require_outputs(plan: Plan, record: Record) -> Record:

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from typing import Any, Self
 
 from naga.capture.console import Console
@@ -27,21 +28,20 @@ from naga.save_dir.heartbeat import beating
 
 
 class Life:
-    """One run from its claim to its final lock: owns the folder, the heartbeat, the signals and the console.
+    """One run from its claim to its final lock: owns the folder, the heartbeat and the console.
 
     However its block is left (a return, an exception, Ctrl-C, ``sys.exit``), leaving it is the one way out: there the
     final lock is written, once, while the heartbeat still beats and the signals are still caught.
     """
 
-    def __init__(self, plan: Plan, met: Meeting | None) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, met: Meeting | None, signals: Signals) -> None:
+        self._plan, self._signals = plan, signals
         self._record, self._watched = take_folder(plan, met), Watched()
         self._console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and logs_console(plan) else None)
         self._clock = time.monotonic()
 
     def __enter__(self) -> Self:
         with ExitStack() as around:
-            self._signals = around.enter_context(Signals())
             around.enter_context(beating(self._plan.save_dir))
             self._verdict = around.enter_context(judged())
             self._around = around.pop_all()
@@ -59,13 +59,13 @@ class Life:
             return self._plan.fn(*self._plan.args, **self._plan.kwargs)
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        duration_s = time.monotonic() - self._clock
-        with self._around:
+        with self._around, self._signals.holding():
+            duration_s = round(time.monotonic() - self._clock, 6)
             # A child that the function forked, and that comes here by an exception or a return of its own, has no run
             # to end: its parent is still computing, and its lock must go on saying so.
             if os.getpid() == self._record.process.pid:
                 ending = how_it_ended(error, self._signals, self._verdict.reason)
-                end(self._plan, self._record, self._watched, duration_s, ending)
+                end(self._plan, replace(self._record, duration_s=duration_s), self._watched, ending, self._signals)
 
 
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
@@ -77,14 +77,19 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
         return share(fn, call, met)
     with met.refusals() if met else nullcontext():
         plan = make_plan(fn, declares, call)
-        if isinstance(plan, Reuse):
-            if met:
-                met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)
-            return plan.config
-        life = Life(plan, met)
-    with life:
-        life.capture()
-        result = life.compute()
+    if isinstance(plan, Reuse):
+        if met:
+            met.announce(computes=False, config=plan.plain, save_dir=plan.save_dir)
+        return plan.config
+    # Signals are held from before the claim until leaving a block writes the final lock: one that came in between would
+    # end the process, and leave a lock that says running.
+    with Signals() as signals:
+        with met.refusals() if met else nullcontext():
+            life = Life(plan, met, signals)
+        with life:
+            signals.let_through()
+            life.capture()
+            result = life.compute()
     if met:
         met.leave()
     return result
@@ -92,11 +97,11 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
 
 def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
     """Call a function in a process whose run belongs to rank 0: with its configuration, and recording nothing."""
-    mine = follow(fn, call, met.wait)
-    if not mine.computes:
-        return mine.args[0] if mine.args else None
-    with judged(kept=False):
-        return fn(*mine.args, **mine.kwargs)
+    args, kwargs, computes = follow(fn, call, met.wait)
+    if not computes:
+        return args[0] if args else None
+    with judged(recorded=False):
+        return fn(*args, **kwargs)
 
 
 def logs_console(plan: Plan) -> bool:

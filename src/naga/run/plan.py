@@ -58,15 +58,6 @@ class Plan:
         return self.config.save_dir if self.declares.lock else None
 
 
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """What a function gets in a process whose run belongs to another rank, and whether it is called at all."""
-
-    args: tuple[Any, ...]
-    kwargs: Mapping[str, Any]
-    computes: bool
-
-
 def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
     """Settle what a call means."""
     declared = declared_config(fn)
@@ -80,13 +71,12 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         raise SystemExit(0)
     existing = request.existing or (declares.lock.existing if declares.lock else "archive")
     if declares.lock:
-        _require_save_dir(config)
-        _warn_of_secret_place(config)
+        _check_save_dir(config)
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, finished, config)
     require_inputs(config.plain, declares.tracked, Path.cwd())
     return Plan(
-        run_id=_new_run_id(),
+        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
         fn=fn,
         task=task_name(fn),
         script=file_of(fn),
@@ -116,8 +106,10 @@ def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
         )
 
 
-def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]) -> Follow:
-    """Settle what a call means in a process that shares the run of rank 0."""
+def follow(
+    fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]
+) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+    """Say what a function gets in a process that shares the run of rank 0, and whether it is called at all."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.show_config:
@@ -125,7 +117,7 @@ def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcemen
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     announced = decided()
     if declared is None:
-        return Follow(args, kwargs, announced.computes)
+        return args, kwargs, announced.computes
     plain = announced.config or {}
     # What is typed beside --reuse gives secrets, and is no configuration to compare.
     if (request.overrides and request.reuse is None) or (announced.computes and redacted_keys(plain)):
@@ -133,7 +125,7 @@ def follow(fn: Callable[..., Any], call: Call, decided: Callable[[], Announcemen
         _refuse_other_words(request, own, plain)
         plain = with_secrets(plain, own) if announced.computes else plain
     config = rebuild(declared, plain, Path(announced.save_dir or "."))
-    return Follow((config, *args), kwargs, announced.computes)
+    return (config, *args), kwargs, announced.computes
 
 
 def _refuse_other_words(request: Request, own: Mapping[Any, Any], decided: Mapping[Any, Any]) -> None:
@@ -185,15 +177,8 @@ def _compose(declared: Declared | None, request: Request, given: Any, keywords: 
     )
 
 
-def _require_save_dir(config: Resolved) -> None:
-    if config.save_dir is None:
+def _check_save_dir(config: Resolved) -> None:
+    if config.written_save_dir is None:
         raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
-
-
-def _warn_of_secret_place(config: Resolved) -> None:
-    if config.written_save_dir and redact_text(config.written_save_dir) != config.written_save_dir:
+    if redact_text(config.written_save_dir) != config.written_save_dir:
         say("warning: save_dir holds a secret, and names of folders are not redacted")
-
-
-def _new_run_id() -> str:
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}"

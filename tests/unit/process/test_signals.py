@@ -16,6 +16,7 @@ def test_a_signal_unwinds_and_the_handlers_come_back() -> None:
     try:
         signals = Signals()
         signals.__enter__()
+        signals.let_through()
         with pytest.raises(Signalled):
             signal.raise_signal(signal.SIGHUP)
         assert signals.cause(Signalled(signal.SIGHUP)) == signal.SIGHUP
@@ -30,6 +31,7 @@ def test_what_is_ignored_stays_ignored() -> None:
     former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with Signals() as signals:
+            signals.let_through()
             signal.raise_signal(signal.SIGHUP)
         assert signals.arrived == []
     finally:
@@ -61,3 +63,33 @@ def test_a_forked_child_has_the_former_handling() -> None:
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     finally:
         signal.signal(signal.SIGTERM, former)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_what_is_held_arrives_when_it_is_let_through(signum: signal.Signals) -> None:
+    """Neither the claim nor the final lock is interrupted, and nothing is lost."""
+    former = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    ctrl_c = signal.getsignal(signal.SIGINT)
+    kinds = {signal.SIGINT: KeyboardInterrupt, signal.SIGTERM: Signalled}
+    try:
+        signals = Signals()
+        signals.__enter__()
+        signal.raise_signal(signum)
+        with pytest.raises(kinds[signum]):
+            signals.let_through()
+        signals.arrived.clear()
+        reached = False
+        with pytest.raises(kinds[signum]), signals.holding():
+            signal.raise_signal(signum)
+            reached = True
+        assert reached
+        assert signal.getsignal(signal.SIGINT) is ctrl_c
+        signals.forget()
+    finally:
+        signal.signal(signal.SIGTERM, former)
+
+
+def test_what_comes_before_a_refusal_is_delivered_after_it() -> None:
+    """A Ctrl-C while the folder is claimed is not lost where the claim is refused."""
+    with pytest.raises(KeyboardInterrupt), Signals():
+        signal.raise_signal(signal.SIGINT)

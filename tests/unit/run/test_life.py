@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -91,6 +92,51 @@ def test_a_killed_process_leaves_a_lost_run_which_is_tried_again(ending: Any, pr
     again = load_run("results/run")
     assert (again.status, again.record.attempt) == ("finished", 2)
     assert [path.name for path in (again.save_dir / ".naga" / "attempts").iterdir()] == [f"0001-{run.run_id}.lock"]
+
+
+STRUCK = """
+import os, signal, sys
+import naga, naga.run.{module}
+real = naga.run.{module}.{step}
+
+def struck(*words, **more):
+    if {before}:
+        os.kill(os.getpid(), signal.{name})
+    result = real(*words, **more)
+    os.kill(os.getpid(), signal.{name})
+    return result
+
+naga.run.{module}.{step} = struck
+
+@naga.runlock
+def main(cfg={{"save_dir": "results/run"}}):
+    print("computes")
+    if {interrupted}:
+        raise KeyboardInterrupt
+
+main()
+"""
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_signal_beside_the_claim_leaves_no_running_lock(project: Path, name: str, before: bool) -> None:
+    """It comes in the milliseconds between the claim and the first line that could end the run."""
+    text = STRUCK.format(module="life", step="take_folder", name=name, before=before, interrupted=False)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == -getattr(signal, name), done.stderr
+    record = load_run("results/run").record
+    assert (record.status, record.error.signal if record.error else None) == ("killed", name)
+    assert "computes" not in done.stdout
+
+
+@pytest.mark.parametrize(("module", "step"), [("end", "write_final_lock"), ("life", "how_it_ended")])
+def test_a_second_ctrl_c_costs_no_lock(project: Path, module: str, step: str) -> None:
+    """From somebody who does not want to wait, while the first one is recorded."""
+    text = STRUCK.format(module=module, step=step, name="SIGINT", before=True, interrupted=True)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT, done.stderr
+    assert load_run("results/run").record.status == "killed"
 
 
 def test_a_folder_in_use_is_refused_and_left_alone(project: Path) -> None:
