@@ -33,11 +33,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tracked:
-    """What one ``@track_data(...)`` declares.
-
-    ``fresh`` reads everything again, whatever the cache remembers; ``background`` hashes beside the function;
-    ``ignore`` are gitignore patterns of what to leave out of tracked folders.
-    """
+    """What one ``@track_data(...)`` declares."""
 
     keys: tuple[str, ...]
     fresh: bool = False

@@ -7,16 +7,13 @@ hands the function and its marks to `naga.run.life.run`, where everything happen
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NoReturn, ParamSpec, Protocol, Self, TypeVar, overload
+from typing import Any, Protocol, cast, overload
 
 from naga.config.hydra import hydra_start
 from naga.declarations import Call, Declares, Existing, Lock, Snapshot, Tracked
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
 from naga.process.entry_point import is_called_by_console_script, is_script
-from naga.wrapper import Decorated
-
-P = ParamSpec("P")
-R = TypeVar("R")
+from naga.wrapper import Decorated, P, R
 
 
 class Task(Decorated[P, R]):
@@ -25,8 +22,7 @@ class Task(Decorated[P, R]):
     Made by the decorators. Calling it:
 
     - ``main()`` reads the command line where ``main`` belongs to the script being run and carries ``@clicfg``;
-      elsewhere
-      it takes the declared defaults;
+      elsewhere it takes the declared defaults;
     - ``main(cfg)`` takes a configuration;
     - ``main(learning_rate=0.1)`` changes single keys;
     - ``main.fn(cfg)`` is the bare function: no run, nothing recorded.
@@ -48,21 +44,10 @@ class Task(Decorated[P, R]):
         if is_script(self.fn):
             report_uncaught()
             if not args and not kwargs:
-                return self._as_script()
+                if start := hydra_start(self.fn):
+                    return cast("R", start(self._under_hydra))
+                return self._run(Call(argv=tuple(sys.argv[1:]) if self.declares.command_line else None))
         return self._run(Call(args=args, kwargs=kwargs))
-
-    def _as_script(self) -> R:
-        if start := hydra_start(self.fn):
-            result: R = start(self._under_hydra)
-            return result
-        return self._run(Call(argv=tuple(sys.argv[1:]) if self.declares.command_line else None))
-
-    def _under_hydra(self, cfg: Any) -> R:
-        try:
-            return self._run(Call(args=(cfg,)))
-        except NagaError as error:
-            # Hydra would print a traceback and end with 1.
-            raise _ended(error) from None
 
     def cli(self, argv: Sequence[str] | None = None) -> R | None:
         """Run the task as a command: for ``[project.scripts]`` entry points.
@@ -85,33 +70,36 @@ class Task(Decorated[P, R]):
         SystemExit
             With code 2, after one line on stderr, where the command line or the configuration is wrong.
         """
-        try:
-            result = self._run(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
-        except NagaError as error:
-            raise _ended(error) from None
+        result = self._as_command(Call(argv=tuple(sys.argv[1:] if argv is None else argv)))
         return None if is_called_by_console_script(depth=1) else result
 
-    def on(self, fn: Callable[..., Any]) -> Self:
-        """Decorate another function in the same way."""
-        return type(self)(fn, self.declares)
+    def _under_hydra(self, cfg: Any) -> R:
+        # As a command: Hydra would print a traceback of what a user can correct, and end with 1.
+        return self._as_command(Call(args=(cfg,)))
+
+    def _as_command(self, call: Call) -> R:
+        try:
+            return self._run(call)
+        except NagaError as error:
+            print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
+            raise SystemExit(error.exit_code) from None
 
     def _run(self, call: Call) -> R:
         # Only now: `import naga` is to cost next to nothing.
         from naga.run.life import run
 
-        result: R = run(self.fn, self.declares, call)
-        return result
+        return cast("R", run(self.fn, self.declares, call))
 
 
-def _ended(error: NagaError) -> SystemExit:
-    print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
-    return SystemExit(error.exit_code)
+def _decorate(fn: Callable[..., Any] | None, **marks: Any) -> Any:
+    """Add marks to a task or function; without one, give what does it."""
+    if fn is None:
+        return lambda fn: _decorate(fn, **marks)
+    return Task(fn.fn if isinstance(fn, Task) else fn, replace(_declared(fn), **marks))
 
 
-def _marked(fn: Callable[P, R] | Task[P, R], **marks: Any) -> Task[P, R]:
-    if isinstance(fn, Task):
-        return Task(fn.fn, replace(fn.declares, **marks))
-    return Task(fn, replace(Declares(), **marks))
+def _declared(fn: Callable[..., Any]) -> Declares:
+    return fn.declares if isinstance(fn, Task) else Declares()
 
 
 class Decorator(Protocol):
@@ -137,7 +125,7 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
     >>> main(), main(learning_rate=0.1)
     (0.01, 0.1)
     """
-    return _decorate(fn, lambda f: _marked(f, command_line=True))
+    return _decorate(fn, command_line=True)
 
 
 @overload
@@ -172,7 +160,7 @@ def runlock(
     if existing not in (choices := ("archive", "refuse", "reuse")):
         raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
     lock = Lock(existing=existing, outputs=tuple(outputs), console=console, env=tuple(env))
-    return _decorate(fn, lambda f: _marked(f, lock=lock))
+    return _decorate(fn, lock=lock)
 
 
 @overload
@@ -212,7 +200,7 @@ def snapshot(
         Refuse to run where something could not be captured. Default: say so in the run.lock.
     """
     declared = Snapshot(branch=branch, message=message, include=tuple(include), exclude=tuple(exclude), strict=strict)
-    return _decorate(fn, lambda f: _marked(f, snapshot=declared))
+    return _decorate(fn, snapshot=declared)
 
 
 def track_data(*keys: str, fresh: bool = False, background: bool = False, ignore: Sequence[str] = ()) -> Decorator:
@@ -230,11 +218,10 @@ def track_data(*keys: str, fresh: bool = False, background: bool = False, ignore
     ignore : sequence of str
         Gitignore patterns of what to leave out of tracked folders.
     """
-    if not keys or not all(isinstance(key, str) for key in keys):
-        _refuse_bare("track_data", '@track_data("input_data")')
+    _require_keys("@track_data", keys, '@track_data("input_data")')
     tracked = Tracked(keys=keys, fresh=fresh, background=background, ignore=tuple(ignore))
     # Sorted, because the order of decorators does not matter.
-    return lambda fn: _marked(fn, tracked=tuple(sorted((*_declared(fn).tracked, tracked), key=lambda one: one.keys)))
+    return lambda fn: _decorate(fn, tracked=tuple(sorted((*_declared(fn).tracked, tracked), key=lambda one: one.keys)))
 
 
 def load_stage(*keys: str) -> Decorator:
@@ -245,18 +232,10 @@ def load_stage(*keys: str) -> Decorator:
     *keys : str
         Dotted keys, each holding a run's save_dir.
     """
+    _require_keys("@load_stage", keys, '@load_stage("preprocessing_dir")')
+    return lambda fn: _decorate(fn, stages=tuple(sorted((*_declared(fn).stages, *keys))))
+
+
+def _require_keys(name: str, keys: tuple[str, ...], example: str) -> None:
     if not keys or not all(isinstance(key, str) for key in keys):
-        _refuse_bare("load_stage", '@load_stage("preprocessing_dir")')
-    return lambda fn: _marked(fn, stages=tuple(sorted((*_declared(fn).stages, *keys))))
-
-
-def _refuse_bare(name: str, example: str) -> NoReturn:
-    raise UsageError(f"@{name} needs the configuration keys that hold paths", hint=example)
-
-
-def _declared(fn: Callable[..., Any]) -> Declares:
-    return fn.declares if isinstance(fn, Task) else Declares()
-
-
-def _decorate(fn: Callable[..., Any] | None, mark: Callable[[Callable[..., Any]], Any]) -> Any:
-    return mark if fn is None else mark(fn)
+        raise UsageError(f"{name} needs the configuration keys that hold paths", hint=example)

@@ -4,22 +4,16 @@ import functools
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from naga.errors import UsageError
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_DEFERRED = (inspect.iscoroutinefunction, inspect.isgeneratorfunction, inspect.isasyncgenfunction)
-
 
 class Decorated(ABC, Generic[P, R]):
-    """A callable that stands in the place of its function.
-
-    It keeps the function's name, docstring and signature, can be pickled where the function could, and works as a
-    method.
-    """
+    """A callable that stands in the place of its function."""
 
     __name__: str
     __qualname__: str
@@ -27,7 +21,7 @@ class Decorated(ABC, Generic[P, R]):
     def __init__(self, fn: Callable[P, R]) -> None:
         if not callable(fn) and not isinstance(fn, classmethod):
             raise UsageError(f"a decorator of Naga was given {fn!r}, not a function", hint="@runlock, or @runlock()")
-        if any(is_deferred(fn) for is_deferred in _DEFERRED):
+        if inspect.iscoroutinefunction(fn) or inspect.isgeneratorfunction(fn) or inspect.isasyncgenfunction(fn):
             raise UsageError(
                 f"'{fn.__qualname__}' is async or a generator: its call ends before its work does",
                 hint="decorate a plain function that runs it to its end",
@@ -39,18 +33,14 @@ class Decorated(ABC, Generic[P, R]):
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Do what the decorators add, and return what the function returns."""
 
-    @abstractmethod
-    def on(self, fn: Callable[..., Any]) -> Self:
-        """Decorate another function in the same way."""
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, instance: object, owner: type | None = None) -> "Decorated[..., R]": ...
     def __get__(self, instance: object, owner: type | None = None) -> "Decorated[..., R]":
         """Bind to an instance, as functions do."""
         bound = self.fn.__get__(instance, owner)
-        return self if bound is self.fn else self.on(bound)
+        if bound is self.fn:
+            return self
+        method = object.__new__(type(self))
+        method.__dict__.update(vars(self), fn=bound, __wrapped__=bound)
+        return method
 
     def __reduce__(self) -> Any:
         instance = getattr(self.fn, "__self__", None)

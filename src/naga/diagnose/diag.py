@@ -5,7 +5,7 @@ import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, Self, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from naga.diagnose.content import publication_of
 from naga.diagnose.diag_code import diag_commit
@@ -136,10 +136,6 @@ class Diag(Decorated[P, R]):
         if self.file is None:
             return f"{self.__name__}({_near(save_dir)!r})"
         return f"python {shlex.quote(_near(self.file))} --reuse {run}"
-
-    def on(self, fn: Callable[..., Any]) -> Self:
-        """Decorate another function in the same way."""
-        return type(self)(fn, **self._options)
 
 
 def _near(path: Path) -> str:
