@@ -1,8 +1,7 @@
 """What a snapshot leaves out, and the reason that the run.lock gives for each.
 
 A snapshot is pushed with its branch by ``git push --all``, so a secret in it is out for good, and what a run reads and
-writes is recorded elsewhere. Everything left out is named. Patterns that a user declared are matched by git itself, as
-if typed at the top of the repository.
+writes is recorded elsewhere. Patterns that a user declared are matched by git itself, as if typed at its top.
 """
 
 import os
@@ -45,44 +44,43 @@ _SECRET_FILE = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_CACHE = re.compile(
+    r"""
+      (.*/)?(__pycache__|\.(mypy_cache|pytest_cache|ruff_cache|hypothesis|ipynb_checkpoints|tox|nox|eggs))/.*
+    | (.*/)?[^/]+\.egg-info/.*
+    | (.*/)?(\.coverage(\..*)?|\.DS_Store|[^/]+\.py[co])
+    """,
+    re.VERBOSE,
+)
+IGNORED = "ignored by git"
+_CACHED = "the cache of a tool"  # made again from the rest, so that no lock names it
 _FEW = 100  # more of one folder with one reason are named as the folder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exclusions:
-    """What is left out of one repository.
-
-    ``folders`` maps absolute paths to the reason for leaving out what is there: of data all, of results what git does
-    not track. ``include`` and ``exclude`` hold the paths, relative to the repository, that the declared patterns match.
-    """
+    """What is left out of one repository."""
 
     top: Path
-    folders: Mapping[Path, str]
-    include: frozenset[str] = frozenset()
+    folders: Mapping[Path, str]  # why to leave out what is there: of data all, of results what git does not track
+    include: frozenset[str] = frozenset()  # paths that the declared patterns match
     exclude: frozenset[str] = frozenset()
 
     def why(self, path: str, *, untracked: bool) -> Skipped | None:
         """Name what is left out because of a path with uncommitted content: it, or the folder that it lies in."""
         if path in self.exclude:
             return Skipped(path=path, reason="excluded by pattern")
-        own = self._below_folder(path, untracked=untracked) or _own(path)
-        if own is not None or path in self.include:
-            return own
-        return _secret(path) or (_too_large(path, self.top / path) if untracked else None)
-
-    def _below_folder(self, path: str, *, untracked: bool) -> Skipped | None:
         where = self.top / path
         for folder in (where, *where.parents):
             reason = self.folders.get(folder)
             if reason == DATA or (reason and untracked):
-                shown = path if folder == where else f"{folder.relative_to(self.top)}/"
-                return Skipped(path=shown, reason=reason)
-        return None
-
-
-_CACHES = frozenset(
-    ("__pycache__", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis", ".ipynb_checkpoints", ".tox", ".nox")
-)
+                return Skipped(path=path if folder == where else f"{folder.relative_to(self.top)}/", reason=reason)
+        for reason, pattern in _OWN.items():
+            if found := pattern.search(path):
+                return Skipped(path=path[: found.end()], reason=reason)
+        if path in self.include:
+            return None
+        return _secret(path) or (_no_code(path, where) if untracked else None)
 
 
 def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:
@@ -92,30 +90,18 @@ def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dic
     return dict.fromkeys(found - code, "the folder of a run")
 
 
-def _own(path: str) -> Skipped | None:
-    for reason, pattern in _OWN.items():
-        if found := pattern.search(path):
-            return Skipped(path=path[: found.end()], reason=reason)
-    return None
-
-
 def _secret(path: str) -> Skipped | None:
-    """Tell a file by a name that secrets have.
-
-    Examples
-    --------
-    >>> [bool(_secret(path)) for path in (".env.local", "keys/id_rsa", "a/credentials.json", ".aws/config", "a.pem")]
-    [True, True, True, True, True]
-    >>> [bool(_secret(path)) for path in ("environment.yml", "keys/id_rsa.pub", "tokenizer.json", "credentials.py")]
-    [False, False, False, False]
-    """
+    """Tell a file by a name that secrets have."""
     if found := _SECRET_FOLDER.search(path):
         return Skipped(path=path[: found.end()], reason="looks like a secret")
     secret = _SECRET_FILE.fullmatch(PurePosixPath(path).name)
     return Skipped(path=path, reason="looks like a secret") if secret else None
 
 
-def _too_large(path: str, where: Path) -> Skipped | None:
+def _no_code(path: str, where: Path) -> Skipped | None:
+    """Tell an untracked file that a tool has made, or that is too large for code."""
+    if _CACHE.fullmatch(path):
+        return Skipped(path=path, reason=_CACHED)
     try:
         size = where.lstat().st_size
     except OSError:
@@ -126,28 +112,21 @@ def _too_large(path: str, where: Path) -> Skipped | None:
 def matching(
     repository: Repository, patterns: Sequence[str], paths: Collection[str], scratch: Path, *, below: str = ""
 ) -> frozenset[str]:
-    """Return the paths that pathspecs match, in git's own judgement.
-
-    git matches pathspecs against an index, so the paths are put in one of their own; ``below`` is the folder of the
-    repository that they are relative to.
-    """
+    """Return the paths, relative to the folder ``below``, that pathspecs match, by git's own judgement."""
     if not patterns or not paths:
         return frozenset()
-    index = scratch / "paths"
+    index = scratch / "paths"  # git matches pathspecs against an index
     index.unlink(missing_ok=True)
     repository = repository.with_index(index)
     blob = repository.text("hash-object", "--stdin").encode()  # any object will do; that of nothing at all has a name
-    listed = {
-        f"{below}{path}_" if path.endswith("/") else f"{below}{path}": path for path in paths
-    }  # a folder is what lies in it
+    listed = {f"{below}{path}{'_' if path.endswith('/') else ''}": path for path in paths}  # a folder is what is in it
     lines = b"".join(b"100644 %b\t%b\0" % (blob, os.fsencode(path)) for path in listed)
     repository.run("update-index", "-z", "--index-info", stdin=lines)
-    found = _listed(repository, patterns)
-    return frozenset(listed[path] for path in found)
+    return frozenset(listed[path] for path in _listed(repository, patterns))
 
 
 def ignored_by_git(repository: Repository, patterns: Sequence[str]) -> list[str]:
-    """Return the ignored files that pathspecs match; nobody else looks for them."""
+    """Return the ignored files that pathspecs match."""
     return _listed(repository, patterns, "--others", "--ignored", "--exclude-standard") if patterns else []
 
 
@@ -159,22 +138,21 @@ def _listed(repository: Repository, patterns: Sequence[str], *options: str) -> l
 
 
 def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
-    """List what was left out: file by file, or by folder where a folder holds many for the same reason.
-
-    Caches that tools make again are not worth a word.
+    """List what was left out: ignored files and many for one reason by their folder, caches of tools not at all.
 
     Examples
     --------
     >>> named([Skipped(path="pkg/__pycache__/", reason="ignored by git")])
     ()
-    >>> named(Skipped(path=f"a/{i}.log", reason="ignored") for i in range(200))
-    (Skipped(path='a/', reason='ignored (200 files)'),)
+    >>> named(Skipped(path=f"a/{i}.log", reason="ignored by git") for i in range(20))
+    (Skipped(path='a/', reason='ignored by git (20 files)'),)
     """
     groups: dict[tuple[str, str], list[Skipped]] = defaultdict(list)
-    for one in (one for one in dict.fromkeys(skipped) if _CACHES.isdisjoint(one.path.split("/"))):
-        groups[one.path.rstrip("/").rpartition("/")[0], one.reason].append(one)
-    told: list[Skipped] = []
+    for one in dict.fromkeys(skipped):
+        if one.reason != _CACHED and not _CACHE.fullmatch(one.path):
+            groups[one.path.rstrip("/").rpartition("/")[0], one.reason].append(one)
+    shown: list[Skipped] = []
     for (folder, reason), ones in groups.items():
-        many = len(ones) > _FEW
-        told += [Skipped(path=f"{folder or '.'}/", reason=f"{reason} ({len(ones)} files)")] if many else ones
-    return tuple(sorted(told, key=lambda one: one.path))
+        many = len(ones) > (1 if folder and reason == IGNORED else _FEW)
+        shown += [Skipped(path=f"{folder or '.'}/", reason=f"{reason} ({len(ones)} files)")] if many else ones
+    return tuple(sorted(shown, key=lambda one: one.path))

@@ -1,10 +1,10 @@
 """The only module that runs git.
 
-git is configured by files and variables that nobody running an experiment thinks of, and several of them run programs.
-Here it gets none of the caller's ``GIT_*`` variables but those that say where its configuration lies and how far to
-look for a repository, so that a run started from inside a hook sees the repository in its own folder. Hooks and the
-file-system monitor are off, the user's index is never refreshed, and nothing goes through a shell. Text that a user
-wrote reaches git only behind ``--`` or ``--end-of-options``, or on its standard input between NULs.
+Several of the files and variables that configure git run programs. Here it gets none of the caller's ``GIT_*``
+variables but those that say where its configuration lies and how far to look for a repository, so that a run started
+from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's index is
+never refreshed, and nothing goes through a shell. Text that a user wrote reaches git only behind ``--`` or
+``--end-of-options``, or on its standard input between NULs.
 """
 
 import os
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess, Popen
@@ -22,12 +22,8 @@ if TYPE_CHECKING:
 
 MINIMUM = (2, 25)
 
-_KEPT_VARIABLES = frozenset(
-    (
-        *("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"),
-        *("GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"),
-    )
-)
+_KEPT_VARIABLES = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"}
+_KEPT_VARIABLES |= {"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"}
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "false",
@@ -44,68 +40,13 @@ _OPTIONS = tuple(option for key, value in _SETTINGS.items() for option in ("-c",
 
 
 class GitError(Exception):
-    r"""git refused; the text is its own last word.
-
-    Examples
-    --------
-    >>> str(GitError("warning: something\nfatal: not a git repository (or any of the parent directories): .git\n"))
-    'not a git repository (or any of the parent directories): .git'
-    """
+    """git refused; the text is its own last word."""
 
     def __init__(self, words: str, status: int = 128) -> None:
         told = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
         super().__init__(told[-1].removeprefix("fatal: ").removeprefix("error: ") if told else f"git exited {status}")
         self.words = words
         self.status = status
-
-
-class GitMissingError(GitError):
-    """git is not installed, or too old."""
-
-
-def run(
-    *arguments: str,
-    cwd: Path,
-    stdin: bytes | None = None,
-    settings: Iterable[str] = (),
-    variables: Mapping[str, str] | None = None,
-) -> "CompletedProcess[bytes]":
-    """Run one git command."""
-    import subprocess
-
-    done = subprocess.run(
-        _command(arguments, settings),
-        cwd=cwd,
-        env=_environment() | dict(variables or {}),
-        capture_output=True,
-        check=False,
-        input=stdin,
-        stdin=subprocess.DEVNULL if stdin is None else None,
-    )
-    if done.returncode:
-        raise GitError(os.fsdecode(done.stderr), done.returncode)
-    return done
-
-
-def _command(arguments: Iterable[str], settings: Iterable[str] = ()) -> list[str]:
-    command = [_executable(os.environ.get("PATH", os.defpath)), *_OPTIONS]
-    command += (word for setting in settings for word in ("-c", setting))
-    command += arguments
-    if any("\0" in word for word in command):
-        raise GitError(f"a NUL character cannot be part of {command[-1]!r}")
-    return command
-
-
-def text(*arguments: str, cwd: Path) -> str:
-    """Run one git command and return the line that it prints.
-
-    Examples
-    --------
-    >>> text("rev-parse", "--is-inside-work-tree", cwd=Path("/"))
-    Traceback (most recent call last):
-    naga.capture.code.git.GitError: not a git repository (or any of the parent directories): .git
-    """
-    return os.fsdecode(run(*arguments, cwd=cwd).stdout).removesuffix("\n")
 
 
 def names(output: bytes) -> list[str]:
@@ -140,33 +81,31 @@ def _executable(search: str) -> str:
 
     found = shutil.which("git", path=search)
     if found is None:
-        raise GitMissingError("git is not installed")
+        raise GitError("git is not installed")
     told = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
     number = re.search(r"(\d+)\.(\d+)", told)
     if number is None or (int(number[1]), int(number[2])) < MINIMUM:
-        raise GitMissingError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
+        raise GitError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """One worktree, and where git keeps what belongs to it.
-
-    ``git_dir`` is the worktree's own (its index lies there), ``common_dir`` is shared by all worktrees (objects, refs).
-    """
+    """One worktree, and where git keeps what belongs to it."""
 
     top: Path
-    git_dir: Path
-    common_dir: Path
+    git_dir: Path  # the worktree's own: its index lies there
+    common_dir: Path  # shared by all worktrees: objects and refs
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def find(cls, folder: Path) -> "Repository":
         """Find the repository whose worktree holds a folder; `GitError` where there is none."""
+        here = cls(folder, folder, folder)
         asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
-        lines = text("rev-parse", *asked, cwd=folder).split("\n")
+        lines = here.text("rev-parse", *asked).split("\n")
         if len(lines) != len(asked):  # a path with a newline in it
-            lines = [text("rev-parse", question, cwd=folder) for question in asked]
+            lines = [here.text("rev-parse", question) for question in asked]
         top, git_dir, common_dir = lines
         return cls(Path(top), Path(git_dir), (folder / common_dir).resolve())
 
@@ -189,7 +128,14 @@ class Repository:
         self, *arguments: str, stdin: bytes | None = None, settings: Iterable[str] = ()
     ) -> "CompletedProcess[bytes]":
         """Run git at the top of the worktree."""
-        return run(*arguments, cwd=self.top, stdin=stdin, settings=settings, variables=self.variables)
+        import subprocess
+
+        given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+        given |= {"cwd": self.top, "env": _environment() | dict(self.variables)}
+        done = subprocess.run(_command(arguments, settings), capture_output=True, check=False, **given)
+        if done.returncode:
+            raise GitError(os.fsdecode(done.stderr), done.returncode)
+        return done
 
     def text(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run git at the top of the worktree and return the line that it prints."""
@@ -200,14 +146,23 @@ class Repository:
         """Keep git running to ask it many questions, one after the other."""
         import subprocess
 
-        pipe, variables = subprocess.PIPE, {**_environment(), **self.variables}
+        pipe = subprocess.PIPE
+        given: dict[str, Any] = {"cwd": self.top, "env": _environment() | dict(self.variables)}
         try:
             with subprocess.Popen(
-                _command(arguments), cwd=self.top, env=variables, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
+                _command(arguments, ()), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, **given
             ) as process:
                 yield Talk(process)
         except BrokenPipeError:
             raise GitError("git ended in the middle of a question") from None
+
+
+def _command(arguments: Iterable[str], settings: Iterable[str]) -> list[str]:
+    command = [_executable(os.environ.get("PATH", os.defpath)), *_OPTIONS]
+    command += [word for setting in settings for word in ("-c", setting)] + list(arguments)
+    if any("\0" in word for word in command):
+        raise GitError(f"a NUL character cannot be part of {command[-1]!r}")
+    return command
 
 
 class Talk:

@@ -1,8 +1,4 @@
-"""Which files of the project the running program was imported from.
-
-Installed packages are recorded by their versions and the standard library by Python's; what is left is code that
-somebody is working on.
-"""
+"""Which files of the project the running program was imported from: all that no version of a package stands for."""
 
 import os
 import sys

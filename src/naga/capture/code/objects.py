@@ -1,7 +1,6 @@
-"""The way of a snapshot's objects into the repository.
+"""The way of a snapshot's objects into the repository: written aside first, brought in just before a ref keeps them.
 
-They are written aside first and brought in whole, just before a ref keeps them. ``git gc`` removes what no ref kept
-when it began, so beside one the objects come as a pack that is marked to be kept; nothing ever waits for it.
+``git gc`` removes what no ref kept when it began: beside one, the objects come as a pack that is marked to be kept.
 """
 
 import os

@@ -1,8 +1,7 @@
 """Commits, the refs that keep them, and the branch that is the log of the runs.
 
-``refs/naga/runs/<run_id>`` is the truth. The log branch is for reading (``git log --first-parent run_logs``): it is
-moved only from a value that was looked at, in one transaction with the run's own ref, and never where that could be
-seen in a worktree.
+``refs/naga/runs/<run_id>`` is the truth. The log branch, for reading, moves only from a value that was looked at, in
+one transaction with the run's own ref, and never where that could be seen in a worktree.
 """
 
 import os
@@ -21,11 +20,11 @@ _MOVES = 200  # how often the branch may move under our hands
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What keeps a commit: the ref if it could be written, the branch if it stands at the commit, and why not."""
+    """What keeps a commit."""
 
     commit: str
-    ref: str | None
-    log_branch: str | None = None
+    ref: str | None  # where it could be written
+    log_branch: str | None = None  # where it stands at the commit
     warning: str | None = None
 
 
@@ -35,19 +34,19 @@ class BlockedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tip:
-    """Where the log branch stands, and whether HEAD lies in its history."""
+    """Where the log branch stands."""
 
     commit: str
-    has_head: bool
+    has_head: bool  # in its history
 
 
 @dataclass(frozen=True, slots=True)
 class LogBranch:
-    """The branch that is the log of the runs; ``head`` names HEAD."""
+    """The branch that is the log of the runs."""
 
     repository: Repository
     name: str
-    head: str | None
+    head: str | None  # the commit that HEAD is
 
     @property
     def ref(self) -> str:
@@ -90,15 +89,12 @@ def commit_tree(repository: Repository, tree: str, parents: list[str], message: 
 
 def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
     """Tell whether one commit is the other, or lies in its history."""
-    if older == newer:
-        return True
     try:
-        repository.run("merge-base", "--is-ancestor", older, newer)
+        return older == newer or bool(repository.run("merge-base", "--is-ancestor", older, newer))
     except GitError as error:
-        if error.status == 1:
-            return False
-        raise
-    return True
+        if error.status != 1:
+            raise
+        return False
 
 
 def keep(
@@ -110,14 +106,11 @@ def keep(
 ) -> Kept:
     """Point the run's ref at its commit and, where that is possible, the log branch with it."""
     warning = None
-    if log is not None:
-        try:
-            kept = _advance(log, ref, first, commit_on)
-        except BlockedError as error:
-            warning = f"the branch {log.name!r} was left as it is: {error}"
-        else:
-            if kept is not None:
-                return Kept(commit=kept, ref=ref, log_branch=log.name)
+    try:
+        if log is not None and (advanced := _advance(log, ref, first, commit_on)):
+            return Kept(commit=advanced, ref=ref, log_branch=log.name)
+    except BlockedError as error:
+        warning = f"the branch {log.name!r} was left as it is: {error}" if log else None
     alone = commit_on(None)
     assert alone is not None  # noqa: S101  # a commit can always stand alone
     try:
@@ -155,7 +148,7 @@ def _transact(repository: Repository, commands: str) -> None:
 
 
 def _sweep_locks(repository: Repository, branch: str) -> None:
-    """Wait for nobody who is dead: git leaves the lock of a killed process where it is, for ever."""
+    """Remove locks whose owner is dead: git leaves that of a killed process where it is, for ever."""
     own = repository.common_dir / f"{branch}.lock"
     for lock in (own, *repository.common_dir.glob("refs/naga/*/*.lock")):
         with suppress(OSError):

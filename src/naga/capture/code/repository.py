@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from naga.capture.code.exclusions import Exclusions, ignored_by_git, matching, named, run_folders
+from naga.capture.code.exclusions import IGNORED, Exclusions, ignored_by_git, matching, named, run_folders
 from naga.capture.code.git import GitError, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
 from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
@@ -19,14 +19,14 @@ from naga.capture.code.tree import edited_tree
 from naga.capture.code.worktree import (
     Change,
     KeptIndex,
-    Status,
     TreeEntry,
-    clear_flags,
+    WorktreeStatus,
     index_state,
     read_flags,
     read_status,
     store,
 )
+from naga.declarations import Snapshot
 from naga.record.schema import Code, Skipped
 
 _GC_TRIES = 10
@@ -35,28 +35,22 @@ _LOOKS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRequest:
-    """What to take from a repository and under which names.
-
-    ``imported`` are files that the program was imported from. ``pathspecs_at`` is the repository at whose top the
-    patterns are read, and where in it this one lies. ``nested`` takes a repository that lies in this one, or says
-    why not.
-    """
+    """What to capture of a repository and under which names."""
 
     ref: str
     branch: str | None
     message: str
     folders: dict[Path, str]
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
+    declared: Snapshot
     script: Path | None
-    imported: tuple[str, ...]
-    pathspecs_at: tuple[Repository, str]
-    nested: Callable[[str], Code | Skipped]
+    imported: tuple[str, ...]  # files that the program was imported from
+    pathspecs_at: tuple[Repository, str]  # the repository at whose top patterns are read, and where in it this one lies
+    nested: Callable[[str], Code | Skipped]  # captures a repository that lies in this one, or says why not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotResult:
-    """What was taken, what was not although it should have been, what else to tell, and the index that it made."""
+    """What was captured, what was not although it should have been, and what else to say."""
 
     code: Code
     missing: tuple[str, ...] = ()
@@ -66,19 +60,14 @@ class SnapshotResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldFiles:
-    """What a snapshot holds, and how to see that the worktree has changed since.
-
-    ``index`` is the user's index and ``stored`` that of the files that differed from HEAD: git compares both with the
-    worktree by times of change alone. ``uncommitted`` are the paths that ``index`` says nothing about, ``committed``
-    those of the imported files that HEAD has.
-    """
+    """What a snapshot holds, and how to see that the worktree has changed since: git compares by times of change."""
 
     repository: Repository
     commit: str
-    index: KeptIndex
-    stored: KeptIndex
-    uncommitted: frozenset[str]
-    committed: frozenset[str]
+    index: KeptIndex  # the user's
+    stored: KeptIndex  # of the files that differed from HEAD
+    uncommitted: frozenset[str]  # paths that `index` says nothing about
+    committed: frozenset[str]  # those of the imported files that HEAD has
     skipped: frozenset[str]
 
     def changed(self) -> list[str]:
@@ -103,15 +92,15 @@ class HeldFiles:
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What was seen: the walk and its index, HEAD and its tree, the remote, the log branch, imported files in HEAD."""
+    """What was seen of a repository in one moment."""
 
-    status: Status
+    status: WorktreeStatus
     index: KeptIndex
     head: str | None
     tree: str | None
     remote: str | None
-    tip: Callable[[], Tip | None]
-    committed: frozenset[str]
+    tip: Callable[[], Tip | None]  # raises what looking at the log branch raised
+    committed: frozenset[str]  # imported files that HEAD has
 
 
 @dataclass(slots=True)
@@ -125,29 +114,24 @@ class _Plan:
 
 
 def take_snapshot(repository: Repository, asked: SnapshotRequest) -> SnapshotResult:
-    """Take a repository; where it cannot be taken, say why in ``code.reason``."""
+    """Capture a repository; where that cannot be, say why in ``code.reason``."""
     code = Code(name=repository.top.name, path=str(repository.top))
     try:
         with scratch() as folder:
-            return _take_beside_gc(repository, asked, code, folder)
+            for _ in range(_GC_TRIES):
+                collected = is_collected(repository)
+                taken = _take(repository, asked, code, folder)
+                # A garbage collection removes objects that are in the repository and in no ref yet: once more, then.
+                if taken.code.reason is None or not (collected or is_collected(repository)):
+                    break
+            return taken
     except OSError as error:
         return _refused(code, f"no temporary files: {error}")
 
 
-def _take_beside_gc(repository: Repository, asked: SnapshotRequest, code: Code, folder: Path) -> SnapshotResult:
-    """Take it again while a garbage collection takes away objects that are in the repository and in no ref."""
-    for _ in range(_GC_TRIES):
-        collected = is_collected(repository)
-        taken = _take(repository, asked, code, folder)
-        if taken.code.reason is None or not (collected or is_collected(repository)):
-            break
-    return taken
-
-
 def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Path) -> SnapshotResult:
-    index = folder / "index"
     try:
-        look = _look(repository, asked, index)
+        look = _look(repository, asked, folder / "index")
     except (GitError, OSError, RuntimeError) as error:  # the last, where no thread can be started
         return _refused(code, str(error).replace(f"{folder}/", f"{repository.git_dir}/"))
     status = look.status
@@ -157,9 +141,7 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         tree, kept = _keep(repository, asked, look, plan, folder)
     except (GitError, OSError) as error:
         return _refused(code, str(error))
-    code = replace(
-        code, commit=kept.commit, tree=tree, dirty=tree != look.tree, ref=kept.ref, log_branch=kept.log_branch
-    )
+    left_out = plan.skipped + plan.missing
     held = HeldFiles(
         repository=repository,
         commit=kept.commit,
@@ -167,18 +149,22 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         stored=KeptIndex.read(folder / "stored"),
         uncommitted=frozenset(change.path for change in status.changes),
         committed=look.committed,
-        skipped=frozenset(one.path for one in plan.skipped + plan.missing),
+        skipped=frozenset(one.path for one in left_out),
     )
-    return _told(code, plan, kept.warning, held)
-
-
-def _told(code: Code, plan: _Plan, warning: str | None, held: HeldFiles) -> SnapshotResult:
-    missing = [f"{code.name}: {one.path} {one.reason}" for one in plan.missing]
-    notes = [f"{code.name}: {warning}"] if warning else []
+    code = replace(
+        code,
+        commit=kept.commit,
+        tree=tree,
+        dirty=tree != look.tree,
+        ref=kept.ref,
+        log_branch=kept.log_branch,
+        skipped=named(left_out),
+    )
+    missing = tuple(f"{code.name}: {one.path} {one.reason}" for one in plan.missing)
+    notes = (f"{code.name}: {kept.warning}",) if kept.warning else ()
     if code.ref is None:  # then the warning is that nothing keeps the commit
-        missing, notes = missing + notes, []
-    code = replace(code, skipped=named(plan.skipped + plan.missing))
-    return SnapshotResult(code=code, missing=tuple(missing), notes=tuple(notes), held=held)
+        missing, notes = missing + notes, ()
+    return SnapshotResult(code=code, missing=missing, notes=notes, held=held)
 
 
 def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
@@ -205,11 +191,11 @@ def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _
         )
         remote = at_once.submit(_remote, repository)
         committed = at_once.submit(lambda: _listed(repository, head.result()[0], asked.imported))
-        flags = at_once.submit(lambda: {} if kept.hides_nothing() else read_flags(repository))
-        if flags.result():
+        if flags := {} if kept.hides_nothing() else at_once.submit(read_flags, repository).result():
             copy = repository.with_index(index)
             kept.write(index)
-            clear_flags(copy, flags.result())
+            for flag, paths in flags.items():
+                copy.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
             kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
     return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result, committed.result())
 
@@ -220,24 +206,24 @@ def _refused(code: Code, reason: str) -> SnapshotResult:
     )
 
 
-def _planned(repository: Repository, asked: SnapshotRequest, status: Status, scratch: Path) -> _Plan:
+def _planned(repository: Repository, asked: SnapshotRequest, status: WorktreeStatus, scratch: Path) -> _Plan:
     """Decide for every path that differs from HEAD."""
-    root, below = asked.pathspecs_at
-    found = ignored_by_git(repository, asked.include) if not below else []
+    (root, below), declared = asked.pathspecs_at, asked.declared
+    found = ignored_by_git(repository, declared.include) if not below else []
     changes = status.changes + tuple(Change(path=path, untracked=True, repository=path[-1] == "/") for path in found)
     paths = [change.path for change in changes]
     untracked = [change.path for change in changes if change.untracked]
     left_out = Exclusions(
         top=repository.top,
         folders={**run_folders(repository.top, untracked, asked.script), **asked.folders},
-        include=matching(root, asked.include, paths, scratch, below=below),
-        exclude=matching(root, asked.exclude, paths, scratch, below=below),
+        include=matching(root, declared.include, paths, scratch, below=below),
+        exclude=matching(root, declared.exclude, paths, scratch, below=below),
     )
     plan = _Plan(missing=list(status.unreadable))
     for change in changes:
         _plan_change(plan, change, asked, left_out)
     seen = set(paths)
-    plan.skipped += [Skipped(path=path, reason="ignored by git") for path in status.ignored if path not in seen]
+    plan.skipped += [Skipped(path=path, reason=IGNORED) for path in status.ignored if path not in seen]
     return plan
 
 
@@ -247,19 +233,14 @@ def _plan_change(plan: _Plan, change: Change, asked: SnapshotRequest, left_out: 
         plan.skipped.append(why)
     elif change.removed or change.staged:
         plan.entries[change.path] = None if change.removed else change.index
-    elif change.repository:
-        _plan_nested(plan, change.path, asked.nested(change.path))
-    else:
+    elif not change.repository:
         plan.files.append(change)
-
-
-def _plan_nested(plan: _Plan, path: str, nested: Code | Skipped) -> None:
-    if isinstance(nested, Skipped):
+    elif isinstance(nested := asked.nested(change.path), Skipped):
         plan.skipped.append(nested)
     elif nested.commit is not None:
-        plan.entries[path.removesuffix("/")] = ("160000", nested.commit)
+        plan.entries[change.path.removesuffix("/")] = ("160000", nested.commit)
     else:
-        plan.missing.append(Skipped(path=path, reason=f"is a repository of its own: {nested.reason}"))
+        plan.missing.append(Skipped(path=change.path, reason=f"is a repository of its own: {nested.reason}"))
 
 
 def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
@@ -289,7 +270,7 @@ def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Pl
 
 
 def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> str:
-    """Return the tree of HEAD with what was planned done to it."""
+    """Write the tree of HEAD with what was planned done to it."""
     index.unlink(missing_ok=True)
     stored, failed = store(repository.with_index(index), plan.files) if plan.files else ({}, [])
     plan.missing += failed
@@ -322,19 +303,11 @@ def _remote(repository: Repository) -> str | None:
         return None
     addresses = dict(line.split("\n", 1) for line in listed if "\n" in line)
     address = addresses.get("remote.origin.url") or next(iter(addresses.values()), None)
-    return without_credentials(address) if address else None
+    return _without_credentials(address) if address else None
 
 
-def without_credentials(address: str) -> str:
-    """Take user names, passwords and queries out of an address; ssh needs its user name, which opens nothing.
-
-    Examples
-    --------
-    >>> without_credentials("https://ghp_123:x-oauth@github.com/ada/engine.git?token=1")
-    'https://github.com/ada/engine.git'
-    >>> without_credentials("git@github.com:ada/engine.git"), without_credentials("ssh://git:pw@host/engine")
-    ('git@github.com:ada/engine.git', 'ssh://git@host/engine')
-    """
+def _without_credentials(address: str) -> str:
+    """Take user names, passwords and queries out of an address; ssh needs its user name, which opens nothing."""
     scheme, separator, rest = address.partition("://")
     if not separator:
         return re.sub(r"^([^/@:]*):[^/@]*@", r"\1@", address)

@@ -1,4 +1,4 @@
-"""Temporary folders that nobody has to clean up by hand."""
+"""Temporary folders that need no cleaning up by hand."""
 
 import os
 from collections.abc import Iterator
@@ -10,57 +10,41 @@ _PREFIX = "naga-snapshot-"
 
 @contextmanager
 def scratch() -> Iterator[Path]:
-    """Give a folder of one's own for temporary files, after removing those of processes that were killed.
-
-    Each folder is locked by its owner, and the system unlocks it however the owner ends.
-    """
-    import shutil
+    """Give a folder of one's own for temporary files, after removing those of processes that were killed."""
     import tempfile
 
-    _sweep(Path(tempfile.gettempdir()))
-    folder, lock = _own_folder()
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        os.close(lock)
-
-
-def _own_folder() -> tuple[Path, int]:
-    import tempfile
-
-    while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-        lock = _lock(folder)
-        if lock is not None and folder.exists():
-            return folder, lock
-        if lock is not None:  # swept by another process before it was locked
-            os.close(lock)
-
-
-def _sweep(parent: Path) -> None:
-    import shutil
-
-    with os.scandir(parent) as found:
+    with os.scandir(tempfile.gettempdir()) as found:
         left = [Path(item.path) for item in found if item.name.startswith(_PREFIX)]
     for folder in left:
-        lock = _lock(folder)
-        if lock is not None:
-            shutil.rmtree(folder, ignore_errors=True)
-            os.close(lock)
+        with _locked(folder):
+            pass
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        with _locked(folder) as ours:
+            if ours and folder.exists():  # another process may have swept it before it was locked
+                yield folder
+                return
 
 
-def _lock(folder: Path) -> int | None:
-    """Lock a folder, or return None where another process has done so, or it is not ours."""
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Lock a folder, which the system unlocks however its owner ends, and remove it; False where it is another's."""
     import fcntl
+    import shutil
 
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
-        return None
+        yield False
+        return
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        yield False
+    else:
+        try:
+            yield True
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+    finally:
         os.close(handle)
-        return None
-    return handle

@@ -1,12 +1,11 @@
 """The code of a run: every repository that it came from, as it was when the run began.
 
-The user's repositories are only read: index, HEAD, worktree and ``git status`` stay as they are. What could not be
-taken is named, in ``Code.reason``, in ``Code.skipped`` and in the warnings, and never raised, unless the snapshot was
-declared strict.
+The user's repositories are only read. What could not be captured is named, in ``Code.reason``, in ``Code.skipped`` and
+in the warnings, and never raised, unless the snapshot was declared strict.
 """
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,15 +44,14 @@ class CodeCapture:
 
     entries: tuple[Code, ...] = ()
     warnings: tuple[str, ...] = ()
-    held: Mapping[str, "HeldFiles"] = field(default_factory=dict, repr=False, compare=False)
-    """What the snapshots hold, by the paths of their repositories: what `recapture_after` compares with."""
+    held: Mapping[str, "HeldFiles"] = field(default_factory=dict, repr=False, compare=False)  # by repositories' paths
 
 
 def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
     """Capture the repository of a script, and those of everything that is imported by now."""
     script = script.resolve() if script is not None else None
     files = imported_files() | ({script} if script is not None else set())
-    collector = Collector(declared, label, script, files=files)
+    collector = _Collector(declared, label, script, files=files)
     # A script outside any repository is run for the project that one works in.
     start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
     collector.add(start, branch=declared.branch)
@@ -67,16 +65,13 @@ def capture_once(script: Path, label: SnapshotLabel) -> str | None:
     """Give the commit of a script's repository that was taken under the label's ref; take it where there is none."""
     with suppress(GitError, OSError):
         return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", label.ref)
-    return Collector(Snapshot(), label, script).add(script.parent).commit
+    return _Collector(Snapshot(), label, script).add(script.parent).commit
 
 
 def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
-    """Return the capture with what only the end of the run can tell.
-
-    That is: captured files that have changed since; modules that were imported from files that no snapshot holds; and
-    the snapshots of further repositories that code was imported from.
-    """
-    collector = Collector(declared, label, None, before)
+    """Add what only the end of the run shows: changed files, and what was imported meanwhile."""
+    entries = {code.path: code for code in before.entries}
+    collector = _Collector(declared, label, None, (), entries, dict(before.held), dict.fromkeys(before.warnings))
     for code in before.entries:
         collector.compare(code)
     collector.add_imported(imported_files())
@@ -98,26 +93,21 @@ def check_code(code: Code, elsewhere: Path) -> str | None:
     return None if refs else f"no ref keeps commit {commit[:12]}: git may delete it"
 
 
-class Collector:
+@dataclass(slots=True)
+class _Collector:
     """Collects the entries and warnings of one capture."""
 
-    def __init__(
-        self,
-        declared: Snapshot,
-        label: SnapshotLabel,
-        script: Path | None,
-        before: CodeCapture | None = None,
-        files: Collection[Path] = (),
-    ) -> None:
-        before = before or CodeCapture()
-        self.declared, self.label, self.script, self.files = declared, label, script, files
-        self.entries = {code.path: code for code in before.entries}
-        self.held = dict(before.held)
-        self.warnings = dict.fromkeys(before.warnings)
-        self.missing: list[str] = []
+    declared: Snapshot
+    label: SnapshotLabel
+    script: Path | None
+    files: Collection[Path] = ()
+    entries: dict[str, Code] = field(default_factory=dict)
+    held: dict[str, HeldFiles] = field(default_factory=dict)
+    warnings: dict[str, None] = field(default_factory=dict)
+    missing: list[str] = field(default_factory=list)
 
     def result(self) -> CodeCapture:
-        """Return what was collected."""
+        """Give what was collected."""
         return CodeCapture(entries=tuple(self.entries.values()), warnings=tuple(self.warnings), held=self.held)
 
     def add(self, folder: Path, *, branch: str | None = None) -> Code:
@@ -134,7 +124,21 @@ class Collector:
         if top in self.entries:
             return self.entries[top]
         self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what lies in it
-        taken = take_snapshot(repository, self._asked(repository, pathspecs_at, branch))
+        root, below = pathspecs_at
+        siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
+        inside = [file for file in self.files if file.is_relative_to(repository.top)]
+        request = SnapshotRequest(
+            ref=f"{self.label.ref}{f'+{siblings}' if siblings else ''}",
+            branch=branch,
+            message=_message(self.declared, self.label),
+            folders=_left_out(self.label, repository.top, self.script),
+            declared=self.declared,
+            script=self.script,
+            imported=tuple(str(file.relative_to(repository.top)) for file in inside),
+            pathspecs_at=pathspecs_at,
+            nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
+        )
+        taken = take_snapshot(repository, request)
         if taken.held is not None:
             self.held[top] = taken.held
         return self._tell(taken)
@@ -158,64 +162,36 @@ class Collector:
         self.warnings |= dict.fromkeys(taken.missing + taken.notes)
         return taken.code
 
-    def _asked(
-        self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None
-    ) -> SnapshotRequest:
-        root, below = pathspecs_at
-        siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
-        return SnapshotRequest(
-            ref=f"{self.label.ref}{f'+{siblings}' if siblings else ''}",
-            branch=branch,
-            message=_message(self.declared, self.label),
-            folders=_left_out(self.label, repository.top, self.script),
-            include=self.declared.include,
-            exclude=self.declared.exclude,
-            script=self.script,
-            imported=tuple(str(file.relative_to(repository.top)) for file in self._inside(repository)),
-            pathspecs_at=pathspecs_at,
-            nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
-        )
-
-    def _inside(self, repository: Repository) -> list[Path]:
-        return [file for file in self.files if file.is_relative_to(repository.top)]
-
     def add_imported(self, files: set[Path]) -> None:
         """Take the repositories that files lie in, and tell of files that no snapshot holds."""
         lacking = []
         for top, inside in _by_repository(files).items():
             if top is None:
-                lacking += [file for file in inside if not self._is_told(file)]
+                reported = [Path(code.path) for code in self.entries.values() if code.reason]
+                lacking += [file for file in inside if not any(map(file.is_relative_to, reported))]
             elif top != NAGA or str(top) in self.entries:
                 lacking += self._lacking(self.entries.get(str(top)) or self.add(top), inside)
         if lacking:
             self._warn(f"imported, but missing from the snapshot: {first_of(map(str, lacking))}")
 
-    def _is_told(self, file: Path) -> bool:
-        return any(code.reason and file.is_relative_to(code.path) for code in self.entries.values())
-
     def _lacking(self, code: Code, files: list[Path]) -> list[Path]:
-        held = self.held.get(code.path)
-        if held is None:  # told already, in its reason
-            return []
         paths = {str(file.relative_to(code.path)): file for file in files if file.is_relative_to(code.path)}
-        try:
-            return [paths[path] for path in held.lacks(list(paths))]
-        except (GitError, OSError) as error:
-            self._warn(f"{code.name}: whether all that was imported is captured is not known: {error}")
-            return []
+        lacking = self._compared(code, "whether all that was imported is captured", lambda held: held.lacks([*paths]))
+        return [paths[path] for path in lacking]
 
     def compare(self, code: Code) -> None:
-        """Tell of captured files that have changed since."""
+        """Name captured files that have changed since."""
+        changed = self._compared(code, "whether the code changed during the run", HeldFiles.changed)
+        if changed:
+            self._warn(f"{code.name}: changed during the run, captured as it was before: {first_of(changed)}")
+
+    def _compared(self, code: Code, what: str, question: Callable[[HeldFiles], list[str]]) -> list[str]:
         held = self.held.get(code.path)
-        if held is None:
-            return
         try:
-            changed = held.changed()
+            return question(held) if held else []  # without one, the reason of its entry says it already
         except (GitError, OSError) as error:
-            self._warn(f"{code.name}: whether the code changed during the run is not known: {error}")
-        else:
-            if changed:
-                self._warn(f"{code.name}: changed during the run, captured as it was before: {first_of(changed)}")
+            self._warn(f"{code.name}: {what} is not known: {error}")
+            return []
 
     def _warn(self, text: str) -> None:
         self.missing.append(text)
@@ -240,17 +216,7 @@ def _left_out(label: SnapshotLabel, top: Path, script: Path | None) -> dict[Path
 
 
 def _message(declared: Snapshot, label: SnapshotLabel) -> str:
-    """Write the message of a run's commit.
-
-    Examples
-    --------
-    >>> print(_message(Snapshot(), SnapshotLabel(run_id="r1", task="train", save_dir="results/a")))
-    Run train
-    <BLANKLINE>
-    Naga-Run: r1
-    Naga-Task: train
-    Naga-Save-Dir: results/a
-    """
+    """Write the message of a run's commit."""
     told = {"Run": label.run_id, "Task": label.task, "Save-Dir": label.save_dir}
     lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
     return redact_text("\n".join([declared.message or f"Run {label.task}", "", *lines, ""]))

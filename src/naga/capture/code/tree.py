@@ -1,7 +1,6 @@
-"""A tree that differs from another in some paths.
+"""A tree that differs from another in some paths, at the cost of the changes.
 
-Only the folders that lead to those paths are read and written, so the cost is that of the changes, not that of the
-repository: git's own way, through a whole index, costs as much as walking the worktree.
+git's own way, through a whole index, costs as much as walking the worktree.
 """
 
 import os

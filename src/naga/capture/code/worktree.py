@@ -1,13 +1,11 @@
 """What lies in a worktree: one walk of it by git, and the files that differ from HEAD as git would store them.
 
-The user's index is only read; what has to be written is written to a copy. A copy keeps the index's time of change:
-git takes a file for unchanged only if it is older than the index, and a younger copy would hide edits of the same
-second.
+The user's index is only read; what has to be written is written to a copy.
 """
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,27 +21,22 @@ _ABSENT = "000000"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A path that is not as in HEAD.
-
-    ``index`` is what the user's index has for it, None where it has nothing, or several. ``staged`` says that the
-    worktree has the same. ``removed`` says that the path is no longer there. ``repository`` says that it is a
-    repository of its own.
-    """
+    """A path that is not as in HEAD."""
 
     path: str
-    index: TreeEntry | None = None
+    index: TreeEntry | None = None  # what the user's index has for it; None where that is nothing, or several
     untracked: bool = False
-    staged: bool = False
+    staged: bool = False  # the worktree has the same as the index
     removed: bool = False
-    repository: bool = False
+    repository: bool = False  # it is a repository of its own
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
-    """What one walk found. ``head`` is None before the first commit, ``branch`` None where HEAD is detached."""
+class WorktreeStatus:
+    """What one walk found."""
 
-    head: str | None
-    branch: str | None
+    head: str | None  # None before the first commit
+    branch: str | None  # None where HEAD is detached
     changes: tuple[Change, ...]
     ignored: tuple[str, ...]
     unreadable: tuple[Skipped, ...]
@@ -51,26 +44,26 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class KeptIndex:
-    """An index in memory: its bytes, and the time of change without which they would be believed too much."""
+    """An index in memory, with its time of change."""
 
     content: bytes
+    # git takes a file for unchanged only if it is older than the index: a younger copy would hide edits of its second.
     time_ns: int
 
     @classmethod
     def read(cls, path: Path) -> "KeptIndex":
-        """Read an index; git may be replacing it at this moment, so time and bytes come from one open file."""
+        """Read an index."""
         try:
+            # git may be replacing it at this moment: time and bytes come from one open file.
             with path.open("rb") as file:
                 return cls(file.read(), os.fstat(file.fileno()).st_mtime_ns)
         except FileNotFoundError:
             return cls(b"", 0)
 
     def hides_nothing(self) -> bool:
-        """Tell, without git, that no entry asks git not to look at its file; False where that is not certain.
-
-        Reads versions 2 and 3 with names of SHA-1 (gitformat-index(5)). Anything else does not lead from entry to entry
-        and then from extension to extension to the checksum at the end.
-        """
+        """Tell, without git, that no entry asks git not to look at its file; False where that is not certain."""
+        # Versions 2 and 3 with names of SHA-1 (gitformat-index(5)): anything else does not lead from entry to entry,
+        # and then from extension to extension to the checksum at the end. git itself takes a fifth of its walk for it.
         content, place, end = self.content, 12, len(self.content) - 20
         try:
             for _ in range(int.from_bytes(content[8:12])):
@@ -104,25 +97,17 @@ def index_state(repository: Repository) -> tuple[int, ...]:
 
 
 def read_flags(repository: Repository) -> dict[str, list[bytes]]:
-    """Find the files that the index asks git not to look at; return them by what takes that back.
-
-    Files that are left out of a sparse checkout are none of them: they are not there to be looked at.
-    """
+    """Find the files that the index asks git not to look at; return them by what takes that back."""
     listed = repository.run("ls-files", "-v", "-z").stdout
     flagged = re.findall(rb"\0([a-zS]) ([^\0]+)", b"\0" + listed)
     assumed = [path for tag, path in flagged if tag.islower()]
+    # Files that are left out of a sparse checkout are none of them: they are not there to be looked at.
     skipped = [path for tag, path in flagged if tag in b"Ss" and os.path.lexists(repository.top / os.fsdecode(path))]
     flags = {"--no-assume-unchanged": assumed, "--no-skip-worktree": skipped}
     return {flag: paths for flag, paths in flags.items() if paths}
 
 
-def clear_flags(repository: Repository, flags: Mapping[str, list[bytes]]) -> None:
-    """Make git look at those files."""
-    for flag, paths in flags.items():
-        repository.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
-
-
-def read_status(repository: Repository) -> Status:
+def read_status(repository: Repository) -> WorktreeStatus:
     """Walk the worktree once."""
     question = (
         *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching"),
@@ -134,21 +119,14 @@ def read_status(repository: Repository) -> Status:
         if "filter" not in error.words:
             raise
         # git must filter some file to compare it and cannot: seen as edited, that file is then named as not captured.
-        done = repository.run(*question, settings=_no_filter_required(repository))
-    return _parsed(done.stdout, os.fsdecode(done.stderr))
-
-
-def _no_filter_required(repository: Repository) -> list[str]:
-    keys = names(repository.run("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.required$").stdout)
-    return [f"{key}=false" for key in keys]
-
-
-def _parsed(output: bytes, complaints: str) -> Status:
-    records = [(record[:1], os.fsdecode(record[2:])) for record in output.split(b"\0") if record]
+        keys = names(repository.run("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.required$").stdout)
+        done = repository.run(*question, settings=[f"{key}=false" for key in keys])
+    complaints = os.fsdecode(done.stderr)
+    records = [(record[:1], os.fsdecode(record[2:])) for record in done.stdout.split(b"\0") if record]
     header = dict(record.split(" ", 1) for kind, record in records if kind == b"#")
     head, branch = header["branch.oid"], header["branch.head"]
     unreadable = re.findall(r"^warning: could not open directory '(.*)': (.*)$", complaints, re.MULTILINE)
-    return Status(
+    return WorktreeStatus(
         head=None if head == "(initial)" else head,
         branch=None if branch == "(detached)" else branch,
         changes=tuple(_change(kind, record) for kind, record in records if kind in b"1u?"),
@@ -175,11 +153,8 @@ def _change(kind: bytes, record: str) -> Change:
 
 
 def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, TreeEntry], list[Skipped]]:
-    """Store the content of files; return their entries, and those that git could not take.
-
-    The index of the repository given is empty and holds nothing else afterwards, so that its size is that of the
-    changes. What the user's index knew of a file goes in first: git asks it which line ends and which mode to keep.
-    """
+    """Store the content of files by way of an index that holds only them; return entries, and what git cannot take."""
+    # What the user's index knew of a file goes in first: git asks it which line ends and which mode to keep.
     known = {change.path: change.index for change in changes}
     lines = [b"%b %b\t%b\0" % (*map(str.encode, entry), os.fsencode(path)) for path, entry in known.items() if entry]
     if lines:
@@ -195,10 +170,7 @@ def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, 
 
 
 def _add(repository: Repository, paths: list[str]) -> list[Skipped]:
-    """Take files into the index; return those that git could not take.
-
-    git stops at the first file that it cannot take and keeps none: halving the list finds those files in few steps.
-    """
+    """Add files to the index; return those that git could not add."""
     if not paths:
         return []
     lines = b"".join(os.fsencode(path) + b"\0" for path in paths)
@@ -207,6 +179,7 @@ def _add(repository: Repository, paths: list[str]) -> list[Skipped]:
     except GitError as error:
         if len(paths) == 1:
             return [Skipped(path=paths[0], reason=f"cannot be captured: {_cause(error)}")]
+        # git stops at the first file that it cannot add and keeps none: halving finds those files in few steps.
         middle = len(paths) // 2
         return _add(repository, paths[:middle]) + _add(repository, paths[middle:])
     return []

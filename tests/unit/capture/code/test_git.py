@@ -7,7 +7,11 @@ from workbench import git as as_user
 
 import naga
 from naga.capture.code import git
-from naga.capture.code.git import GitError, GitMissingError, Repository
+from naga.capture.code.git import GitError, Repository
+
+
+def _in(folder: Path) -> Repository:
+    return Repository(folder, folder, folder)
 
 
 def _pretend(folder: Path, answer: str) -> str:
@@ -21,22 +25,22 @@ def _pretend(folder: Path, answer: str) -> str:
 def test_an_old_git_is_refused_by_its_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     """What is too old, and what is wanted, is said."""
     monkeypatch.setenv("PATH", _pretend(tmp_path, f"git version {version}"))
-    with pytest.raises(GitMissingError, match=rf"git version {version} is too old: Naga needs git 2\.25 or newer"):
-        git.run("status", cwd=tmp_path)
+    with pytest.raises(GitError, match=rf"git version {version} is too old: Naga needs git 2\.25 or newer"):
+        _in(tmp_path).run("status")
 
 
 @pytest.mark.parametrize("version", ["2.25.0", "2.39.5 (Apple Git-154)", "10.0.windows.1"])
 def test_a_new_git_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     """Newer versions are taken, whatever is written behind the number."""
     monkeypatch.setenv("PATH", _pretend(tmp_path, f"git version {version}"))
-    assert git.text("status", cwd=tmp_path) == f"git version {version}"
+    assert _in(tmp_path).text("status") == f"git version {version}"
 
 
 def test_git_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine without git gives a GitError like any other."""
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(GitError, match="git is not installed"):
-        git.run("status", cwd=tmp_path)
+        _in(tmp_path).run("status")
 
 
 def test_variables_of_the_caller_do_not_reach_git(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +50,7 @@ def test_variables_of_the_caller_do_not_reach_git(top: Path, monkeypatch: pytest
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(top / "mine"))
     monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     (top / "mine").write_text("[alias]\n\tshown = !env\n")
-    seen = dict(line.split("=", 1) for line in git.text("shown", cwd=top).splitlines() if "=" in line)
+    seen = dict(line.split("=", 1) for line in _in(top).text("shown").splitlines() if "=" in line)
     assert seen["GIT_CONFIG_GLOBAL"] == str(top / "mine")
     assert seen["LC_ALL"] == "C"
     assert "/nowhere" not in seen.values()
@@ -54,20 +58,20 @@ def test_variables_of_the_caller_do_not_reach_git(top: Path, monkeypatch: pytest
 
 def test_git_never_waits_for_an_answer(top: Path) -> None:
     """A command that reads gets nothing, at once."""
-    assert git.text("hash-object", "--stdin", cwd=top) == as_user("hash-object", "/dev/null", cwd=top).strip()
+    assert _in(top).text("hash-object", "--stdin") == as_user("hash-object", "/dev/null", cwd=top).strip()
 
 
 def test_an_error_is_gits_own_word(top: Path) -> None:
     """The last fatal line, without its mark, and the status."""
     with pytest.raises(GitError, match=r"^Needed a single revision$") as caught:
-        git.run("rev-parse", "--verify", "nothing", cwd=top)
+        _in(top).run("rev-parse", "--verify", "nothing")
     assert caught.value.status == 128
 
 
 def test_a_nul_never_reaches_git(top: Path) -> None:
     """It is an error of git's kind, not of Python's."""
     with pytest.raises(GitError, match="NUL"):
-        git.run("rev-parse", "a\0b", cwd=top)
+        _in(top).run("rev-parse", "a\0b")
 
 
 def test_a_repository_is_found_from_any_folder(top: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from workbench import git
 
-from naga.capture.code.git import run
+from naga.capture.code.git import Repository
 from naga.capture.code.imports import imported_files
 from naga.capture.code.snapshot import CodeCapture, SnapshotLabel, capture_code, recapture_after
 from naga.declarations import Snapshot
@@ -236,7 +236,7 @@ def test_nothing_that_is_left_out_reaches_an_object(top: Path) -> None:
     subject = replace(SUBJECT, leave_out=leave_out)
     capture = capture_code(top / "train.py", Snapshot(exclude=("*.bin",)), subject)
     for repository in (top, nested):
-        everything = run("cat-file", "--batch-all-objects", "--batch", cwd=repository).stdout
+        everything = Repository.find(repository).run("cat-file", "--batch-all-objects", "--batch").stdout
         assert b"blob" in everything
         assert CANARY.encode() not in everything
     named = {f"{code.path}/{one.path}": one.reason for code in capture.entries for one in code.skipped}
@@ -315,12 +315,39 @@ def test_a_pattern_that_git_refuses_is_an_error(top: Path, what: str, pattern: s
         _take(top, **patterns)
 
 
-def test_many_for_one_reason_are_named_as_their_folder(top: Path) -> None:
-    """A lock stays readable beside ten thousand ignored files."""
-    for number in range(150):
-        _plant(top, f"cache/{number}.tmp")
+def test_ignored_files_are_named_by_their_folder(top: Path) -> None:
+    """A lock stays readable beside ten thousand of them; one alone, or at the top, is named itself."""
+    for path in ("cache/1.tmp", "cache/2.tmp", "cache/3.tmp", "alone/1.tmp", "1.tmp", "2.tmp"):
+        _plant(top, path)
     skipped = _take(top).entries[0].skipped
-    assert [(one.path, one.reason) for one in skipped] == [("cache/", "ignored by git (150 files)")]
+    assert [(one.path, one.reason) for one in skipped] == [
+        ("1.tmp", "ignored by git"),
+        ("2.tmp", "ignored by git"),
+        ("alone/1.tmp", "ignored by git"),
+        ("cache/", "ignored by git (3 files)"),
+    ]
+
+
+def test_many_for_one_reason_are_named_by_their_folder(top: Path) -> None:
+    """Whatever the reason, and at the top as well."""
+    for number in range(150):
+        _plant(top, f"{number}.pem")
+    skipped = _take(top).entries[0].skipped
+    assert [(one.path, one.reason) for one in skipped] == [("./", "looks like a secret (150 files)")]
+
+
+CACHES = ("__pycache__/a.pyc", "pkg/b.pyc", ".coverage", ".mypy_cache/x/y.json", ".ipynb_checkpoints/n.ipynb")
+
+
+@pytest.mark.parametrize("ignored", ["", "*\n!.gitignore\n!train.py\n!pkg/\n!pkg/model.py\n"])
+def test_caches_of_tools_are_neither_captured_nor_named(top: Path, ignored: str) -> None:
+    """Ignored or not, they are made again from the rest, and do not make a tree dirty."""
+    (top / ".gitignore").write_text(ignored)
+    git("commit", "-qam", "Ignore", cwd=top)
+    for path in (*CACHES, ".pytest_cache/v", ".ruff_cache/0", "a.egg-info/PKG-INFO"):
+        _plant(top, path)
+    code = _take(top).entries[0]
+    assert (code.skipped, code.dirty) == ((), False)
 
 
 def test_the_folder_of_the_script_is_code_even_as_save_dir(top: Path) -> None:
