@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from omegaconf import OmegaConf
 
@@ -11,10 +10,10 @@ from naga.config.compose import Resolved
 from naga.config.declared import Declared
 from naga.config.merge import dotted_keys, nearest_key
 from naga.config.omegaconf_nodes import escaped
+from naga.declarations import Existing
 from naga.errors import UsageError
 from naga.secrets import redact_config
 
-Existing = Literal["archive", "refuse", "reuse"]
 TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse")
 
 
@@ -31,13 +30,7 @@ class Request:
 
 
 def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: str, description: str) -> Request:
-    """Read the command line of a task; ``--help`` prints and exits.
-
-    Examples
-    --------
-    >>> parse_arguments(["lr=0.1", "--config", "a.yaml"], None, program="exp.py", description="").overrides
-    ('lr=0.1',)
-    """
+    """Read the command line of a task; ``--help`` prints and exits."""
     if not argv:
         return Request()
     from naga.config.option_parser import Parser  # argparse takes as long to import as the rest of Naga's configuration

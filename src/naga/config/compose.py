@@ -19,7 +19,6 @@ from naga.config.omegaconf_nodes import (
     close_again,
     dotted,
     escaped,
-    is_missing,
     node_hint,
     open_up,
     own_copy,
@@ -55,15 +54,7 @@ def compose(
     experiment: str | None = None,
     base: Path | None = None,
 ) -> Resolved:
-    """Lay everything that was said over the declared defaults, and resolve it once.
-
-    Examples
-    --------
-    >>> from naga.config.declared import declared_config
-    >>> def main(cfg={"lr": 0.1, "save_dir": "results/${lr}"}): ...
-    >>> compose(declared_config(main), overrides=["lr=1e-3"]).plain
-    {'lr': 0.001, 'save_dir': 'results/0.001'}
-    """
+    """Lay everything that was said over the declared defaults, and resolve it once."""
     folder = base or Path.cwd()
     cfg = own_copy(declared.base)
     if file is not None:
@@ -74,7 +65,7 @@ def compose(
         override(cfg, key, value)
     for text in overrides:
         override_text(cfg, text)
-    settle_nodes(cfg)
+    resolve_values(cfg)
     return _resolved(declared, cfg, folder)
 
 
@@ -85,16 +76,10 @@ def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
         return own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
     if not isinstance(given, Mapping):
         raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
-    merge(cfg, _without_redacted(given))
-    return cfg
-
-
-def _without_redacted(given: Mapping[Any, Any]) -> Mapping[Any, Any]:
-    """Leave out what a run.lock does not tell: the declared default stands for it."""
     plain = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else given
-    if not isinstance(plain, Mapping) or not redacted_keys(plain):
-        return given
-    return without_redacted(plain)
+    # What a run.lock does not tell is left out: the declared default stands for it.
+    merge(cfg, without_redacted(plain) if redacted_keys(plain) else given)
+    return cfg
 
 
 def _check_kind(wanted: Any, kind: Any) -> None:
@@ -103,11 +88,11 @@ def _check_kind(wanted: Any, kind: Any) -> None:
         raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
 
-def settle_nodes(cfg: DictConfig) -> None:
+def resolve_values(cfg: DictConfig) -> None:
     """Resolve a configuration that has all its values."""
     open_up(cfg)
     for keys, node in walk(cfg):
-        if is_missing(node):
+        if as_written(node) == "???":
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
     resolve(cfg)

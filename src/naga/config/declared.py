@@ -28,14 +28,7 @@ class Declared:
 
 
 def declared_config(function: Callable[..., Any]) -> Declared | None:
-    """Read the configuration that a function declares.
-
-    Examples
-    --------
-    >>> def main(cfg={"lr": 0.1}): ...
-    >>> declared_config(main).kind
-    'dict'
-    """
+    """Read the configuration that a function declares."""
     parameters = list(inspect.signature(function).parameters.values())
     if not parameters or parameters[0].kind in (parameters[0].VAR_POSITIONAL, parameters[0].VAR_KEYWORD):
         return None

@@ -12,13 +12,7 @@ def is_structured(kind: Any) -> bool:
 
 
 def element_hint(hint: Any, key: Any) -> Any:
-    """Give the type of what lies under a key of a container type, where that says it.
-
-    Examples
-    --------
-    >>> element_hint(dict[str, float], "a")
-    <class 'float'>
-    """
+    """Give the type of what lies under a key of a container type, where that says it."""
     kind, _ = split_optional(hint)
     arguments = get_args(kind)
     if get_origin(kind) is dict and arguments:
@@ -29,13 +23,7 @@ def element_hint(hint: Any, key: Any) -> Any:
 
 
 def split_optional(hint: Any) -> tuple[Any, bool]:
-    """Take None out of a type.
-
-    Examples
-    --------
-    >>> split_optional(int | None)
-    (<class 'int'>, True)
-    """
+    """Take None out of a type."""
     if hint is Any or hint is None:
         return Any, True
     if get_origin(hint) not in (Union, types.UnionType) or type(None) not in get_args(hint):
@@ -45,15 +33,7 @@ def split_optional(hint: Any) -> tuple[Any, bool]:
 
 
 def hint_name(hint: Any) -> str:
-    """Say a type as one would write it.
-
-    Examples
-    --------
-    >>> hint_name(int | None)
-    'int or None'
-    >>> hint_name(list[float])
-    'list[float]'
-    """
+    """Say a type as one would write it."""
     kind, optional = split_optional(hint)
     if kind is Any:
         return "Any"

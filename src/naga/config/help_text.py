@@ -34,14 +34,6 @@ def describe_fields(declared: Declared) -> str:
 
     What a field is for is read from the source of its dataclass: the comment after it or above it, the docstring below
     it, or ``metadata={"help": ...}``.
-
-    Examples
-    --------
-    >>> from naga.config.declared import declared_config
-    >>> def main(cfg={"seed": 3}): ...
-    >>> print(describe_fields(declared_config(main)))
-    configuration (key=value):
-      seed  int  3
     """
     rows = list(_rows(declared.base, ()))
     width = shutil.get_terminal_size().columns
@@ -104,26 +96,21 @@ def _helps(kind: Any) -> dict[str, str]:
     """Collect what a class and its parents say of their fields."""
     if not is_structured(kind):
         return {}
-    helps: dict[str, str] = {}
-    for parent in reversed(kind.__mro__[:-1]):
-        helps |= _source_helps(parent)
+    helps = {name: text for parent in reversed(kind.__mro__[:-1]) for name, text in _source_helps(parent) if text}
     fields = dataclasses.fields(kind) if dataclasses.is_dataclass(kind) else kind.__attrs_attrs__
     return helps | {field.name: str(field.metadata["help"]) for field in fields if "help" in field.metadata}
 
 
-def _source_helps(kind: type) -> dict[str, str]:
+def _source_helps(kind: type) -> Iterator[tuple[str, str]]:
     try:
         source = textwrap.dedent(inspect.getsource(kind))
         body = ast.parse(source).body[0].body  # type: ignore[attr-defined]  # a class has one
     except (OSError, TypeError, SyntaxError):  # made at run time, or typed at a prompt
-        return {}
+        return
     comments = dict(_comments(source))
-    helps: dict[str, str] = {}
     for statement, following in zip(body, [*body[1:], None], strict=True):
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            text = _docstring(following) or _comment(statement, comments)
-            helps |= {statement.target.id: text} if text else {}
-    return helps
+            yield statement.target.id, _docstring(following) or _comment(statement, comments)
 
 
 def _docstring(statement: ast.stmt | None) -> str:

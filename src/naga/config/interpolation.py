@@ -7,6 +7,13 @@ data: text that looks like another interpolation, such as the value of an enviro
 
 A resolver that looks at other keys by itself (``_root_``, ``_parent_``) sees those that are not resolved yet as
 OmegaConf shows them; OmegaConf's own, such as ``oc.select``, see them resolved.
+
+`OmegaConf.resolve` with resolvers that remember their values would be shorter, and does not do, as was tried under 2.3
+and 2.4. What OmegaConf remembers by itself (``use_cache``) has the text of the arguments as its key, so that two keys with
+``${uuid:}`` get one value, and ``${f:${.x}}`` in two groups the value of the first. With the node in the key, references
+agree, but ``${uuid:}-${uuid:}`` repeats itself, the table of resolvers has to be exchanged for the whole process while
+other threads use it, and what has been resolved is read again: the text ``${x}`` out of an environment variable or a
+list is evaluated, or fails as bad grammar, and 2.4 refuses ``${oc.dict.values:m}``.
 """
 # ruff: noqa: SLF001  # evaluation in another order than OmegaConf's own is reachable in no other way
 
@@ -41,16 +48,8 @@ LOOKING = ("oc.select", "oc.deprecated", "oc.dict.keys", "oc.dict.values")
 
 
 def resolve(cfg: DictConfig) -> None:
-    """Resolve every interpolation of a configuration exactly once, in place.
-
-    Examples
-    --------
-    >>> cfg = OmegaConf.create({"folder": "${name}/a", "name": "${seed}-run", "seed": 3})
-    >>> resolve(cfg)
-    >>> OmegaConf.to_container(cfg)
-    {'folder': '3-run/a', 'name': '3-run', 'seed': 3}
-    """
-    _Resolution().settle_all(cfg)
+    """Resolve every interpolation of a configuration exactly once, in place."""
+    _Resolution().resolve_all(cfg)
 
 
 class _Resolution:
@@ -59,18 +58,15 @@ class _Resolution:
     def __init__(self) -> None:
         self.pending: dict[int, str] = {}
 
-    def settle_all(self, box: Any) -> None:
+    def resolve_all(self, box: Any) -> None:
         for key, _ in nodes.children(box):
-            self.settle_all(self.settle(box, key))
+            self.resolve_all(self.resolved(box, key))
 
-    def settle(self, box: Any, key: Any) -> Any:
+    def resolved(self, box: Any, key: Any) -> Any:
         """Resolve the node under a key, if it is an interpolation, and give the node that is there then."""
         node = nodes.child(box, key)
-        if node._is_interpolation():
-            self.evaluate(box, key, node)
-        return nodes.child(box, key)
-
-    def evaluate(self, box: Any, key: Any, node: Any) -> None:
+        if not node._is_interpolation():
+            return node
         name = box._get_full_key(key)
         if id(node) in self.pending:
             raise ConfigError(f"{name}: interpolations in a circle: {' -> '.join([*self.pending.values(), name])}")
@@ -88,15 +84,16 @@ class _Resolution:
             raise _explained(name, node, error) from error
         finally:
             del self.pending[id(node)]
+        return nodes.child(box, key)
 
     def referred(self, box: Any, reference: Any) -> Any:
         """Give the node that ``${a.b}`` stands for, resolved."""
-        self.settle_path(box, reference)
+        self.resolve_path(box, reference)
         node = box._resolve_node_interpolation(reference, memo=set())  # nothing is left to evaluate, but literals
-        self.settle_all(node)
+        self.resolve_all(node)
         return node
 
-    def settle_path(self, box: Any, reference: Any) -> None:
+    def resolve_path(self, box: Any, reference: Any) -> None:
         """Resolve the interpolations on a dotted path, as far as it goes."""
         try:
             node, path = box._resolve_key_and_root(reference)
@@ -108,14 +105,14 @@ class _Resolution:
             found, key = _select_one(node, part, throw_on_missing=False, throw_on_type_error=False)
             if found is None:
                 return
-            node = self.settle(node, key)
+            node = self.resolved(node, key)
 
     def call(self, box: Any, node: Any, *, name: str, args: Arguments, args_str: Arguments) -> Any:
         """Call a resolver."""
         if name == "now" and not OmegaConf.has_resolver("now"):
             _register_now()
         if name in LOOKING and args and isinstance(args[0], str):
-            self.settle_path(box, args[0])
+            self.resolve_path(box, args[0])
         return box._evaluate_custom_resolver(
             key=node._key(), node=node, inter_type=name, inter_args=args, inter_args_str=args_str
         )
@@ -126,28 +123,19 @@ class _Resolution:
         if isinstance(value, str) and value == "???":
             raise ConfigError(f"{box._get_full_key(key)}: {node._value()} came to '???', which stands for no value")
         if isinstance(value, Container):
-            self.adopt(box, value)
+            if value._get_parent() is None:  # a resolver made it; what it refers to is looked for where it will lie
+                value._set_parent(box)
+            self.resolve_all(value)
         elif isinstance(value, dict | list | tuple):
             value = escaped(value)
         if not isinstance(node, ValueNode):
             node._set_value(escaped(value))
-        elif isinstance(node, AnyNode) and isinstance(value, Container | dict | list | tuple):
-            _replace(box, key, value)
-        else:
+        elif not (isinstance(node, AnyNode) and isinstance(value, Container | dict | list | tuple)):
             node._set_value(escaped(node.validate_and_convert(value)))
-
-    def adopt(self, box: Any, value: Any) -> None:
-        """Resolve a container that a resolver made; what it refers to is looked for where it will lie."""
-        if value._get_parent() is None:
-            value._set_parent(box)
-        self.settle_all(value)
-
-
-def _replace(box: Any, key: Any, value: Any) -> None:
-    if isinstance(box, DictConfig | ListConfig):
-        box[key] = value
-    else:
-        box._set_item_for_resolution(key, value)  # a tuple of OmegaConf 2.4
+        elif isinstance(box, DictConfig | ListConfig):
+            box[key] = value
+        else:
+            box._set_item_for_resolution(key, value)  # a tuple of OmegaConf 2.4
 
 
 def _register_now() -> None:
@@ -163,11 +151,13 @@ def _explained(name: str, node: Any, error: Exception) -> ConfigError:
         hint = "register it before the task is called: OmegaConf.register_new_resolver(name, function)"
         return ConfigError(f"{name}: {written} asks for a resolver that nobody registered", hint=hint)
     if isinstance(error, InterpolationKeyError):
-        return ConfigError(f"{name}: {written} refers to a key that does not exist")
-    if isinstance(error, UnsupportedValueType):
-        return ConfigError(f"{name}: {written} came to a value that a configuration cannot hold")
-    if isinstance(error, ValidationError):
-        return ConfigError(f"{name}: {written} came to a value that is not {hint_name(node._metadata.type_hint)}")
-    reason = str(error.args[0] if isinstance(error, KeyError) and error.args else error).partition("\n")[0]
-    kind = "" if isinstance(error, OmegaConfBaseException) else f"{type(error).__name__}: "
-    return ConfigError(f"{name}: {written} failed: {kind}{reason}")
+        reason = "refers to a key that does not exist"
+    elif isinstance(error, UnsupportedValueType):
+        reason = "came to a value that a configuration cannot hold"
+    elif isinstance(error, ValidationError):
+        reason = f"came to a value that is not {hint_name(node._metadata.type_hint)}"
+    else:
+        kind = "" if isinstance(error, OmegaConfBaseException) else f"{type(error).__name__}: "
+        text = str(error.args[0] if isinstance(error, KeyError) and error.args else error).partition("\n")[0]
+        reason = f"failed: {kind}{text}"
+    return ConfigError(f"{name}: {written} {reason}")

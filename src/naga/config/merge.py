@@ -41,24 +41,12 @@ def override_text(cfg: DictConfig, override: str) -> None:
 
 
 def dotted_keys(cfg: Any) -> Iterator[str]:
-    """Go through all keys of a configuration, nested ones dotted.
-
-    Examples
-    --------
-    >>> list(dotted_keys(OmegaConf.create({"seed": 1, "model": {"lr": 0.1}})))
-    ['seed', 'model', 'model.lr']
-    """
+    """Go through all keys of a configuration, nested ones dotted."""
     return (dotted(keys) for keys, _ in nodes.walk(cfg) if keys and not isinstance(keys[-1], int))
 
 
 def nearest_key(key: str, known: list[str]) -> str:
-    """Find what was most likely meant: a similar key, or one that ends in a similar word.
-
-    Examples
-    --------
-    >>> nearest_key("lr", ["seed", "model.lr"])
-    'model.lr'
-    """
+    """Find what was most likely meant: a similar key, or one that ends in a similar word."""
     last = key.rpartition(".")[2]
     by_last = {name.rpartition(".")[2]: name for name in reversed(known)}
     return nearest(key, known) or by_last.get(nearest(last, by_last), "")

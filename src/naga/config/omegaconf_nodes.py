@@ -85,24 +85,13 @@ def node_hint(node: Any) -> Any:
     return node._metadata.type_hint
 
 
-def is_missing(node: Any) -> bool:
-    """Tell whether a node is mandatory and nobody gave it."""
-    return bool(node._is_missing())
-
-
 def key_type(box: Any) -> Any:
     """Give the type of the keys of a dict."""
     return box._metadata.key_type
 
 
 def dotted(keys: Keys) -> str:
-    """Say a path as one would type it.
-
-    Examples
-    --------
-    >>> dotted(("models", 0, "lr"))
-    'models[0].lr'
-    """
+    """Say a path as one would type it."""
     text = ""
     for key in keys:
         text += f"[{key}]" if isinstance(key, int) and text else f".{key}" if text else str(key)
@@ -190,13 +179,7 @@ def make_room(box: Any, values: Any) -> None:
 
 
 def escaped(value: Any) -> Any:
-    r"""Write strings so that OmegaConf reads them as they are, even where they look like an interpolation.
-
-    Examples
-    --------
-    >>> print(escaped("${HOME}"))
-    \${HOME}
-    """
+    r"""Write strings so that OmegaConf reads them as they are, even where they look like an interpolation."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if "${" in value else value
     if isinstance(value, dict):

@@ -19,12 +19,6 @@ def plain_config(value: Any) -> dict[Any, Any]:
 
     Paths become strings, enum members their names, tuples lists, and what no YAML can hold the name of its type. A
     mandatory value that nobody gave stays ``???``.
-
-    Examples
-    --------
-    >>> from pathlib import Path
-    >>> plain_config({"data": Path("data/raw.csv"), "sizes": (1, 2)})
-    {'data': 'data/raw.csv', 'sizes': [1, 2]}
     """
     plain = _plain(value, ())
     return plain if isinstance(plain, dict) else {}
@@ -85,13 +79,7 @@ def _content(cfg: Container) -> Any:
 
 
 def value_at(plain: Mapping[Any, Any], key: str) -> Any:
-    """Look a dotted key up in a plain configuration; None where there is none.
-
-    Examples
-    --------
-    >>> value_at({"model": {"lr": [0.1]}}, "model.lr.0")
-    0.1
-    """
+    """Look a dotted key up in a plain configuration; None where there is none."""
     value: Any = plain
     for name in key.split("."):
         if isinstance(value, Mapping):
@@ -104,13 +92,7 @@ def value_at(plain: Mapping[Any, Any], key: str) -> Any:
 
 
 def differing_keys(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> tuple[str, ...]:
-    """Name the values in which two plain configurations differ, by their dotted keys.
-
-    Examples
-    --------
-    >>> differing_keys({"seed": 1, "model": {"lr": 0.1}}, {"seed": 1, "model": {"lr": 0.2}})
-    ('model.lr',)
-    """
+    """Name the values in which two plain configurations differ, by their dotted keys."""
     return tuple(_differing(a, b, ()))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from naga.config.compose import as_kind, settle_nodes
+from naga.config.compose import as_kind, resolve_values
 from naga.config.declared import Declared
 from naga.config.merge import merge, override_text
 from naga.config.omegaconf_nodes import Keys, dotted, empty_open, escaped, open_up, own_copy
@@ -18,13 +18,7 @@ from naga.secrets import redact_config, redacted_keys
 
 
 def same_secrets(plain: Mapping[Any, Any], recorded: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Redact a configuration where a recorded one is, so that the two can be compared.
-
-    Examples
-    --------
-    >>> same_secrets({"lr": 0.1, "note": "abc"}, {"lr": 0.2, "note": "<redacted>"})
-    {'lr': 0.1, 'note': '<redacted>'}
-    """
+    """Redact a configuration where a recorded one is, so that the two can be compared."""
     alike: dict[Any, Any] = _hidden_as(redact_config(plain), recorded)
     return alike
 
@@ -36,13 +30,7 @@ def _hidden_as(plain: Any, recorded: Any) -> Any:
 
 
 def reveal(plain: Mapping[Any, Any], overrides: Sequence[str]) -> dict[Any, Any]:
-    """Give the values that were redacted in a recorded configuration, as ``key=value``; others cannot be changed.
-
-    Examples
-    --------
-    >>> reveal({"lr": 0.1, "token": "<redacted>"}, ["token=abc"])
-    {'lr': 0.1, 'token': 'abc'}
-    """
+    """Give the values that were redacted in a recorded configuration, as ``key=value``; others cannot be changed."""
     hidden = {dotted(keys) for keys in redacted_keys(plain)}
     cfg = OmegaConf.create(escaped(dict(plain)))
     for text in overrides:
@@ -62,13 +50,8 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     Nothing in it is interpolated. Where the declaration has changed so much that the record does not fit it any more,
     it is a plain DictConfig. A value that was redacted is what the declaration gives now, from the environment if it
     says so; where that gives nothing, it stays ``<redacted>``.
-
-    Examples
-    --------
-    >>> rebuild(None, {"note": "${HOME}", "save_dir": "a"}, Path("/runs/a")).note
-    '${HOME}'
     """
-    literal = escaped(_filled(declared, plain))
+    literal = escaped(_with_declared_secrets(declared, plain) if declared else dict(plain))
     place = {"save_dir": escaped(str(save_dir))}
     if declared is not None:
         try:
@@ -79,37 +62,31 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
 
 
 def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Fill what was redacted in a configuration from another one, that was composed here.
-
-    Examples
-    --------
-    >>> with_secrets({"lr": 0.1, "token": "<redacted>"}, {"lr": 0.2, "token": "abc"})
-    {'lr': 0.1, 'token': 'abc'}
-    """
+    """Fill what was redacted in a configuration from another one, that was composed here."""
     filled = copy.deepcopy(dict(plain))
     for keys in redacted_keys(plain):
-        box: Any = filled
         value: Any = own
         for key in keys:
             value = value.get(key) if isinstance(value, Mapping) else None
         if value is None:
             raise ConfigError(f"{dotted(keys)} has no value: it was redacted", hint=f"{dotted(keys)}=<the secret>")
-        for key in keys[:-1]:
-            box = box[key]
-        box[keys[-1]] = value
+        _put(filled, keys, value)
     return filled
 
 
-def _filled(declared: Declared | None, plain: Mapping[Any, Any]) -> dict[Any, Any]:
-    filled: dict[Any, Any] = copy.deepcopy(dict(plain))
+def _with_declared_secrets(declared: Declared, plain: Mapping[Any, Any]) -> dict[Any, Any]:
+    filled = copy.deepcopy(dict(plain))
     for keys in redacted_keys(plain):
-        value = _declared_value(declared, keys) if declared is not None else None
+        value = _declared_value(declared, keys)
         if value not in (None, "") and not redacted_keys({"it": value}):
-            box = filled
-            for key in keys[:-1]:
-                box = box[key]
-            box[keys[-1]] = value
+            _put(filled, keys, value)
     return filled
+
+
+def _put(box: Any, keys: Keys, value: Any) -> None:
+    for key in keys[:-1]:
+        box = box[key]
+    box[keys[-1]] = value
 
 
 def _declared_value(declared: Declared, keys: Keys) -> Any:
@@ -127,5 +104,5 @@ def _refilled(declared: Declared, literal: dict[Any, Any]) -> Any:
     open_up(cfg)
     empty_open(cfg)
     merge(cfg, literal)
-    settle_nodes(cfg)
+    resolve_values(cfg)
     return as_kind(declared, cfg)

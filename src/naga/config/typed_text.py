@@ -15,6 +15,7 @@ import yaml
 from omegaconf import basecontainer
 
 from naga.config.field_types import split_optional
+from naga.config.plain import value_at
 from naga.errors import ConfigError
 from naga.wording import did_you_mean, nearest
 
@@ -26,14 +27,15 @@ class Typed:
     value: Any
     text: str
 
+    def __str__(self) -> str:
+        return self.text
+
 
 def read_file(file: Path, experiment: str | None = None) -> dict[Any, Any]:
     """Read a configuration file, or the part of it under a dotted key."""
     content = _load(_content(file), str(file), is_file=True)
-    above = ""
-    for key in experiment.split(".") if experiment else ():
-        content = _part(content, key, above, f"{file}: no experiment {experiment!r}")
-        above += f"{key}."
+    if experiment:
+        content = _part(content, experiment, file)
     if not isinstance(content, dict):
         what = f"{experiment!r} of {file}" if experiment else str(file)
         raise ConfigError(f"{what} is not a mapping", hint="write one 'key: value' per line")
@@ -44,7 +46,7 @@ def _content(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except FileNotFoundError:
-        near = nearest(file.name, _names(file.parent))
+        near = nearest(file.name, [item.name for item in file.parent.iterdir()] if file.parent.is_dir() else [])
         hint = did_you_mean(near and str(file.parent / near))
         raise ConfigError(f"no config file {str(file)!r}", hint=hint) from None
     except IsADirectoryError:
@@ -55,26 +57,21 @@ def _content(file: Path) -> str:
         raise ConfigError(f"config file {str(file)!r} cannot be read: {error.strerror}") from None
 
 
-def _names(folder: Path) -> list[str]:
-    return [item.name for item in folder.iterdir()] if folder.is_dir() else []
-
-
-def _part(content: Any, key: str, above: str, problem: str) -> Any:
-    if isinstance(content, dict) and key in content:
-        return content[key]
-    names = [str(name) for name in content] if isinstance(content, dict) else []
-    near = nearest(key, names)
-    raise ConfigError(problem, hint=did_you_mean(near and above + near, [above + name for name in names]))
+def _part(content: Any, experiment: str, file: Path) -> Any:
+    part = value_at(content, experiment)
+    if part is not None:
+        return part
+    above = experiment
+    while above and not isinstance(value_at(content, above), dict):
+        above = above.rpartition(".")[0]
+    level = value_at(content, above) if above else content
+    names = [f"{above}.{name}".lstrip(".") for name in level] if isinstance(level, dict) else []
+    near = nearest(experiment, names)
+    raise ConfigError(f"{file}: no experiment {experiment!r}", hint=did_you_mean(near, names))
 
 
 def read_text(text: str, hint: Any, key: str) -> Any:
-    """Read the right-hand side of ``key=value`` for a field of a type.
-
-    Examples
-    --------
-    >>> read_text("00123", str, "name"), read_text("1e-3", float, "lr"), read_text("None", int | None, "n")
-    ('00123', 0.001, None)
-    """
+    """Read the right-hand side of ``key=value`` for a field of a type."""
     kind, optional = split_optional(hint)
     if (optional and text in ("None", "null")) or (text == "" and kind is not str):
         return None
@@ -98,13 +95,7 @@ def _word(text: str) -> Any:
 
 
 def typed_for(value: Any, hint: Any) -> Any:
-    """Turn what a YAML document held into what a field of a type takes.
-
-    Examples
-    --------
-    >>> typed_for(Typed(True, "yes"), str), typed_for(Typed(True, "yes"), bool)
-    ('yes', True)
-    """
+    """Turn what a YAML document held into what a field of a type takes."""
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's, as a loop over np.linspace gives
         return value.item()
     kind, optional = split_optional(hint)
