@@ -65,9 +65,11 @@ def _part(content: Any, experiment: str, file: Path) -> Any:
     while above and not isinstance(value_at(content, above), dict):
         above = above.rpartition(".")[0]
     level = value_at(content, above) if above else content
-    names = [f"{above}.{name}".lstrip(".") for name in level] if isinstance(level, dict) else []
-    near = nearest(experiment, names)
-    raise ConfigError(f"{file}: no experiment {experiment!r}", hint=did_you_mean(near, names))
+    names = [str(name) for name in level] if isinstance(level, dict) else []
+    near = nearest(experiment[len(above) :].lstrip(".").partition(".")[0], names)
+    start = above and f"{above}."
+    hint = did_you_mean(near and start + near, [start + name for name in names])
+    raise ConfigError(f"{file}: no experiment {experiment!r}", hint=hint)
 
 
 def read_text(text: str, hint: Any, key: str) -> Any:
