@@ -10,10 +10,10 @@ OmegaConf shows them; OmegaConf's own, such as ``oc.select``, see them resolved.
 
 `OmegaConf.resolve` with resolvers that remember their values would be shorter, and does not do, as was tried under 2.3
 and 2.4. What OmegaConf remembers itself (``use_cache``) has the text of the arguments as its key, so that two keys with
-``${uuid:}`` get one value, and ``${f:${.x}}`` in two groups the value of the first. With the node in the key, references
-agree, but ``${uuid:}-${uuid:}`` repeats itself, the table of resolvers is exchanged for the whole process while other
-threads use it, and what was resolved is read again: the text ``${x}`` out of an environment variable or a list is
-evaluated, or fails as bad grammar, and 2.4 refuses ``${oc.dict.values:m}``.
+``${uuid:}`` get one value, and ``${f:${.x}}`` in two groups the value of the first. With the node in the key,
+references agree, but ``${uuid:}-${uuid:}`` repeats itself, the table of resolvers is exchanged for the whole process
+while other threads use it, and what was resolved is read again: the text ``${x}`` out of an environment variable or a
+list is evaluated, or fails as bad grammar, and 2.4 refuses ``${oc.dict.values:m}``.
 """
 # ruff: noqa: SLF001  # evaluation in another order than OmegaConf's own is reachable in no other way
 
