@@ -43,7 +43,7 @@ __all__ = [
 
 
 class NagaError(Exception):
-    """Something a user can mend.
+    """Something a user can put right.
 
     Parameters
     ----------

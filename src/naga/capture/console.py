@@ -39,7 +39,7 @@ class _Channel:
 
 
 class Console:
-    """Keeps what is printed while it is entered, and what children print after that.
+    """Logs what is printed while it is entered, and what children print after that.
 
     It begins to get ready when it is made, beside whatever is done before it is entered. Where the streams are not the
     process's own (notebooks, pytest), where another thread's run has them, or where no process can be started, it
@@ -88,7 +88,7 @@ class Console:
             return
         self._pid = os.getpid()
         ready = self._wait(_READY_S) == tee.READY
-        with suppress(ChildProcessError):  # a user may have told the system to reap children
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, the system has reaped it
             os.waitpid(self._child, 0 if ready else os.WNOHANG)
         if not ready:
             self._stand_aside("the process for it did not start")

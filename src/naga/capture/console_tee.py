@@ -2,7 +2,7 @@
 
 It imports nothing of Naga. Being a process of its own it loses nothing when the run's process is killed or leaves
 without a word, and needs none of its locks. Arguments: the word that ends a run's output, and for each stream
-``<source>:<target>:<whether it is a terminal>``. Descriptor 0 holds the secrets that the log must not tell, 3 is for
+``<source>:<target>:<whether it is a terminal>``. Descriptor 0 holds the secrets that the log leaves out, 3 is for
 answers, and 4 is the log.
 """
 
@@ -17,27 +17,34 @@ import termios
 
 READY, DRAINED = b"r", b"d"
 MARK = b"<redacted>"
-ROWS = 64  # the part of the log that cursor movements can still change
+ROWS = 16  # how far above the last line a progress bar may still change
+LONGEST = 1 << 16  # bytes of a line without an end that are held back: for what comes, for a secret that has begun
 TICK_MS = 250  # how soon a resized terminal is noticed
 
 _CONTROL = re.compile(rb"(\n|\r|\x08|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_])")
-_MOVE = re.compile(rb"\x1b\[(\d*)([AB])")
+_MOVING = re.compile(rb"[\r\x08\x1b]")
+_MOVE = re.compile(rb"\x1b\[(\d{0,4})([AB])")
 
 
 class Log:
-    """A file that holds what a terminal would show: of a line that is written again and again, its last state."""
+    """A file that holds what was printed: of a line that is written again and again, its last state."""
 
     def __init__(self, file: int, secrets: list[bytes]) -> None:
         self._file = file
-        self._base = os.lseek(file, 0, os.SEEK_END)
-        self._written = b""
+        self._begin = self._end = os.lseek(file, 0, os.SEEK_END)  # where the rows lie that may still change
         self._rows, self._at, self._fresh = [b""], 0, False
-        self._secrets = re.compile(b"|".join(secrets)) if secrets else None
+        self._secrets = re.compile(b"|".join(secrets) or b"(?!)")
 
     def feed(self, data: bytes) -> None:
-        """Show some more output; a log that cannot be written must not stop it."""
-        for piece in _CONTROL.split(data):
-            if piece:
+        """Add some more output; a log that cannot be written must not stop it."""
+        if self._at == len(self._rows) - 1 and not (self._fresh and self._rows[-1]) and not _MOVING.search(data):
+            begun, *rows = data.split(b"\n")  # lines, as most output is
+            self._rows[-1] += begun
+            self._rows += rows
+            self._at += len(rows)
+            self._fresh = False
+        else:
+            for piece in filter(None, _CONTROL.split(data)):
                 self._show(piece)
         with contextlib.suppress(OSError):
             self._write()
@@ -45,54 +52,41 @@ class Log:
     def _show(self, piece: bytes) -> None:
         if piece == b"\n":
             self._go(1)
-            self._fresh = True
+        elif move := _MOVE.fullmatch(piece):
+            self._go(int(move[1] or 1) * (-1 if move[2] == b"A" else 1))
         elif piece == b"\r":
             self._fresh = True
-        elif piece[0] in b"\x1b\x08":
-            self._obey(piece)
-        else:
+        elif piece == b"\x1b[2K":
+            self._rows[self._at] = b""
+        elif piece[0] not in b"\x1b\x08":
             self._rows[self._at] = piece if self._fresh else self._rows[self._at] + piece
             self._fresh = False
 
-    def _obey(self, control: bytes) -> None:
-        if move := _MOVE.fullmatch(control):
-            count = min(int(move[1] or 1), ROWS)
-            self._go(-count if move[2] == b"A" else count)
-        elif control == b"\x1b[2K" or (control in (b"\x1b[K", b"\x1b[J") and self._fresh):
-            self._rows[self._at] = b""
-
     def _go(self, count: int) -> None:
-        self._at = max(self._at + count, 0)
+        self._at = max(self._at + min(count, ROWS), 0)
         self._rows += [b""] * (self._at + 1 - len(self._rows))
+        self._fresh = True
 
     def _write(self) -> None:
-        text = b"\n".join(self._rows)
-        if self._secrets:
-            text = self._secrets.sub(MARK, text)
-        if os.fstat(self._file).st_size != self._base + len(self._written):  # somebody else writes here, too
-            self._base, self._written = os.lseek(self._file, 0, os.SEEK_END), b""
-        same = len(self._written)
-        if not text.startswith(self._written):
-            same = next((at for at, pair in enumerate(zip(self._written, text)) if pair[0] != pair[1]), len(text))  # noqa: B905  # the shorter counts
-            same = min(same, len(self._written), len(text))
-        if same < len(self._written):
-            os.ftruncate(self._file, self._base + same)
-        position = self._base + same
-        for start in range(same, len(text), 1 << 20):
-            position += os.pwrite(self._file, text[start : start + (1 << 20)], position)
-        self._written = text
-        self._settle(text)
+        if os.fstat(self._file).st_size != self._end:  # somebody else writes here, too
+            self._begin = self._end = os.lseek(self._file, 0, os.SEEK_END)
+        self._begin += os.pwrite(self._file, self._secrets.sub(MARK, self._settled()), self._begin)
+        text = self._secrets.sub(MARK, b"\n".join(self._rows))
+        end = self._begin + os.pwrite(self._file, text, self._begin)
+        if end < self._end:
+            os.ftruncate(self._file, end)
+        self._end = end
 
-    def _settle(self, text: bytes) -> None:
-        """Let go of what no movement can reach any more."""
-        done = len(self._rows) - ROWS
-        lines = text.split(b"\n")
-        if done > 0 and len(lines) == len(self._rows):
-            settled = sum(len(line) + 1 for line in lines[:done])
-            self._base += settled
-            self._written = text[settled:]
-            del self._rows[:done]
-            self._at = max(self._at - done, 0)
+    def _settled(self) -> bytes:
+        """Let go of what nothing can change any more, so that the rest is short however much is printed."""
+        done = max(len(self._rows) - ROWS, 0)
+        text = b"\n".join([*self._rows[:done], b""])
+        del self._rows[:done]
+        self._at = max(self._at - done, 0)
+        if len(self._rows[-1]) > 2 * LONGEST:
+            text += b"\n".join([*self._rows[:-1], self._rows[-1][:-LONGEST]])
+            self._rows, self._at = [self._rows[-1][-LONGEST:]], 0
+        return text
 
 
 class Stream:
@@ -104,10 +98,10 @@ class Stream:
         self.pending, self._held, self._begun, self._size = b"", b"", b"", b""
 
     def read(self, end: bytes) -> bytes:
-        """Take what is there; the word that ends the run's output is taken out."""
+        """Read what is there, without the word that ends the run's output."""
         try:
             data = os.read(self.source, 1 << 16)
-        except OSError:  # of a pseudoterminal that nobody has open any more
+        except OSError:  # of a pseudoterminal that no process has open any more
             data = b""
         self.is_open = bool(data)
         data, self._held = self._held + data, b""
@@ -121,18 +115,19 @@ class Stream:
         return data
 
     def whole(self, data: bytes, *, alone: bool) -> bytes:
-        """Keep a line that has only begun, lest another stream's lines come into it."""
+        """Hold a line back that has only begun, lest another stream's lines come into it."""
         data, self._begun = self._begun + data, b""
         if not (alone or self.is_done) and self.is_open:
             begun = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-            data, self._begun = data[:begun], data[begun:]
+            if len(data) - begun <= LONGEST:
+                data, self._begun = data[:begun], data[begun:]
         return data
 
     def write(self) -> None:
         """Pass some of it on: as much as a pipe that is ready takes without blocking."""
         try:
             self.pending = self.pending[os.write(self.target, self.pending[: select.PIPE_BUF]) :]
-        except OSError:  # nobody reads it any more; the run goes on
+        except OSError:  # its reader has gone; the run goes on
             self.pending, self._is_wanted = b"", False
 
     def resize(self) -> None:
@@ -145,7 +140,7 @@ class Stream:
 
 
 def serve(streams: list[Stream], log: Log, end: bytes, answer: int) -> None:
-    """Pass on and keep, until nobody is left who could write."""
+    """Pass on and log, until no process is left that could write."""
     timeout = TICK_MS if any(stream.is_terminal for stream in streams) else None
     while waiting := [stream for stream in streams if stream.is_open or stream.pending]:
         poll = select.poll()
@@ -169,7 +164,7 @@ def serve(streams: list[Stream], log: Log, end: bytes, answer: int) -> None:
 def main(end: str, *words: str) -> None:
     """Leave the run's family, say that all is ready, and serve."""
     if os.fork():
-        os._exit(0)  # an orphan is nobody's child: who waits for all of his children does not wait for it
+        os._exit(0)  # an orphan: a run that waits for all of its children does not wait for it
     os.setsid()
     os.chdir("/")
     numbers = [list(map(int, word.split(":"))) for word in words]

@@ -13,18 +13,11 @@ from naga.record.schema import Environment
 from naga.secrets import redact_config
 
 # What changes results or speed, and what tells one process of many from the others.
-_TELLING: tuple[str, ...] = (
-    "CONDA_DEFAULT_ENV",
-    "JAX_ENABLE_X64",
-    "JAX_PLATFORMS",
-    "LANG",
-    "LC_ALL",
-    "LD_LIBRARY_PATH",
-    "LD_PRELOAD",
-)
-_TELLING += ("LOCAL_RANK", "OMP_NUM_THREADS", "OMP_PROC_BIND", "RANK", "TZ", "VIRTUAL_ENV", "WORLD_SIZE", "XLA_FLAGS")
-_TELLING += ("TF_DETERMINISTIC_OPS", "TF_ENABLE_ONEDNN_OPTS", "TOKENIZERS_PARALLELISM", "SLURM_JOB_NODELIST")
-_TELLING += ("MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "CONDA_PREFIX")
+_TELLING = """
+    CONDA_DEFAULT_ENV CONDA_PREFIX JAX_ENABLE_X64 JAX_PLATFORMS LANG LC_ALL LD_LIBRARY_PATH LD_PRELOAD LOCAL_RANK
+    MKL_NUM_THREADS NUMEXPR_NUM_THREADS OMP_NUM_THREADS OMP_PROC_BIND OPENBLAS_NUM_THREADS RANK SLURM_JOB_NODELIST
+    TF_DETERMINISTIC_OPS TF_ENABLE_ONEDNN_OPTS TOKENIZERS_PARALLELISM TZ VIRTUAL_ENV WORLD_SIZE XLA_FLAGS
+""".split()  # noqa: SIM905  # a literal takes a line a word
 _TELLING_PREFIXES = ("CUDA_", "CUBLAS_", "HIP_", "NVIDIA_", "PYTHON", "PYTORCH_", "ROCR_")
 
 
@@ -34,6 +27,7 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
     Names and versions are read from the names of the metadata folders (PEP 376, PEP 427), which costs a listing per
     folder of ``sys.path``; reading each package's metadata would cost more than a whole capture may.
     """
+    named = {*_TELLING, *variables, *(name for name in os.environ if name.startswith(_TELLING_PREFIXES))}
     found = dict(sorted(installed_packages(), key=lambda pair: pair[0].lower()))
     origins = {name: origin_of(metadata) for name, (_, metadata) in found.items()}
     return Environment(
@@ -47,13 +41,8 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
         packages={name: version for name, (version, _) in found.items()},
         origins={name: origin for name, origin in origins.items() if origin},
         files=environment_files(start or Path.cwd()),
-        variables=_variables(variables),
+        variables=redact_config({name: os.environ[name] for name in sorted(named) if name in os.environ}),
     )
-
-
-def _variables(further: Iterable[str]) -> dict[str, str]:
-    names = sorted({*_TELLING, *further, *(name for name in os.environ if name.startswith(_TELLING_PREFIXES))})
-    return redact_config({name: os.environ[name] for name in names if name in os.environ})
 
 
 def _platform() -> str:

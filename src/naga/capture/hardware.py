@@ -1,4 +1,4 @@
-"""The processor, the memory and the graphics cards, as Linux tells them without a process being started."""
+"""The processor, the memory and the graphics cards, as Linux names them without a process being started."""
 
 import os
 from contextlib import suppress
@@ -29,36 +29,21 @@ def memory_bytes() -> int | None:
 
 def gpus() -> tuple[Gpu, ...]:
     """List the graphics cards whose drivers are loaded, whichever of them the run may use."""
-    return (*_nvidia(), *_others())
-
-
-def _nvidia() -> list[Gpu]:
     found = []
+    driver = (_text(_NVIDIA / "version") or "").partition("Module")[2].split()[:1]
     for card in sorted(_NVIDIA.glob("gpus/*/information")):
-        with suppress(OSError, UnicodeError):
-            about = dict(line.split(":", 1) for line in card.read_text().splitlines() if ":" in line)
-            name, uuid = about.get("Model", "NVIDIA").strip(), about.get("GPU UUID", "").strip()
-            found.append(Gpu(name=name, uuid=uuid or None, driver=_nvidia_driver()))
-    return found
-
-
-def _nvidia_driver() -> str | None:
-    with suppress(OSError, UnicodeError, IndexError):
-        return Path(_NVIDIA, "version").read_text().split("Module", 1)[1].split()[0]
-    return None
-
-
-def _others() -> list[Gpu]:
-    found = []
+        about = dict(line.split(":", 1) for line in (_text(card) or "").splitlines() if ":" in line)
+        name, uuid = about.get("Model", "NVIDIA").strip(), about.get("GPU UUID", "").strip()
+        found.append(Gpu(name=name, uuid=uuid or None, driver=driver[0] if driver else None))
     for device in sorted(_DRM.glob("card[0-9]/device")):
-        vendor = _VENDORS.get(_line(device / "vendor") or "")
-        if vendor and (memory := _line(device / "mem_info_vram_total")):  # of its own: not part of the processor
-            name = _line(device / "product_name") or f"{vendor} {_line(device / 'device')}"
-            found.append(Gpu(name=name, memory_bytes=int(memory), uuid=_line(device / "unique_id")))
-    return found
+        vendor = _VENDORS.get(_text(device / "vendor") or "")
+        if vendor and (memory := _text(device / "mem_info_vram_total")):  # of its own: not part of the processor
+            name = _text(device / "product_name") or f"{vendor} {_text(device / 'device')}"
+            found.append(Gpu(name=name, memory_bytes=int(memory), uuid=_text(device / "unique_id")))
+    return tuple(found)
 
 
-def _line(file: Path) -> str | None:
+def _text(file: Path) -> str | None:
     with suppress(OSError, UnicodeError):
         return file.read_text().strip() or None
     return None

@@ -13,29 +13,19 @@ from naga.record.schema import Origin
 from naga.secrets import redact_text
 
 _DISTRIBUTION = re.compile(r"(?P<name>.+?)-(?P<version>[^-]+)(?:-py[\d.]+.*)?\.(?:dist|egg)-info")
-
-
-_FILES: tuple[str, ...] = (
-    "uv.lock",
-    "pixi.lock",
-    "pylock.toml",
-    "poetry.lock",
-    "pdm.lock",
-    "Pipfile.lock",
-    "conda-lock.yml",
-)
-_FILES += ("environment.yml", "environment.yaml", "requirements.txt")
+_FILES = """
+    uv.lock pixi.lock pylock.toml poetry.lock pdm.lock Pipfile.lock conda-lock.yml environment.yml environment.yaml
+    requirements.txt
+""".split()  # noqa: SIM905  # a literal takes a line a word
 _LARGEST = 16 * 2**20
 
 
 def origin_of(metadata: str) -> Origin | None:
     """Read where a package came from, given its metadata folder; None for what an index delivered."""
-    try:
-        with open(os.path.join(metadata, "direct_url.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123  # hundreds of folders
-            about = json.load(file)
-        return _origin(about)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
+    wrong = suppress(OSError, ValueError, KeyError, TypeError, AttributeError)
+    with wrong, open(os.path.join(metadata, "direct_url.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123  # hundreds of folders
+        return _origin(json.load(file))
+    return None
 
 
 def _origin(about: Mapping[str, Mapping[str, str]]) -> Origin:
@@ -74,7 +64,8 @@ def environment_files(start: Path) -> dict[str, str]:
     from blake3 import blake3
 
     hashes = {}
-    for file in (*_nearest(start), *_conda()):
+    conda = Path(os.environ.get("CONDA_PREFIX", ""), "conda-meta", "history")
+    for file in (*_nearest(start), *((conda,) if "CONDA_PREFIX" in os.environ else ())):
         with suppress(OSError):
             if file.stat().st_size <= _LARGEST:
                 hashes[str(file)] = f"blake3:{blake3(file.read_bytes()).hexdigest()}"
@@ -90,15 +81,8 @@ def _nearest(start: Path) -> list[Path]:
     return []
 
 
-def _conda() -> Iterator[Path]:
-    prefix = os.environ.get("CONDA_PREFIX")
-    if prefix and (history := Path(prefix, "conda-meta", "history")).is_file():
-        yield history
-
-
 def installed_packages() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Give each distribution's name, version and metadata folder."""
-    # Earlier folders win, as they do for imports.
+    """Give each distribution's name, version and metadata folder; earlier folders win, as they do for imports."""
     for folder in reversed(sys.path):
         with suppress(OSError):
             for name in os.listdir(folder or "."):  # noqa: PTH208  # names are all that is needed, and this is the fastest

@@ -37,13 +37,8 @@ def _target(save_dir: Path, record: Record) -> Path:
         there = read_lock(save_dir / LOCK_NAME)
         # An older one was copied there by the function itself.
         if there.run_id != record.run_id and there.started > record.started:
-            return attempt_path(save_dir, record)
+            return attempt_lock(save_dir, record.attempt, record.run_id)
     return save_dir / LOCK_NAME
-
-
-def attempt_path(save_dir: Path, record: Record) -> Path:
-    """Name the place where the run.lock of a former attempt is."""
-    return attempt_lock(save_dir, record.attempt, record.run_id)
 
 
 def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
@@ -52,9 +47,8 @@ def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"{text}\n")
     try:
-        spool = _spool_folder()
-        spool.mkdir(parents=True, exist_ok=True)
-        file = spool / f"{record.run_id}.json"
+        file = cache_folder() / "spool" / f"{record.run_id}.json"
+        file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, json.dumps({"save_dir": str(save_dir), "lock": text}).encode())
     except (OSError, RuntimeError) as second:  # no home either
         say(f"nor can it be stored elsewhere ({second}): keep the lines above as '{save_dir / LOCK_NAME}'")
@@ -62,14 +56,10 @@ def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
         say(f"it is stored as '{file}'; once the folder can be written again: naga doctor")
 
 
-def _spool_folder() -> Path:
-    return cache_folder() / "spool"
-
-
 def put_back_all() -> Iterator[str]:
     """Put the run.locks that could not be written where they belong."""
     try:
-        files = sorted(_spool_folder().glob("*.json"))
+        files = sorted((cache_folder() / "spool").glob("*.json"))
     except RuntimeError:
         return
     for file in files:
@@ -90,6 +80,6 @@ def _put_back(save_dir: Path, text: str, record: Record) -> str:
     if there and there.run_id == record.run_id and there.status in FINAL:
         return f"'{save_dir / LOCK_NAME}' is there already"
     own = there is None or there.run_id == record.run_id
-    target = save_dir / LOCK_NAME if own else attempt_path(save_dir, record)
+    target = save_dir / LOCK_NAME if own else attempt_lock(save_dir, record.attempt, record.run_id)
     write_atomic(target, text.encode())
     return f"'{target}' was put back ({record.status})"

@@ -1,7 +1,6 @@
-"""Reading and writing run.lock; nobody else does either."""
+"""Reading and writing run.lock; no other module does either."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from naga.layout import LOCK_NAME
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
 from naga.record.opener import read_inside
-from naga.record.schema import SCHEMA, STATUSES, Data, Failure, Record, from_plain, to_plain
+from naga.record.schema import SCHEMA, STATUSES, Data, Record, from_plain, to_plain
 from naga.secrets import redact_config, redact_text, redact_words
 
 # Run ids become names of files and of git refs.
@@ -29,10 +28,7 @@ def lock_text(record: Record) -> str:
 
 
 def read_lock(path: Path) -> Record:
-    """Read a run.lock.
-
-    Nothing in it is resolved, imported or executed.
-    """
+    """Read a run.lock; nothing in it is resolved, imported or executed."""
     file = path / LOCK_NAME if path.is_dir() else path
     try:
         return parse_lock(_text(file))
@@ -100,7 +96,14 @@ def redacted(record: Record) -> Record:
     {'save_dir': 'a', 'token': '<redacted>'}
     """
     # The configurations first: what they hold as secrets is looked for in all that follows.
-    config, config_end = (_config(config) for config in (record.config, record.config_end))
+    config, config_end = (
+        redact_config(config) | {key: value for key, value in config.items() if key == "save_dir"}
+        for config in (record.config, record.config_end)
+    )
+    error = record.error
+    if error:
+        trace = error.traceback and redact_text(error.traceback)
+        error = replace(error, message=redact_text(error.message), traceback=trace)
     return replace(
         record,
         config=config,
@@ -108,22 +111,10 @@ def redacted(record: Record) -> Record:
         data={key: _data(data) for key, data in record.data.items()},
         process=replace(record.process, argv=redact_words(record.process.argv)),
         warnings=tuple(map(redact_text, record.warnings)),
-        error=_failure(record.error),
+        error=error,
     )
-
-
-def _config(config: Mapping[Any, Any]) -> dict[Any, Any]:
-    place = {key: value for key, value in config.items() if key == "save_dir"}
-    return redact_config(config) | place
 
 
 def _data(data: Data) -> Data:
     path: Any = redact_config({"path": data.path})["path"]
     return replace(data, path=path, reason=data.reason and redact_text(data.reason))
-
-
-def _failure(error: Failure | None) -> Failure | None:
-    if error is None:
-        return None
-    trace = error.traceback and redact_text(error.traceback)
-    return replace(error, message=redact_text(error.message), traceback=trace)

@@ -17,7 +17,6 @@ SCHEMA = "naga.run/1"
 FINAL = ("finished", "failed", "killed")
 STATUSES = ("running", *FINAL)
 
-Plain = dict[str, Any]
 T = TypeVar("T")
 
 
@@ -199,42 +198,36 @@ def to_plain(value: Any) -> Any:
     --------
     >>> to_plain(Outputs(hash="blake3:00", size_bytes=0, files=0))
     {'hash': 'blake3:00', 'size_bytes': 0, 'files': 0}
-    >>> to_plain(Failure(type="ValueError", message="no"))
-    {'type': 'ValueError', 'message': 'no'}
     """
     if dataclasses.is_dataclass(value):
-        pairs = ((f.name, getattr(value, f.name)) for f in dataclasses.fields(value))
-        return {name: to_plain(item) for name, item in pairs if not _is_empty(item)}
+        pairs = ((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+        return {name: to_plain(item) for name, item in pairs if item not in (None, (), [], {})}
     if isinstance(value, dict):
         return {key: to_plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [to_plain(item) for item in value]
-    return value
-
-
-def _is_empty(value: Any) -> bool:
-    return value is None or (isinstance(value, tuple | list | dict) and not value)
+    return list(map(to_plain, value)) if isinstance(value, tuple | list) else value
 
 
 def from_plain(kind: type[T], plain: Any, *, where: str = "run.lock") -> T:
     """Read plain mappings back into a schema class.
 
+    What a later release has added is passed over, so that colleagues with an older one go on in a shared folder; a key
+    whose neglect would mislead raises the number of the schema.
+
     Examples
     --------
-    >>> from_plain(Outputs, {"hash": "blake3:00", "size_bytes": 0, "files": 0}).files
-    0
     >>> from_plain(Outputs, {"hash": "blake3:00", "size_bytes": "0", "files": 0})
     Traceback (most recent call last):
     naga.errors.LockError: run.lock: size_bytes is '0', not int
     """
     if not isinstance(plain, dict):
         raise LockError(f"{where}: {_shown(plain)} where a mapping belongs")
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]  # all of them are dataclasses
+        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+        if not optional and field.name not in plain:
+            raise LockError(f"{where}: {field.name} is missing", hint="a run.lock is written by Naga alone")
     hints = _hints(kind)  # type: ignore[arg-type]  # mypy does not see that a class is hashable
-    _require(kind, plain, where)
-    # What a later release has added is passed over: colleagues with an older one go on in a shared folder. A key whose
-    # neglect would mislead raises the number of the schema.
-    known = {key: item for key, item in plain.items() if key in hints}
-    return kind(**{key: _read(hints[key], item, _below(where, key)) for key, item in known.items()})
+    below = f"{where}." if ": " in where else f"{where}: "
+    return kind(**{key: _read(hints[key], item, below + key) for key, item in plain.items() if key in hints})
 
 
 @cache
@@ -242,46 +235,21 @@ def _hints(kind: Any) -> dict[str, Any]:
     return get_type_hints(kind)
 
 
-def _require(kind: type, plain: Plain, where: str) -> None:
-    for field in dataclasses.fields(kind):
-        optional = field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
-        if not optional and field.name not in plain:
-            raise LockError(f"{where}: {field.name} is missing", hint="a run.lock is written by Naga alone")
-
-
-def _below(where: str, key: str) -> str:
-    return f"{where}: {key}" if ": " not in where else f"{where}.{key}"
-
-
 def _read(hint: Any, value: Any, where: str) -> Any:
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        return _read_union(arguments, value, where)
-    if origin is tuple:
-        items = _checked(list, value, where)
-        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(items))
-    if origin is dict and dataclasses.is_dataclass(arguments[1]):
-        items = _checked(dict, value, where)
-        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in items.items()}
-    if dataclasses.is_dataclass(hint):
-        return from_plain(hint, value, where=where)  # type: ignore[arg-type]  # a dataclass type, as just checked
-    return _checked(origin or hint, value, where)
-
-
-def _read_union(choices: tuple[Any, ...], value: Any, where: str) -> Any:
-    for choice in choices:
-        if choice is type(None) or dataclasses.is_dataclass(choice):
-            continue
-        if type(value) is (get_origin(choice) or choice):
-            return value
-    first = choices[0]
-    return _read(first, value, where)
-
-
-def _checked(kind: Any, value: Any, where: str) -> Any:
-    if kind is Any or type(value) is kind or (kind is float and type(value) is int):
-        return value
-    raise LockError(f"{where} is {_shown(value)}, not {kind.__name__}")
+    kind, arguments = get_origin(hint) or hint, get_args(hint)
+    if kind in (Union, types.UnionType):
+        fitting = [choice for choice in arguments if type(value) is (get_origin(choice) or choice)]
+        return _read((fitting or arguments)[0], value, where)
+    if dataclasses.is_dataclass(kind):
+        return from_plain(kind, value, where=where)  # type: ignore[arg-type]  # a class, not an instance
+    plain = list if kind is tuple else kind
+    if kind is not Any and type(value) is not plain and not (kind is float and type(value) is int):
+        raise LockError(f"{where} is {_shown(value)}, not {plain.__name__}")
+    if kind is tuple:
+        return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if kind is dict:
+        return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
+    return value
 
 
 def _shown(value: Any) -> str:
