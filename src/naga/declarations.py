@@ -18,6 +18,7 @@ class Lock:
     outputs: tuple[str, ...] = ()
     console: bool = True
     env: tuple[str, ...] = ()
+    hash_limit: int | None = None  # bytes; None hashes every output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,12 +43,12 @@ def _end_under_strace(save_dir: Path, step: str) -> None:
     module = naga.run.life if step == "end" else naga.run.end
     real = getattr(module, step)
 
-    def traced(*words: Any) -> None:
+    def traced(*words: Any, **more: Any) -> None:
         ctypes.CDLL(None).prctl(0x59616D61, ctypes.c_ulong(-1))  # PR_SET_PTRACER, PR_SET_PTRACER_ANY
         Path("ready").touch()
         while not Path("go").exists():
             time.sleep(0.002)
-        real(*words)
+        real(*words, **more)
 
     setattr(module, step, traced)  # in this child alone
     runlock(task)({"save_dir": str(save_dir)})
@@ -89,6 +89,11 @@ def _check(folder: Path, call: str, fault: str, code: int | None) -> str:
         assert [line for line in put_back_all() if run.run_id in line and "put back" in line]
         assert load_run(folder / "run").status == "finished"
         return "lost, then put back"
+    if run.record.is_being_hashed and not fault.endswith("on"):
+        assert [line for line in put_back_all() if run.run_id in line and "put back" in line]
+        assert (outputs := load_run(folder / "run").record.outputs)
+        assert outputs.hash
+        return "finished, its outputs put back"
     if run.record.status == "finished":
         assert not [line for line in put_back_all() if "put back" in line]
     return run.status
@@ -120,8 +125,8 @@ def test_a_fault_tears_no_lock(tmp_path: Path) -> None:
         tmp_path / "few", "write_final_lock", ("write", "fsync", "rename"), ("SIGKILL", "ENOSPC", "EIO from then on"), 1
     )
     assert sum(map(len, left.values())) == 9
-    assert left["rename, ENOSPC"] == ["lost, then put back"]
-    assert left["write, SIGKILL"] == ["lost"]
+    assert left["rename, ENOSPC"] == ["finished, its outputs put back"]
+    assert left["write, SIGKILL"] == ["finished"]
 
 
 @needs_strace

@@ -56,7 +56,9 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield from _section("data", (_data_line(key, data) for key, data in record.data.items()))
     yield from _section("upstream", (f"{up.save_dir}  (run {up.run_id})" for up in record.upstream))
     if record.outputs:
-        yield "outputs", _plain(f"{_files(record.outputs.files)}, {_size(record.outputs.size_bytes)}")
+        outputs = record.outputs
+        counted = f"{_files(outputs.files)}, {_size(outputs.size_bytes or 0)}" if outputs.files is not None else ""
+        yield "outputs", _plain("; ".join(filter(None, (counted, outputs.reason))))
     if record.environment:
         packages = len(record.environment.packages)
         yield "python", _plain(f"{record.environment.python}, {packages} packages, {record.environment.platform}")

@@ -33,6 +33,9 @@ def _outputs(run: Run) -> Iterator[str]:
     expected = run.record.outputs
     if expected is None:
         return
+    if expected.hash is None:
+        yield f"outputs: not checked: {expected.reason} (naga hash --record '{run.save_dir}')"
+        return
     try:
         tree = outputs.hash_outputs(run.save_dir)
     except NagaError as error:

@@ -67,7 +67,7 @@ class Signals:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Let nothing interrupt a step of milliseconds that must not be left half done."""
-        if not self._former:
+        if not self._former or self._held is not None:
             yield
             return
         self._held = []

@@ -15,30 +15,21 @@ from naga.record.schema import FINAL, Record
 from naga.terminal import say
 
 
-def write_final_lock(save_dir: Path, record: Record) -> None:
+def write_final_lock(save_dir: Path, record: Record, *, superseded: bool = False) -> None:
     """Write the final run.lock; where that fails (a full disk), print it to stderr and store it for `put_back_all`.
 
     Where a later run has taken the folder over, because this one seemed dead to another host, its run.lock is left
     alone, and this one's goes to its attempts.
     """
+    target = attempt_lock(save_dir, record.attempt, record.run_id) if superseded else save_dir / LOCK_NAME
     try:
-        save_dir.mkdir(parents=True, exist_ok=True)
-        target = _target(save_dir, record)
+        target.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(target, lock_text(record).encode())
     except OSError as error:
         _store_elsewhere(save_dir, record, error)
         return
-    if target.name != LOCK_NAME:
+    if superseded:
         say(f"warning: a later run has taken '{save_dir}' over: the run.lock of this one is '{target}'")
-
-
-def _target(save_dir: Path, record: Record) -> Path:
-    with suppress(LockError):
-        there = read_lock(save_dir / LOCK_NAME)
-        # An older one was copied there by the function itself.
-        if there.run_id != record.run_id and there.started > record.started:
-            return attempt_lock(save_dir, record.attempt, record.run_id)
-    return save_dir / LOCK_NAME
 
 
 def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
@@ -77,7 +68,7 @@ def put_back_all() -> Iterator[str]:
 
 def _put_back(save_dir: Path, text: str, record: Record) -> str:
     there = read_lock(save_dir / LOCK_NAME) if (save_dir / LOCK_NAME).exists() else None
-    if there and there.run_id == record.run_id and there.status in FINAL:
+    if there and there.run_id == record.run_id and there.status in FINAL and not there.is_being_hashed:
         return f"'{save_dir / LOCK_NAME}' is there already"
     own = there is None or there.run_id == record.run_id
     target = save_dir / LOCK_NAME if own else attempt_lock(save_dir, record.attempt, record.run_id)

@@ -16,6 +16,7 @@ from naga.errors import LockError
 SCHEMA = "naga.run/1"
 FINAL = ("finished", "failed", "killed")
 STATUSES = ("running", *FINAL)
+BEING_HASHED = "not hashed: the run was still about it, or its process ended before"
 
 T = TypeVar("T")
 
@@ -79,11 +80,15 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What lay in save_dir at the end, Naga's own files left out; the list is in ``.naga/outputs.json``."""
+    """What lay in save_dir at the end, Naga's own files left out; the list is in ``.naga/outputs.json``.
 
-    hash: str
-    size_bytes: int
-    files: int
+    Where not all of it was hashed, ``hash`` is absent and ``reason`` says why.
+    """
+
+    hash: str | None = None
+    size_bytes: int | None = None
+    files: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +194,11 @@ class Record:
     environment: Environment | None = None
     warnings: tuple[str, ...] = ()
     error: Failure | None = None
+
+    @property
+    def is_being_hashed(self) -> bool:
+        """Whether the function has returned, and the outputs were not hashed when this was written."""
+        return self.outputs is not None and self.outputs.reason == BEING_HASHED
 
 
 def to_plain(value: Any) -> Any:

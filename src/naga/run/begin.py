@@ -2,13 +2,12 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naga.capture.data.inputs import Beside, capture_beside, capture_data
 from naga.capture.data.upstream import capture_upstream
 from naga.capture.environment import capture_environment
-from naga.errors import SaveDirError
+from naga.errors import ClaimError, SaveDirError
 from naga.layout import naga_folder
 from naga.process.identity import this_process
 from naga.process.ranks import Meeting
@@ -16,7 +15,7 @@ from naga.process.return_in_finally import swallowing
 from naga.record.lockfile import write_lock
 from naga.record.schema import Record
 from naga.run.plan import Plan
-from naga.save_dir.claim import claim_folder, release_folder
+from naga.save_dir.claim import Claim, claim_folder
 from naga.terminal import say
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Watched:
     beside: Beside | None = None
 
 
-def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
+def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Record, Claim | None]:
     """Take the folder, say in it that the run is running, and tell the other ranks of the job."""
     record = Record(
         run_id=plan.run_id,
@@ -42,25 +41,26 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> Record:
         config=plan.config.plain,
         process=replace(this_process(), ranks=met.rank.size if met else None),
     )
+    claim = None
     if plan.save_dir:
         needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
-        taken = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
-        if taken.archived:
-            say(f"the finished run in '{record.save_dir}' was moved to '{taken.archived}'")
-        record = replace(record, attempt=taken.attempt)
+        claim = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
+        if claim.archived:
+            say(f"the finished run in '{record.save_dir}' was moved to '{claim.archived}'")
+        record = replace(record, attempt=claim.attempt)
     try:
-        if plan.save_dir:
-            _write(plan.save_dir, record)
+        if claim:
+            _write(claim, record)
         if met:
             met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
     except BaseException:
-        if plan.save_dir:
-            release_folder(plan.save_dir, plan.run_id)
+        if claim:
+            claim.undo()
         raise
-    return record
+    return record, claim
 
 
-def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
+def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Watched]:
     """Record the code, the inputs and the environment that the function is about to meet."""
     code, lock = _capture_code(plan), plan.declares.lock
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
@@ -78,8 +78,8 @@ def capture(plan: Plan, record: Record) -> tuple[Record, Watched]:
         environment=capture_environment(folder, variables=lock.env) if lock else None,
         warnings=tuple(filter(None, warnings)),
     )
-    if plan.save_dir:
-        _write(plan.save_dir, record)
+    if claim:
+        _write(claim, record)
     else:
         _say_captured(record)
     return record, Watched(code=code, beside=beside)
@@ -93,12 +93,17 @@ def _capture_code(plan: Plan) -> "CodeCapture | None":
     return capture_code(plan.script, plan.declares.snapshot, label_of(plan))
 
 
-def _write(save_dir: Path, record: Record) -> None:
+def _write(claim: Claim, record: Record) -> None:
+    if not claim.is_mine():
+        raise ClaimError(
+            f"save_dir '{claim.save_dir}' was taken over by another run while this one was stopped",
+            hint="give this run another save_dir",
+        )
     try:
-        write_lock(save_dir, record)
+        write_lock(claim.save_dir, record)
     except OSError as error:
         raise SaveDirError(
-            f"save_dir '{save_dir}' cannot be written: {error.strerror or error}",
+            f"save_dir '{claim.save_dir}' cannot be written: {error.strerror or error}",
             hint="save_dir=<a folder you can write>",
         ) from error
 

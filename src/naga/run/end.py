@@ -1,7 +1,7 @@
 """The end of a run: look again at what the function may have changed, and write the final lock."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,13 +12,15 @@ from naga.process.exit_cause import Ending
 from naga.process.seeding import taken_seed
 from naga.process.signals import Signals
 from naga.record.final import write_final_lock
-from naga.record.schema import Failure, Record
+from naga.record.lockfile import write_lock
+from naga.record.schema import BEING_HASHED, Failure, Outputs, Record
 from naga.run.begin import Watched, label_of, now
 from naga.run.plan import Plan
+from naga.save_dir.claim import Claim
 from naga.terminal import say
 
 
-def end(plan: Plan, record: Record, watched: Watched, ending: Ending, signals: Signals) -> None:
+def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: Claim | None, signals: Signals) -> None:
     """Say in the final lock how the run ended, and what it left."""
     ended, environment, seed = now(), record.environment, taken_seed()
     jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
@@ -31,27 +33,39 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, signals: S
         warnings=(*record.warnings, *ending.warnings, *jumped),
     )
     try:
-        signals.let_through()
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
         if ending.status != "killed":
-            final = _require_outputs(plan, examine(plan, final, watched))
+            final = _require_outputs(plan, final)
+            _say_that_it_returned(claim, final)
+            final = replace(final, outputs=Outputs(reason="not hashed: interrupted")) if claim else final
+            signals.let_through()
+            final = examine(plan, final, watched, claim)
     finally:
         # A second Ctrl-C, from somebody who does not want to wait, ends the hashing above but must not cost the lock:
         # writing it takes milliseconds, and the process gives in after it.
         with signals.holding():
-            if plan.save_dir:
-                write_final_lock(plan.save_dir, final)
+            if claim and claim.is_mine():
+                write_final_lock(claim.save_dir, final)
+            elif claim:
+                write_final_lock(claim.place(), final, superseded=True)
         for warning in final.warnings:
             say(f"warning: {warning}")
 
 
-def examine(plan: Plan, record: Record, watched: Watched) -> Record:
+def _say_that_it_returned(claim: Claim | None, final: Record) -> None:
+    """Have the end on the disk before a hash that may take hours: a job's time limit must not make a run of it lost."""
+    with suppress(OSError):  # a full disk: the final lock is stored elsewhere
+        if claim and claim.is_mine():
+            write_lock(claim.save_dir, replace(final, outputs=Outputs(reason=BEING_HASHED)))
+
+
+def examine(plan: Plan, record: Record, watched: Watched, claim: Claim | None) -> Record:
     """Look again at what the function may have changed; what cannot be seen is a warning, never a failure."""
     warnings = list(record.warnings)
     with _failing_into(warnings, "the configuration at the end"):
         record = replace(record, config_end=_changed_config(plan, warnings))
     with _failing_into(warnings, "inputs"):
-        if watched.beside:
+        if watched.beside and (claim is None or claim.is_mine()):
             data, changed = watched.beside.join()
             record = replace(record, data={**record.data, **data})
             warnings += changed
@@ -64,8 +78,9 @@ def examine(plan: Plan, record: Record, watched: Watched) -> Record:
             record = replace(record, code=after.entries)
             warnings += [warning for warning in after.warnings if warning not in warnings]
     with _failing_into(warnings, "outputs"):
-        if plan.save_dir:
-            record = replace(record, outputs=capture_outputs(plan.save_dir))
+        if claim:
+            limit = plan.declares.lock.hash_limit if plan.declares.lock else None
+            record = replace(record, outputs=capture_outputs(claim.save_dir, limit=limit, may_write=claim.is_mine))
     return replace(record, warnings=tuple(warnings))
 
 

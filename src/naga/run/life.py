@@ -36,13 +36,16 @@ class Life:
 
     def __init__(self, plan: Plan, met: Meeting | None, signals: Signals) -> None:
         self._plan, self._signals = plan, signals
-        self._record, self._watched = take_folder(plan, met), Watched()
+        self._record, self._claim = take_folder(plan, met)
+        self._watched = Watched()
         self._console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and logs_console(plan) else None)
         self._clock = time.monotonic()
 
     def __enter__(self) -> Self:
         with ExitStack() as around:
-            around.enter_context(beating(self._plan.save_dir))
+            if self._claim:
+                around.callback(self._claim.release)
+                around.enter_context(beating(self._claim.save_dir, self._claim.is_mine))
             self._verdict = around.enter_context(judged())
             self._around = around.pop_all()
         return self
@@ -50,7 +53,7 @@ class Life:
     def capture(self) -> None:
         """Record what the function is about to meet."""
         with self._console.abandoned():
-            self._record, self._watched = capture(self._plan, self._record)
+            self._record, self._watched = capture(self._plan, self._record, self._claim)
 
     def compute(self) -> Any:
         """Call the function, and log what it prints; only this takes the run's time."""
@@ -65,7 +68,8 @@ class Life:
             # to end: its parent is still computing, and its lock must go on saying so.
             if os.getpid() == self._record.process.pid:
                 ending = how_it_ended(error, self._signals, self._verdict.reason)
-                end(self._plan, replace(self._record, duration_s=duration_s), self._watched, ending, self._signals)
+                record = replace(self._record, duration_s=duration_s)
+                end(self._plan, record, self._watched, ending, claim=self._claim, signals=self._signals)
 
 
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:

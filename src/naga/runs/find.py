@@ -55,7 +55,7 @@ class Run:
     @cached_property
     def status(self) -> str:
         """``running``, ``finished``, ``failed``, ``killed``; ``lost`` where it says running but its process is dead."""
-        lost = self.record.status == "running" and not is_living(self.save_dir, self.record.process)
+        lost = self.record.status == "running" and not is_living(self.save_dir, self.run_id, self.record.process)
         return "lost" if lost else self.record.status
 
     @property

@@ -1,16 +1,23 @@
 """What is left of runs that died, and how to mend it."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from naga.capture.code.git import GitError, Repository
+from naga.layout import OWN_FOLDER
 from naga.record.final import put_back_all
 from naga.runs.find import Run, find_runs
+from naga.save_dir.chain import clear_torn
 
 
 def repair_runs(root: Path) -> Iterator[str]:
     """Put run.locks back that could not be written, and name what only a person can judge."""
     yield from put_back_all()
+    for folder, names, _ in os.walk(root):
+        if OWN_FOLDER in names:
+            for file in clear_torn(Path(folder)):
+                yield f"'{file}' was removed: a claim that was not written to its end (a full disk?)"
     runs = list(find_runs(root, archived=True))
     for run in runs:
         if run.status == "lost":

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from naga.declarations import Existing
 from naga.errors import SaveDirError
-from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
+from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER, attempts_folder
 
 _COPIES = ("", *(f"~{n}" for n in range(2, 100)))
 
@@ -31,12 +31,13 @@ def home_of(save_dir: Path, run_id: str) -> tuple[Path, bool]:
 
 
 def former_runs(home: Path) -> frozenset[str]:
-    """Name the runs that a folder held before: wherever it has been moved since, its history came along."""
+    """Name the runs that a folder held before, archived or tried again: where it is moved, its history comes along."""
     archive, mine = home.parent / ARCHIVE, f"{home.name}~"
-    if not archive.is_dir():
-        return frozenset()
-    names = (entry.name.removeprefix(mine) for entry in archive.iterdir() if entry.name.startswith(mine))
-    return frozenset(name.partition("~")[0] for name in names)
+    moved = [entry for entry in archive.iterdir() if entry.name.startswith(mine)] if archive.is_dir() else []
+    tried = (
+        lock.stem.partition("-")[2] for folder in (home, *moved) for lock in attempts_folder(folder).glob("*.lock")
+    )
+    return frozenset((*(entry.name.removeprefix(mine).partition("~")[0] for entry in moved), *tried))
 
 
 def check_movable(save_dir: Path) -> None:

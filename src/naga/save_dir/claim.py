@@ -1,16 +1,8 @@
-"""Taking ownership of a save_dir, so that no run overwrites another.
+"""Taking ownership of a save_dir, so that no run overwrites another; the race itself is decided in `chain`."""
 
-A folder's owners form a chain of small files in ``.naga/claims``: ``first``, then ``after-<run_id>`` of the owner
-before. Each is created by linking a finished file to its name, which one process at most can do, on network
-filesystems too (where advisory locks are not kept). Because a claim names its predecessor, one that was made for a
-folder that has meanwhile been replaced by another does not belong to the new folder's chain, and its maker starts
-again.
-"""
-
-import json
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -18,65 +10,105 @@ from pathlib import Path
 
 from naga.declarations import Existing
 from naga.errors import ClaimError, LockError, SaveDirError
-from naga.layout import LOCK_NAME, attempt_lock, attempts_folder, claims_folder, naga_folder
+from naga.layout import LOCK_NAME, attempt_lock, attempts_folder, naga_folder
+from naga.process.identity import is_here
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import read_lock
-from naga.record.opener import MAX_LOCK_BYTES, read_inside, read_json
-from naga.record.schema import FINAL, Process, Record, from_plain, to_plain
+from naga.record.opener import read_inside
+from naga.record.schema import FINAL, Process, Record
+from naga.save_dir import chain, kernel_lock
 from naga.save_dir.archive import check_movable, check_spared, move_to_archive
-from naga.save_dir.heartbeat import filesystem_time, is_living
+from naga.save_dir.chain import Owner
+from naga.save_dir.heartbeat import STALE_S, filesystem_time, is_living, last_sign
 
 _ROUNDS = 100
 _DRAFT_S = 3600.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Owner:
-    """Who wrote a claim."""
-
-    run_id: str
-    process: Process
+class TakenError(ClaimError):
+    """A folder that was to be unused has, or had, a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A folder that belongs to one run.
+    """A folder that belongs to one run, until another host takes that run for dead, or the run lets it go.
 
-    ``attempt`` counts the runs in this folder since it was last empty; ``archived`` is where a finished run was moved.
+    ``attempt`` counts the runs in this folder since it was last empty; ``former`` is the last of them, ``archived``
+    where a finished run was moved.
     """
 
     save_dir: Path
-    attempt: int
+    run_id: str
+    attempt: int = 1
+    former: Record | None = None
     archived: Path | None = None
+    descriptor: int
+    claimed_ns: int
 
+    def is_mine(self) -> bool:
+        """Tell whether the folder still belongs to this run; asked before every write there.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _State:
-    tail: Owner | None
-    record: Record | None
+        A run that was stopped (a suspended laptop, SIGSTOP) may find another one's files here when it wakes. What
+        decides is the chain, never the clocks of the hosts.
+        """
+        with suppress(OSError, SaveDirError):
+            claims = list(chain.owners(self.save_dir))
+            if self.run_id in [owner.run_id for _, owner in claims]:
+                return claims[-1][1].run_id == self.run_id
+            # No claim at all, or older ones: the function has emptied its folder, or copied another run's there. Both
+            # times are of the filesystem.
+            return not claims or claims[-1][0].stat().st_mtime_ns <= self.claimed_ns
+        return True
+
+    def place(self) -> Path:
+        """Name the folder, wherever a successor has moved it."""
+        with suppress(OSError, IndexError):
+            folder = Path(f"/proc/self/fd/{self.descriptor}").readlink().parents[2]
+            if naga_folder(folder).is_dir():
+                return folder
+        return self.save_dir
+
+    def release(self) -> None:
+        """Let the lock go: the run has ended."""
+        kernel_lock.let_go(self.descriptor)
+
+    def undo(self) -> None:
+        """Give the folder back, where nothing could be written there."""
+        chain.remove(self.save_dir, self.run_id)
+        self.release()
 
 
 def claim_folder(
-    save_dir: Path, run_id: str, process: Process, *, existing: Existing = "archive", needs: Iterable[Path] = ()
+    save_dir: Path,
+    run_id: str,
+    process: Process,
+    *,
+    existing: Existing = "archive",
+    needs: Iterable[Path] = (),
+    unused: bool = False,
 ) -> Claim:
     """Make ``save_dir`` the folder of a new run, or refuse.
 
     A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
     ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it lies
-    (checkpoints stay), and the old lock is kept under ``.naga/attempts``.
+    (checkpoints stay), and the old lock is kept under ``.naga/attempts``. With ``unused``, a folder that any run has or
+    had is left to it: `TakenError`.
     """
     owner = Owner(run_id=run_id, process=process)
     archived = None
     try:
         for _ in range(_ROUNDS):
-            state = _inspect(save_dir)
-            _refuse_live(save_dir, state)
-            if state.record and state.record.status == "finished":
+            # The lock before the chain: its writer has claimed before it wrote, so that a lock is never seen without
+            # the claim that it belongs to.
+            record, tail = _lock_in(save_dir), chain.tail_of(save_dir)
+            if unused and (record or tail):
+                raise TakenError(f"save_dir '{save_dir}' is taken", hint="another save_dir")
+            _refuse_live(save_dir, record, tail)
+            if record and record.status == "finished":
                 check_spared(save_dir, needs, existing)
-                archived = _move_aside(save_dir, state, owner, existing) or archived
-            elif _append(save_dir, state.tail, owner):
-                _sweep(save_dir)
-                return Claim(save_dir=save_dir, attempt=_begin_attempt(save_dir, state.record), archived=archived)
+                archived = _move_aside(save_dir, record, tail, owner, existing) or archived
+            elif (descriptor := chain.append(save_dir, tail, owner)) is not None:
+                return _begin(save_dir, owner, record, archived, descriptor)
     except OSError as error:
         raise SaveDirError(
             f"save_dir '{save_dir}' cannot be used: {error.strerror or error}", hint="save_dir=<a folder you can write>"
@@ -84,114 +116,65 @@ def claim_folder(
     raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="give each its own save_dir")
 
 
-def release_folder(save_dir: Path, run_id: str) -> None:
-    """Give a folder back that was taken, where nothing could be written there."""
-    with suppress(OSError, SaveDirError):
-        claims = claims_folder(save_dir)
-        before = [owner.run_id for owner in _chain(claims) if owner.run_id != run_id]
-        mine = claims / (f"after-{before[-1]}" if before else "first")
-        if (owner := _read_owner(mine)) and owner.run_id == run_id:
-            mine.unlink()
-
-
-def _inspect(save_dir: Path) -> _State:
+def _lock_in(save_dir: Path) -> Record | None:
     try:
-        record = read_lock(save_dir / LOCK_NAME)
+        return read_lock(save_dir / LOCK_NAME)
     except LockError:
         if os.path.lexists(save_dir / LOCK_NAME):
             raise
-        record = None
-    return _State(tail=_tail(save_dir), record=record)
-
-
-def _tail(save_dir: Path) -> Owner | None:
-    owners = list(_chain(claims_folder(save_dir)))
-    return owners[-1] if owners else None
-
-
-def _chain(claims: Path) -> Iterator[Owner]:
-    name, seen = "first", set[str]()
-    while name not in seen and (owner := _read_owner(claims / name)):
-        yield owner
-        seen.add(name)
-        name = f"after-{owner.run_id}"
-
-
-def _read_owner(file: Path) -> Owner | None:
-    try:
-        # `.naga` itself may be a link that leads out: the folder that must not be left is the save_dir.
-        return from_plain(Owner, read_json(file.parents[2], file, MAX_LOCK_BYTES), where="claim")
-    except FileNotFoundError:
         return None
-    except LockError as error:
-        problem = f"the claim '{file}' is broken ({error.message})"
-        raise SaveDirError(problem, hint=f"if no run uses it: rm '{file}'") from error
 
 
-def _refuse_live(save_dir: Path, state: _State) -> None:
-    owner = state.tail
-    if state.record and (owner is None or owner.run_id == state.record.run_id):
-        if state.record.status in FINAL:
-            return
-        owner = Owner(run_id=state.record.run_id, process=state.record.process)
-    if owner is None or not is_living(save_dir, owner.process, partial(filesystem_time, save_dir)):
+def _refuse_live(save_dir: Path, record: Record | None, tail: Owner | None) -> None:
+    owner, what = tail, "still running"
+    if record and (tail is None or tail.run_id == record.run_id):
+        if record.status in FINAL:
+            if not record.is_being_hashed:
+                return
+            what = "still recording its outputs"
+        owner = Owner(run_id=record.run_id, process=record.process)
+    clock = partial(filesystem_time, save_dir)
+    if owner is None or not is_living(save_dir, owner.run_id, owner.process, clock):
         return
+    seen = f", last seen {max(0, clock() - last_sign(save_dir)):.0f} s ago" if not is_here(owner.process) else ""
     raise ClaimError(
-        f"save_dir '{save_dir}' is in use by run {owner.run_id}, which is still running "
-        f"(process {owner.process.pid} on {owner.process.host})",
-        hint="wait for it, or give this run another save_dir",
+        f"save_dir '{save_dir}' is in use by run {owner.run_id}, which is {what} "
+        f"(process {owner.process.pid} on {owner.process.host}{seen})",
+        hint="wait for it, or give this run another save_dir"
+        + (f"; not seen for {STALE_S:.0f} s, it is taken for dead" if seen else ""),
     )
 
 
-def _append(save_dir: Path, tail: Owner | None, owner: Owner) -> bool:
-    """Add an owner to the chain; False where another was first or the folder was replaced meanwhile."""
-    claims = claims_folder(save_dir)
-    claims.mkdir(parents=True, exist_ok=True)
-    name = claims / (f"after-{tail.run_id}" if tail else "first")
-    if not _create(name, json.dumps(to_plain(owner)).encode(), claims / f".{owner.run_id}"):
-        return False
-    if (last := _tail(save_dir)) and last.run_id == owner.run_id:
-        return True
-    name.unlink(missing_ok=True)
-    return False
-
-
-def _create(name: Path, content: bytes, draft: Path) -> bool:
+def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path | None, descriptor: int) -> Claim:
+    """Make the folder ready for its new owner, who alone writes there now; or give it back."""
     try:
-        draft.write_bytes(content)
-        os.link(draft, name)
-    except (FileExistsError, FileNotFoundError):
-        return False
-    except OSError as error:
-        if not os.path.lexists(draft) or name.exists():
-            raise
-        return _create_without_links(name, content, error)
-    finally:
-        draft.unlink(missing_ok=True)
-    return True
-
-
-def _create_without_links(name: Path, content: bytes, error: OSError) -> bool:
-    """Create exclusively where the filesystem has no hard links (exFAT, some network mounts)."""
-    try:
-        with name.open("xb") as file:
-            file.write(content)
-    except FileExistsError:
-        return False
-    except OSError:
-        raise error from None
-    return True
+        _sweep(save_dir)
+        attempt = 1
+        if former is not None:
+            attempt = former.attempt + 1
+            attempts_folder(save_dir).mkdir(exist_ok=True)
+            kept = attempt_lock(save_dir, former.attempt, former.run_id)
+            write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
+    except BaseException:
+        chain.remove(save_dir, owner.run_id)
+        kernel_lock.let_go(descriptor)
+        raise
+    return Claim(
+        save_dir=save_dir,
+        run_id=owner.run_id,
+        attempt=attempt,
+        former=former,
+        archived=archived,
+        descriptor=descriptor,
+        claimed_ns=os.fstat(descriptor).st_mtime_ns,
+    )
 
 
 def _sweep(save_dir: Path) -> None:
-    """Remove what killed writers have left; whoever owns the folder is the only one to write there."""
+    """Remove what killed writers have left."""
     own = naga_folder(save_dir)
-    left = [
-        file
-        for folder in (save_dir, own, attempts_folder(save_dir))
-        for file in folder.glob(".naga-*.tmp")
-        if file.is_file()
-    ]
+    folders = (save_dir, own, attempts_folder(save_dir))
+    left = [file for folder in folders for file in folder.glob(".naga-*.tmp") if file.is_file()]
     now = time.time()
     # A draft that is young may be that of another process, which is about to find that it was too late.
     for file in (*left, *own.glob("claims/.*")):
@@ -200,33 +183,22 @@ def _sweep(save_dir: Path) -> None:
                 file.unlink()
 
 
-def _begin_attempt(save_dir: Path, former: Record | None) -> int:
-    if former is None:
-        return 1
-    attempts = attempts_folder(save_dir)
-    attempts.mkdir(exist_ok=True)
-    kept = attempt_lock(save_dir, former.attempt, former.run_id)
-    write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
-    return former.attempt + 1
-
-
-def _move_aside(save_dir: Path, state: _State, owner: Owner, existing: Existing) -> Path | None:
+def _move_aside(save_dir: Path, finished: Record, tail: Owner | None, owner: Owner, existing: Existing) -> Path | None:
     """Move a finished run to the archive; None where another process is doing so."""
-    finished = state.record
-    assert finished is not None  # noqa: S101  # the caller has just looked
     if existing != "archive":
         raise SaveDirError(
             f"save_dir '{save_dir}' holds the finished run {finished.run_id}",
             hint="--existing archive moves it aside; or give this run another save_dir",
         )
     check_movable(save_dir)
-    if not _append(save_dir, state.tail, owner):
+    # Only who is next in the chain may move the folder: of many that have seen the finished run, one does.
+    if (descriptor := chain.append(save_dir, tail, owner)) is None:
         return None
-    mine = f"after-{state.tail.run_id}" if state.tail else "first"
-    if _inspect(save_dir).record != finished:
+    kernel_lock.let_go(descriptor)
+    if _lock_in(save_dir) != finished:
         # Another process moved it between our two looks: what is claimed now is not what was to be moved.
-        (claims_folder(save_dir) / mine).unlink(missing_ok=True)
+        chain.remove(save_dir, owner.run_id)
         return None
     target = move_to_archive(save_dir, finished.run_id)
-    (claims_folder(target) / mine).unlink(missing_ok=True)
+    chain.remove(target, owner.run_id)
     return target

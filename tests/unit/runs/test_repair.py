@@ -26,20 +26,20 @@ def spooled(project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     with monkeypatch.context() as patch:
         patch.setattr("naga.record.final.write_atomic", full)
         assert runlock(lambda cfg={"save_dir": "results/run"}: 5)() == 5
-    assert load_run("results/run").record.status == "running"
+    assert load_run("results/run").record.is_being_hashed
     assert "status: finished" in capfd.readouterr().err
     return Path("results/run")
 
 
-def test_a_seal_is_put_back(spooled: Path) -> None:
+def test_a_final_lock_is_put_back(spooled: Path) -> None:
     """Once."""
     (line,) = repair_runs(Path())
     assert "put back (finished)" in line
-    assert load_run(spooled).status == "finished"
+    assert not load_run(spooled).record.is_being_hashed
     assert list(repair_runs(Path())) == []
 
 
-def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
+def test_a_final_lock_never_replaces_what_is_newer(spooled: Path) -> None:
     """The folder has another run: the final lock joins its attempts."""
     text = (spooled / "run.lock").read_text()
     former = load_run(spooled).run_id
@@ -51,7 +51,7 @@ def test_a_seal_never_replaces_what_is_newer(spooled: Path) -> None:
     assert read_lock(spooled / ".naga" / "attempts" / f"0001-{former}.lock").status == "finished"
 
 
-def test_a_seal_without_a_folder_is_kept(spooled: Path) -> None:
+def test_a_final_lock_without_a_folder_is_kept(spooled: Path) -> None:
     """Until its folder is there again."""
     shutil.move(spooled, "elsewhere")
     (line,) = repair_runs(Path())
@@ -74,3 +74,15 @@ def test_lost_runs_and_orphans_are_named(project: Path, script: Script) -> None:
     assert "is lost" in lost
     assert "refs/naga/runs/" in orphan
     assert git("for-each-ref", "refs/naga/runs", cwd=project)
+
+
+def test_torn_claims_are_removed(project: Path) -> None:
+    """They block a folder that has no run.lock yet."""
+    claim = Path("results/run/.naga/claims/first")
+    claim.parent.mkdir(parents=True)
+    claim.touch()
+    os.utime(claim, (1, 1))
+    (line,) = repair_runs(Path())
+    assert str(claim) in line
+    runlock(lambda cfg={"save_dir": "results/run"}: None)()
+    assert load_run("results/run").status == "finished"

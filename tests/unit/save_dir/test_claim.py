@@ -1,8 +1,10 @@
 """Who owns a save_dir, and what happens to what lies there."""
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -13,10 +15,11 @@ import pytest
 
 from naga.declarations import Existing
 from naga.errors import ClaimError, LockError, SaveDirError
-from naga.process.identity import this_process
+from naga.process.identity import started_ticks, this_process
 from naga.record.lockfile import read_lock, write_lock
-from naga.record.schema import Process, Record
-from naga.save_dir.claim import claim_folder
+from naga.record.schema import BEING_HASHED, Outputs, Process, Record
+from naga.save_dir import chain
+from naga.save_dir.claim import Claim, TakenError, claim_folder
 
 
 def dead_process() -> Process:
@@ -32,7 +35,7 @@ def leave(folder: Path, run_id: str, status: str, process: Process | None = None
     record = Record(
         run_id=run_id, status=status, task="t", save_dir="s", started="2026-01-01T00:00:00.000Z", process=process
     )
-    claim_folder(folder, run_id, process)
+    claim_folder(folder, run_id, process).release()
     write_lock(folder, record)
     return record
 
@@ -160,6 +163,8 @@ def test_an_owner_that_died_before_its_first_word_leaves_the_finished_run_finish
     ghost = {"run_id": "ghost", "process": {"argv": ["x"], "cwd": "/", "host": this_process().host, "pid": 1,
                                             "boot_id": "an earlier boot"}}  # fmt: skip
     (folder / ".naga" / "claims" / "after-one").write_text(json.dumps(ghost))
+    for file in (folder / "run.lock", *(folder / ".naga" / "claims").iterdir()):
+        os.utime(file, (1, 1))
     assert claim_folder(folder, "two", this_process()).archived == tmp_path / ".archive" / "r~one"
 
 
@@ -168,7 +173,7 @@ import sys, time
 from pathlib import Path
 from naga.errors import ClaimError
 from naga.save_dir.claim import claim_folder
-from naga.process.identity import this_process
+from naga.process.identity import started_ticks, this_process
 root, name, rounds = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 print("ready", flush=True)
 start = float(sys.stdin.readline())
@@ -226,3 +231,159 @@ def test_claims_are_not_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / "run/.naga").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(SaveDirError, match="leads out of its folder"):
         claim_folder(tmp_path / "run", "two", this_process())
+
+
+def test_a_lock_of_the_kernel_comes_before_what_the_process_table_says(tmp_path: Path) -> None:
+    """A run in another container of this host, stopped for an hour, lives; one that let go does not."""
+    contained = replace(this_process(), pid=1, pid_namespace="pid:[1]")
+    claim = claim_folder(tmp_path / "run", "one", contained)
+    os.utime(tmp_path / "run" / ".naga" / "claims" / "first", (1, 1))
+    with pytest.raises(ClaimError, match="in use by run one"):
+        claim_folder(tmp_path / "run", "two", this_process())
+    claim.release()
+    assert claim_folder(tmp_path / "run", "two", this_process()).run_id == "two"
+
+
+def test_a_child_that_outlives_its_run_does_not_hold_the_folder(tmp_path: Path) -> None:
+    """An orphaned worker shares the files of the process that forked it."""
+    claim = claim_folder(tmp_path / "run", "one", dead_process())
+    reader, writer = os.pipe()
+    if not (child := os.fork()):
+        os.close(writer)
+        os.read(reader, 1)
+        os._exit(0)
+    try:
+        claim.release()
+        assert claim_folder(tmp_path / "run", "two", this_process()).run_id == "two"
+    finally:
+        os.close(writer)
+        os.waitpid(child, 0)
+
+
+def test_a_zombie_owns_nothing(tmp_path: Path) -> None:
+    """A process that has ended, and that its parent has not asked for, keeps its number."""
+    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
+        ticks = started_ticks(child.pid)
+        assert child.stdout
+        child.stdout.read()
+        while started_ticks(child.pid) is not None:
+            time.sleep(0.01)
+        owner = replace(this_process(), pid=child.pid, started_ticks=ticks)
+        claim_folder(tmp_path / "run", "one", owner).release()
+        assert claim_folder(tmp_path / "run", "two", this_process()).run_id == "two"
+
+
+def superseded(folder: Path) -> tuple[Claim, Claim]:
+    """A run of another host that seemed dead, and the one that took its folder."""
+    first = claim_folder(folder, "one", replace(this_process(), host="node17"))
+    for file in (folder / ".naga" / "claims").iterdir():
+        os.utime(file, (time.time() - 600,) * 2)
+    return first, claim_folder(folder, "two", this_process())
+
+
+def test_the_chain_says_whose_the_folder_is(tmp_path: Path) -> None:
+    """The first owner's until another takes it over, wherever that moves it."""
+    first, second = superseded(tmp_path / "run")
+    assert (first.is_mine(), second.is_mine()) == (False, True)
+    assert first.place() == tmp_path / "run"
+    record = leave(tmp_path / "other", "two", "finished")
+    write_lock(tmp_path / "run", record)
+    second.release()
+    third = claim_folder(tmp_path / "run", "three", this_process())
+    assert [claim.is_mine() for claim in (first, second, third)] == [False, False, True]
+    if sys.platform == "linux":
+        assert first.place() == tmp_path / ".archive" / "run~two"
+
+
+def test_what_the_function_does_to_its_folder_does_not_lose_it(tmp_path: Path) -> None:
+    """It empties it, or copies an earlier run there, claims included."""
+    leave(tmp_path / "earlier", "zero", "finished")
+    os.utime(tmp_path / "earlier" / ".naga" / "claims" / "first", (1, 1))
+    claim = claim_folder(tmp_path / "run", "one", this_process())
+    shutil.copytree(tmp_path / "earlier", tmp_path / "run", dirs_exist_ok=True)
+    assert claim.is_mine()
+    shutil.rmtree(tmp_path / "run")
+    assert claim.is_mine()
+
+
+def test_a_claim_that_is_undone_leaves_the_folder_to_the_next(tmp_path: Path) -> None:
+    """Where nothing could be written, in the same process too; the owners before stay."""
+    leave(tmp_path / "run", "one", "failed")
+    claim_folder(tmp_path / "run", "two", this_process()).undo()
+    assert [owner.run_id for _, owner in chain.owners(tmp_path / "run")] == ["one"]
+    assert claim_folder(tmp_path / "run", "three", this_process()).attempt == 2
+
+
+@pytest.mark.parametrize("state", ["running", "dead before its first word", "failed", "finished"])
+def test_a_folder_that_must_be_unused(tmp_path: Path, state: str) -> None:
+    """Any run there counts; a folder without one is used."""
+    (tmp_path / "new").mkdir()
+    assert claim_folder(tmp_path / "new", "one", this_process(), unused=True).attempt == 1
+    if state == "dead before its first word":
+        claim_folder(tmp_path / "run", "one", dead_process()).release()
+    else:
+        leave(tmp_path / "run", "one", state)
+    with pytest.raises(TakenError):
+        claim_folder(tmp_path / "run", "two", this_process(), unused=True)
+    assert not (tmp_path / ".archive").exists()
+
+
+def test_a_finished_run_that_is_still_hashed_keeps_its_folder(tmp_path: Path) -> None:
+    """Its function has returned, its outputs are being read."""
+    record = leave(tmp_path / "run", "one", "finished", this_process())
+    write_lock(tmp_path / "run", replace(record, outputs=Outputs(reason=BEING_HASHED)))
+    with pytest.raises(ClaimError, match="still recording its outputs"):
+        claim_folder(tmp_path / "run", "two", this_process())
+    write_lock(tmp_path / "run", replace(record, outputs=Outputs(reason=BEING_HASHED), process=dead_process()))
+    assert claim_folder(tmp_path / "run", "two", this_process()).archived
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_full_disk_leaves_nothing_that_blocks_the_folder(tmp_path: Path) -> None:
+    """With room again, the same command works."""
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", small], check=False).returncode:
+        pytest.skip("cannot mount")
+    try:
+        with contextlib.suppress(OSError), (small / "full").open("wb") as file:
+            file.write(bytes(2**20))
+        with pytest.raises(SaveDirError, match="No space left"):
+            claim_folder(small / "run", "one", this_process())
+        assert not [path for path in (small / "run").rglob("*") if path.is_file()]
+        (small / "full").unlink()
+        claim_folder(small / "run", "two", this_process()).release()
+    finally:
+        subprocess.run(["umount", small], check=True)
+
+
+def test_without_hard_links_a_claim_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on exFAT; and a write that fails leaves no name behind."""
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    claim_folder(tmp_path / "run", "one", this_process())
+    with pytest.raises(ClaimError):
+        claim_folder(tmp_path / "run", "two", this_process())
+    monkeypatch.setattr(os, "fsync", refuse)
+    with pytest.raises(SaveDirError):
+        claim_folder(tmp_path / "other", "one", this_process())
+    assert not list((tmp_path / "other" / ".naga" / "claims").iterdir())
+
+
+def test_torn_claims_of_older_releases_are_cleared(tmp_path: Path) -> None:
+    """Empty or cut by a full disk; whole ones, young ones and those of living processes stay."""
+    claims = tmp_path / "run" / ".naga" / "claims"
+    claim = claim_folder(tmp_path / "run", "one", this_process())
+    (claims / "after-one").write_text("")
+    (claims / "after-two").write_text('{"run_id": "th')
+    assert not list(chain.clear_torn(tmp_path / "run"))
+    for file in claims.iterdir():
+        os.utime(file, (1, 1))
+    with pytest.raises(SaveDirError, match="naga doctor"):
+        claim_folder(tmp_path / "run", "four", this_process())
+    assert sorted(file.name for file in chain.clear_torn(tmp_path / "run")) == ["after-one", "after-two"]
+    assert [file.name for file in claims.iterdir()] == ["first"]
+    claim.release()

@@ -9,7 +9,7 @@ import pytest
 
 from naga import load_run
 from naga.errors import ClaimError
-from naga.process.identity import is_alive, this_process
+from naga.process.identity import this_process
 from naga.record.final import write_final_lock
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import Process, Record
@@ -24,7 +24,7 @@ def leave(folder: Path, run_id: str = "one", process: Process = ELSEWHERE) -> Re
     """Leave a run that says running, as its owner on another host would."""
     started = "2026-01-01T00:00:00.000Z"
     record = Record(run_id=run_id, status="running", task="t", save_dir="s", started=started, process=process)
-    claim_folder(folder, run_id, process)
+    claim_folder(folder, run_id, process).release()
     write_lock(folder, record)
     return record
 
@@ -35,12 +35,18 @@ def age(folder: Path, seconds: float) -> None:
         os.utime(file, (time.time() - seconds,) * 2)
 
 
-@pytest.mark.parametrize("other", [ELSEWHERE, replace(this_process(), pid=1, pid_namespace="pid:[1]")])
+OTHERS = {
+    "another host": ELSEWHERE,
+    "another container": replace(this_process(), pid=1, pid_namespace="pid:[1]"),
+    "another host of this name, or this one before it was booted": replace(this_process(), boot_id="another"),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_a_run_of_another_host_lives_while_it_gives_signs(tmp_path: Path, other: Process) -> None:
-    """On another host and in another container: running, then lost and free to be tried again."""
+    """Where nobody can see the process: running, then lost and free to be tried again."""
     folder = tmp_path / "run"
     leave(folder, process=other)
-    assert is_alive(other) is None
     age(folder, STALE_S - 60)
     assert load_run(folder).status == "running"
     with pytest.raises(ClaimError, match="is in use by run one, which is still running"):
@@ -56,9 +62,9 @@ def test_a_beat_keeps_a_run_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     folder = tmp_path / "run"
     leave(folder)
     age(folder, STALE_S + 60)
-    with beating(folder):
+    with beating(folder, lambda: True):
         deadline = time.monotonic() + 30
-        while not is_living(folder, ELSEWHERE):
+        while not is_living(folder, "one", ELSEWHERE):
             assert time.monotonic() < deadline
         first = (folder / ".naga" / "heartbeat").stat().st_mtime_ns
         while (folder / ".naga" / "heartbeat").stat().st_mtime_ns == first:
@@ -83,18 +89,55 @@ def test_a_run_that_lost_its_folder_does_not_take_it_back(tmp_path: Path, capfd:
     first = leave(folder)
     age(folder, STALE_S + 60)
     claim_folder(folder, "two", this_process())
-    second = replace(first, run_id="two", attempt=2, started="2026-01-01T00:10:00.000Z", process=this_process())
+    # The clock of the host that took it over is a day behind.
+    second = replace(first, run_id="two", attempt=2, started="2025-12-31T00:00:00.000Z", process=this_process())
     write_lock(folder, second)
-    write_final_lock(folder, replace(first, status="finished"))
+    write_final_lock(folder, replace(first, status="finished"), superseded=True)
     assert read_lock(folder).run_id == "two"
     assert read_lock(folder / ".naga" / "attempts" / "0001-one.lock").status == "finished"
     assert "taken" in capfd.readouterr().err
 
 
-def test_a_lock_that_the_function_copied_there_is_no_successor(tmp_path: Path) -> None:
-    """As a task does that begins with a copy of an earlier run's folder."""
+def test_a_beat_ends_where_another_run_has_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """It would keep the successor's folder taken; and the end of the beats leaves the successor's file alone."""
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
+    leave(tmp_path / "run")
+    beat, mine = tmp_path / "run" / ".naga" / "heartbeat", [True]
+    with beating(tmp_path / "run", lambda: mine[0]):
+        deadline = time.monotonic() + 30
+        while not beat.exists():
+            assert time.monotonic() < deadline
+        mine[0] = False
+        while "taken" not in capfd.readouterr().err:
+            assert time.monotonic() < deadline
+        os.utime(beat, (1, 1))
+        time.sleep(0.05)
+    assert beat.stat().st_mtime == 1
+
+
+def test_a_forked_child_ends_no_heartbeat(tmp_path: Path) -> None:
+    """It leaves the function, too, while its parent goes on."""
+    leave(tmp_path / "run")
+    beat = tmp_path / "run" / ".naga" / "heartbeat"
+    with beating(tmp_path / "run", lambda: True):
+        beat.touch()
+        if not (child := os.fork()):
+            try:
+                raise KeyboardInterrupt
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        assert beat.exists()
+
+
+@pytest.mark.parametrize("sign", ["run.lock", ".naga/heartbeat", ".naga/claims/first"])
+def test_each_file_is_a_sign_of_life(tmp_path: Path, sign: str) -> None:
+    """The lock and the claim stand for the run until its first beat."""
     folder = tmp_path / "run"
-    record = replace(leave(folder, process=this_process()), started="2026-01-02T00:00:00.000Z")
-    write_lock(folder, replace(record, run_id="older", status="finished", started="2026-01-01T00:00:00.000Z"))
-    write_final_lock(folder, replace(record, status="finished"))
-    assert read_lock(folder).run_id == "one"
+    leave(folder)
+    age(folder, STALE_S + 60)
+    assert not is_living(folder, "one", ELSEWHERE)
+    (folder / sign).touch()
+    assert is_living(folder, "one", ELSEWHERE)

@@ -2,24 +2,47 @@
 
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from naga.capture.data.manifest import write_outputs
-from naga.hashing.format import Tree
+from naga.hashing.format import HashedFile, Tree
 from naga.hashing.hash_tree import Listed, hash_listed, list_path
+from naga.hashing.listing import join, name_of, size_of
 from naga.layout import CONSOLE_LOG, DIAG, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER, diag_marks, naga_folder
 from naga.record.schema import Outputs
+from naga.wording import first_of
 
 _OWN = frozenset(map(os.fsencode, (LOCK_NAME, OWN_FOLDER, CONSOLE_LOG)))
 
 
-def capture_outputs(save_dir: Path) -> Outputs:
-    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``."""
-    tree = hash_outputs(save_dir)
-    naga_folder(save_dir).mkdir(exist_ok=True)
-    write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, tree.entries())
-    return Outputs(hash=tree.hash, size_bytes=tree.size_bytes, files=tree.files)
+def capture_outputs(
+    save_dir: Path, *, limit: int | None = None, may_write: Callable[[], bool] = lambda: True
+) -> Outputs:
+    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``, larger files by their size alone."""
+    listed = list_outputs(save_dir)
+    large = _take_large(listed, limit)
+    tree = hash_listed(listed, fresh=True)
+    if may_write():  # the hash may have taken hours
+        naga_folder(save_dir).mkdir(exist_ok=True)
+        write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, (*tree.entries(), *large) if large else tree.entries())
+    size, files = tree.size_bytes + sum(file.size_bytes for file in large), tree.files + len(large)
+    if not large:
+        return Outputs(hash=tree.hash, size_bytes=size, files=files)
+    names = first_of((file.path for file in large), 3)
+    return Outputs(size_bytes=size, files=files, reason=f"larger than {limit} bytes, not hashed: {names}")
+
+
+def _take_large(listed: Listed, limit: int | None) -> list[HashedFile]:
+    """Take the files that exceed a size out of a listing."""
+    large = []
+    for folder in listed.folders if limit is not None else ():
+        rows = [row for row in folder.rows if size_of(row) > (limit or 0)]
+        large += [HashedFile(os.fsdecode(join(folder.path, name_of(row))), "file", size_of(row), "") for row in rows]
+        if rows:
+            folder.rows[:] = [row for row in folder.rows if row not in rows]
+            folder.size_bytes -= sum(map(size_of, rows))
+    return large
 
 
 def hash_outputs(save_dir: Path) -> Tree:

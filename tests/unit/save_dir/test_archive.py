@@ -1,0 +1,23 @@
+"""Where finished runs go, and what a folder held before."""
+
+from pathlib import Path
+
+from naga.save_dir.archive import former_runs, home_of
+
+
+def test_former_runs_are_those_in_the_archive_and_the_attempts_before(tmp_path: Path) -> None:
+    """Of this folder and of its archived ones; not those of a neighbour whose name begins alike."""
+    for lock in ("run/.naga/attempts/0001-a.lock", ".archive/run~b/.naga/attempts/0001-c-d.lock"):
+        (tmp_path / lock).parent.mkdir(parents=True)
+        (tmp_path / lock).touch()
+    (tmp_path / ".archive/run~e~2").mkdir()
+    (tmp_path / ".archive/runner~f").mkdir()
+    assert former_runs(tmp_path / "run") == {"a", "b", "c-d", "e"}
+
+
+def test_a_run_in_the_archive_has_its_home_beside_it(tmp_path: Path) -> None:
+    """A copy of a copy too; a folder that only looks alike is its own home."""
+    archive = tmp_path / ".archive"
+    assert home_of(archive / "run~a~2", "a") == (tmp_path / "run", True)
+    assert home_of(tmp_path / "run~a", "a") == (tmp_path / "run~a", False)
+    assert home_of(archive / "run~ab", "a") == (archive / "run~ab", False)
