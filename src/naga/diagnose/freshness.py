@@ -7,7 +7,8 @@ from naga.diagnose.diag_key import DiagKey, diag_key_today
 from naga.project import project_root
 from naga.runs.find import Run
 from naga.save_dir.archive import home_of
-from naga.tracking.published_runs import PublishedRun, newest_published
+from naga.tracking.history import PublishedRun
+from naga.tracking.published_runs import newest_published
 from naga.tracking.store import store_of
 from naga.tracking.tags import Status, Tag
 

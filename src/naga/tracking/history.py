@@ -1,12 +1,13 @@
-"""The publications in one MLflow experiment: finding them, linking them, and saying what became of them.
+"""The publications in a store: finding them, linking them, and saying what became of them.
 
-Old runs are edited with ``log_batch`` alone: resuming one would move its end time.
+Old MLflow runs are edited with ``log_batch`` alone: resuming one would move its end time.
 """
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from naga.process.identity import is_alive
@@ -18,19 +19,25 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
-
 # A logical run that was published more often than this has its old links left as they are.
 PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryEntry:
+class PublishedRun:
     """One publication, as MLflow holds it."""
 
     run_id: str
+    experiment_id: str
     start_time: int
-    running: bool
-    tags: Mapping[str, str]
+    tags: dict[str, str]
+    artifact_uri: str = ""
+    running: bool = False
+
+    @property
+    def name(self) -> str:
+        """As MLflow shows it."""
+        return self.tags.get(Tag.NAME, self.run_id)
 
     @property
     def status(self) -> str:
@@ -44,78 +51,97 @@ class HistoryEntry:
 
     @property
     def order(self) -> tuple[int, int, str]:
-        """Which of several active ones stays: the largest. Clocks differ between machines, generations do not."""
+        """Which of several is the newest: the largest. Clocks differ between machines, generations do not."""
         return self.generation, self.start_time, self.run_id
 
     def is_of(self, run_id: str | None, place: str | None) -> bool:
-        """Tell whether it is of the same run or folder, and not of somebody else's with the same relative name.
-
-        Where either side does not say, the name alone counts.
-        """
+        """Tell whether it is of the same run or folder; the name alone counts where either side does not say."""
         mine = self.tags.get(Tag.RUN_ID), self.tags.get(Tag.PLACE)
         return None in (*mine, run_id, place) or mine[0] == run_id or mine[1] == place
 
 
-Entries = Mapping[str, HistoryEntry]
+def published_run(run: "MlflowRun") -> PublishedRun:
+    """Read what Naga needs to know of an MLflow run."""
+    info = run.info
+    return PublishedRun(
+        info.run_id, info.experiment_id, info.start_time, run.data.tags, info.artifact_uri, info.status == "RUNNING"
+    )
+
+
+Publications = Mapping[str, PublishedRun]
 
 
 class History:
-    """The publications in one experiment."""
+    """The publications in some experiments of a store."""
 
-    def __init__(self, client: "MlflowClient", experiment_id: str) -> None:
+    def __init__(self, client: "MlflowClient", experiments: Sequence[str]) -> None:
         self._client = client
-        self._experiment_id = experiment_id
+        self._experiments = experiments
 
-    def known(self, key: str) -> tuple[dict[str, HistoryEntry], bool]:
+    def known(self, key: str) -> tuple[dict[str, PublishedRun], bool]:
         """Give the publications of a logical run, and whether all the deprecated ones are among them."""
-        runs, token = self._search(_of(key))
+        of_key = f"tags.`{Tag.LOGICAL_KEY}` = '{key}'"
+        runs, token = self._search(of_key, most=PAGE)
         if token is None:
-            return _entries(runs), True
-        return self.find(f"{_of(key)} and {_with(Status.DEPRECATED, '!=')}"), False
+            return runs, True
+        return self.find(f"{of_key} and tags.`{Tag.STATUS}` != '{Status.DEPRECATED}'"), False
 
-    def active(self, key: str) -> dict[str, HistoryEntry]:
-        """Give the active publications of a logical run."""
-        return self.find(f"{_of(key)} and {_with(Status.ACTIVE)}")
+    def widen(self) -> None:
+        """Look into all experiments that the store has now."""
+        self._experiments = experiment_ids(self._client)
 
-    def find(self, wanted: str) -> dict[str, HistoryEntry]:
+    def find(self, wanted: str) -> dict[str, PublishedRun]:
         """Give all publications that a filter lets through."""
-        runs, token = self._search(wanted)
-        found = _entries(runs)
+        found, token = self._search(wanted)
         while token is not None:
-            runs, token = self._search(wanted, token)
-            found |= _entries(runs)
+            more, token = self._search(wanted, token)
+            found |= more
         return found
 
-    def _search(self, wanted: str, token: str | None = None) -> tuple[Sequence["MlflowRun"], str | None]:
-        page = self._client.search_runs([self._experiment_id], wanted, max_results=PAGE, page_token=token)
-        return page, page.token or None
+    def _search(
+        self, wanted: str, token: str | None = None, most: int = 1000
+    ) -> tuple[dict[str, PublishedRun], str | None]:
+        if not self._experiments:
+            return {}, None
+        page = self._client.search_runs([*self._experiments], wanted, max_results=most, page_token=token)
+        return {run.info.run_id: published_run(run) for run in page}, page.token or None
 
-    def edit(self, entry: HistoryEntry, tags: Mapping[str, str]) -> None:
-        """Set tags, all at once."""
+    def edit(self, entry: PublishedRun, tags: Mapping[str, str]) -> None:
+        """Set tags, all at once: whoever reads meanwhile finds all of them or none."""
         from mlflow.entities import RunTag
 
         self._client.log_batch(entry.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
 
-    def link(self, entry: HistoryEntry, tag: str, other: HistoryEntry) -> dict[str, str]:
+    def link(self, entry: PublishedRun, tag: str, other: PublishedRun) -> dict[str, str]:
         """Name another publication in a tag, and in the description as a link that can be clicked."""
         verb = "Supersedes" if tag == Tag.SUPERSEDES else "Superseded by"
         paragraphs = entry.tags.get(Tag.NOTE, "").split("\n\n")
         note = "\n\n".join(text for text in paragraphs if not text.startswith(f"{verb} ["))
-        address = f"#/experiments/{self._experiment_id}/runs/{other.run_id}?workflowType=machine_learning"
+        address = f"#/experiments/{other.experiment_id}/runs/{other.run_id}?workflowType=machine_learning"
         note = f"{shortened(note, TAG_LIMIT - 500)}\n\n{verb} [{other.run_id[:8]}]({address})"
         return {tag: other.run_id, Tag.NOTE: note}
 
-    def deprecate(self, loser: HistoryEntry, keeper: HistoryEntry) -> None:
+    def keep_largest(self, active: Iterable[PublishedRun]) -> tuple[PublishedRun, list[PublishedRun]]:
+        """Deprecate all but the largest of several active publications of one run; give that one and the others."""
+        # Two processes that do this at once see the same largest, or one sees a larger still and deprecates it too.
+        # So none is deprecated by a smaller one, and the largest of all survives, whoever comes first.
+        *losers, keeper = sorted(active, key=attrgetter("order"))
+        for loser in losers:
+            self.deprecate(loser, keeper)
+        return keeper, losers
+
+    def deprecate(self, loser: PublishedRun, keeper: PublishedRun) -> None:
         """Say that a publication is superseded; one that somebody has deleted needs nothing."""
         from mlflow.exceptions import MlflowException
 
         try:
             self.edit(loser, {Tag.STATUS: Status.DEPRECATED, **self.link(loser, Tag.SUPERSEDED_BY, keeper)})
         except MlflowException:
+            # It was found a moment ago; in between its owner may have deleted it in the browser.
             if not self._is_gone(loser):
                 raise
 
-    def _is_gone(self, entry: HistoryEntry) -> bool:
+    def _is_gone(self, entry: PublishedRun) -> bool:
         from mlflow.exceptions import MlflowException
 
         try:
@@ -123,13 +149,14 @@ class History:
         except MlflowException as error:
             return bool(error.error_code == "RESOURCE_DOES_NOT_EXIST")
 
-    def abandon(self, known: Entries) -> list[HistoryEntry]:
+    def abandon(self, known: Publications) -> list[PublishedRun]:
         """Say of what is pending, and whose process has died, that it will not be finished."""
         return [entry for entry in known.values() if _seems_left(entry) and self._abandon(entry.run_id)]
 
     def _abandon(self, run_id: str) -> bool:
-        # Its process may have finished it after it was seen, and then ended; from now on nobody will.
-        entry = entry_of(self._client.get_run(run_id))
+        # Its process may have finished it after it was found here as pending, and died only then: that it is dead is
+        # known by now, so what is read now is its last word.
+        entry = published_run(self._client.get_run(run_id))
         if entry.status != Status.PENDING:
             return False
         self.edit(entry, {Tag.STATUS: Status.ABANDONED})
@@ -138,36 +165,19 @@ class History:
         return True
 
 
-def entry_of(run: "MlflowRun") -> HistoryEntry:
-    """Read what the history needs to know of a run."""
-    return HistoryEntry(run.info.run_id, run.info.start_time, run.info.status == "RUNNING", run.data.tags)
-
-
-def _entries(runs: "Sequence[MlflowRun]") -> dict[str, HistoryEntry]:
-    return {run.info.run_id: entry_of(run) for run in runs}
-
-
-def _of(key: str) -> str:
-    return f"tags.`{Tag.LOGICAL_KEY}` = '{key}'"
-
-
-def _with(status: str, comparison: str = "=") -> str:
-    return f"tags.`{Tag.STATUS}` {comparison} '{status}'"
-
-
-def unlinked(known: Entries, ends: Collection[str]) -> Iterator[HistoryEntry]:
+def unlinked(known: Publications, ends: Collection[str]) -> Iterator[PublishedRun]:
     """Give what is deprecated and leads to no end, the largest first: what lay between was deleted or edited.
 
     Whoever asks links each before taking the next, which may lead to it.
     """
     sound = {*ends}
-    for entry in sorted(known.values(), key=lambda entry: entry.order, reverse=True):
+    for entry in sorted(known.values(), key=attrgetter("order"), reverse=True):
         if entry.status == Status.DEPRECATED and not _leads_to(entry, known, sound):
             yield entry
             sound.add(entry.run_id)
 
 
-def _leads_to(entry: HistoryEntry, known: Entries, ends: Collection[str]) -> bool:
+def _leads_to(entry: PublishedRun, known: Publications, ends: Collection[str]) -> bool:
     """Tell whether what superseded a publication, and what superseded that, and so on, is one of the ends."""
     seen: set[str] = set()
     run_id = entry.run_id
@@ -177,10 +187,22 @@ def _leads_to(entry: HistoryEntry, known: Entries, ends: Collection[str]) -> boo
     return run_id in ends
 
 
-def _seems_left(entry: HistoryEntry) -> bool:
+def _seems_left(entry: PublishedRun) -> bool:
     if entry.status != Status.PENDING:
         return False
     with suppress(ValueError, TypeError):
         owner = Process(argv=(), cwd="", **json.loads(entry.tags.get(Tag.OWNER, "")))
         return is_alive(owner) is False
     return False
+
+
+def experiment_ids(client: "MlflowClient") -> list[str]:
+    """Name all experiments of a store that are not deleted."""
+    found: list[str] = []
+    token = None
+    while True:
+        page = client.search_experiments(page_token=token)
+        found += [experiment.experiment_id for experiment in page]
+        token = page.token
+        if not token:
+            return found

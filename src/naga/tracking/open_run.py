@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from naga.layout import DIAG
 from naga.terminal import say
-from naga.tracking.history import History, entry_of
+from naga.tracking.history import History, published_run
 from naga.tracking.mlflow_settings import quiet
 from naga.tracking.publication import Publication
 from naga.tracking.store import answering_soon
@@ -15,7 +15,6 @@ from naga.tracking.supersede import next_generation, supersede
 from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
 _starting = threading.Lock()  # MLflow's first call in a process creates what its other threads would create, too
@@ -28,28 +27,34 @@ def open_run(publication: Publication, uri: str) -> "OpenRun":
     outer = mlflow.active_run()
     with _starting, quiet(), answering_soon():
         run = mlflow.start_run(run_name=publication.name, tags=dict(publication.tags), nested=True)
-    return OpenRun(publication, mlflow.MlflowClient(uri), run, outer.info.run_id if outer else None)
+    return OpenRun(publication, uri, run, outer.info.run_id if outer else None)
 
 
 class OpenRun:
     """An MLflow run that has begun."""
 
-    def __init__(self, publication: Publication, client: "MlflowClient", run: "MlflowRun", outer: str | None) -> None:
+    def __init__(self, publication: Publication, uri: str, run: "MlflowRun", outer: str | None) -> None:
+        from mlflow import MlflowClient
+
         self._publication = publication
-        self._client = client
+        self._uri = uri
+        self._client = MlflowClient(uri)
         self._run_id: str = run.info.run_id
         self._outer = outer
-        self._entry = entry_of(run)
-        self._history = History(client, run.info.experiment_id)
+        self._entry = published_run(run)
+        self._history = History(self._client, [run.info.experiment_id])
 
     def write(self) -> None:
         """Log what is known before the diag's body runs."""
         from mlflow.entities import Param
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         for batch in self._publication.params:
             self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in batch.items()])
+        # MLflow's client would ask the server where they go, which it said when the run began.
+        artifacts = get_artifact_repository(self._entry.artifact_uri, tracking_uri=self._uri)
         for path in self._publication.artifacts:
-            self._client.log_artifact(self._run_id, str(path))
+            artifacts.log_artifact(str(path))  # type: ignore[no-untyped-call]
         if self._publication.datasets:
             self._write_inputs()
 
@@ -74,12 +79,11 @@ class OpenRun:
 
     def succeed(self, *, reserved: int, folder: Path) -> None:
         """End the run, and make it the active one; ``folder`` holds what its diag has made, under a reserved number."""
-        named = {}
         if reserved and any(folder.iterdir()):
             self._client.log_artifacts(self._run_id, str(folder), DIAG)
-            named = {Tag.DIAG_DIR: f"{DIAG}/{reserved}"}
+            self._history.edit(self._entry, {Tag.DIAG_DIR: f"{DIAG}/{reserved}"})
         self._end("FINISHED")
-        active = supersede(self._history, self._entry, self._publication, reserved=reserved, further=named)
+        active = supersede(self._history, self._entry, self._publication, reserved=reserved)
         if self._publication.archived and active != self._run_id:
             name = self._publication.name
             say(f"{name}: a newer run was computed in this folder, whose MLflow run stays the active one")

@@ -2,76 +2,65 @@
 
 The order of the writes is what keeps it right, whatever runs beside it or crashes in between:
 
-1. find the active publications of this logical run;
+1. find the publications of this logical run, where the new one lies;
 2. promote the new one, with a generation above all of theirs: never is there none;
-3. find the active ones again, keep the largest, deprecate the others.
+3. find them again, in all experiments that there are by now; keep the largest active one, deprecate the others.
 
 A publication is deprecated only by who has seen a larger active one, so the largest survives; who promotes last sees
-them all.
+them all. Two that promote at once may take the same generation: their start times, then their ids, order them, and both
+processes find the same order. Experiments are listed between promoting and the second search: who makes a new one later
+has yet to search, and finds what was promoted here.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from operator import attrgetter
-from types import MappingProxyType
 
-from naga.tracking.history import Entries, History, HistoryEntry, unlinked
+from naga.tracking.history import History, Publications, PublishedRun, unlinked
 from naga.tracking.publication import Publication
 from naga.tracking.tags import Status, Tag
 
 
 def next_generation(history: History, publication: Publication) -> int:
-    """Give the number of a publication that is complete now."""
+    """Give the number that a publication would have if it was complete now."""
     known, _ = history.known(publication.key)
-    return 1 + max((entry.generation for entry in _related(publication, known).values()), default=0)
+    return _next(_related(publication, known))
 
 
-def supersede(
-    history: History,
-    mine: HistoryEntry,
-    publication: Publication,
-    *,
-    reserved: int = 0,
-    further: Mapping[str, str] = MappingProxyType({}),
-) -> str | None:
+def supersede(history: History, mine: PublishedRun, publication: Publication, *, reserved: int = 0) -> str | None:
     """Make a publication, which MLflow holds as finished, the active one, and the former ones deprecated."""
-    known, complete = history.known(publication.key)
+    known, _ = history.known(publication.key)
     mine = known.pop(mine.run_id, mine)
-    mine = _promote(history, mine, _related(publication, known), publication, reserved=reserved, further=further)
-    active = _related(publication, history.active(publication.key))
-    if mine.status == Status.ACTIVE:
-        active[mine.run_id] = mine
+    mine = _promote(history, mine, known, publication, reserved)
+    history.widen()
+    known, complete = history.known(publication.key)
+    if _has_elder_elsewhere(mine, _related(publication, known)):
+        mine = _promote(history, mine, known, publication, reserved)
+        known, complete = history.known(publication.key)
+    known[mine.run_id] = mine  # its own tags are known here, whatever a replica of the store has not seen yet
+    related = _related(publication, known)
+    active = {run_id: entry for run_id, entry in related.items() if entry.status == Status.ACTIVE}
     if not active:
         return None
-    *losers, keeper = sorted(active.values(), key=attrgetter("order"))
-    for loser in losers:
-        history.deprecate(loser, keeper)
+    keeper, losers = history.keep_largest(active.values())
     if keeper is mine and losers and losers[-1].run_id != mine.tags.get(Tag.SUPERSEDES):
         history.edit(mine, history.link(mine, Tag.SUPERSEDES, losers[-1]))
     if complete:
-        for entry in unlinked(_related(publication, known), active):
+        for entry in unlinked(related, active):
             history.deprecate(entry, keeper)
     history.abandon(known)
     return keeper.run_id
 
 
 def _promote(
-    history: History,
-    mine: HistoryEntry,
-    related: Entries,
-    publication: Publication,
-    *,
-    reserved: int,
-    further: Mapping[str, str],
-) -> HistoryEntry:
-    elders = sorted(related.values(), key=attrgetter("order"))
-    active = [entry for entry in elders if entry.status == Status.ACTIVE]
-    generation = max(reserved, 1 + (elders[-1].generation if elders else 0))
-    tags = {Tag.NAME: f"{publication.name} #{generation}", Tag.GENERATION: str(generation), Tag.STATUS: Status.ACTIVE}
-    tags |= further
+    history: History, mine: PublishedRun, known: Publications, publication: Publication, reserved: int
+) -> PublishedRun:
+    """Make it the active one above all that are known, or a former one where its folder belongs to a newer run."""
+    related = _related(publication, {run_id: entry for run_id, entry in known.items() if run_id != mine.run_id})
+    active = sorted((entry for entry in related.values() if entry.status == Status.ACTIVE), key=attrgetter("order"))
     newer = [entry for entry in active if entry.tags.get(Tag.RUN_ID) != publication.run_id]
+    generation = max(reserved, _next(related))
+    tags = {Tag.NAME: f"{publication.name} #{generation}", Tag.GENERATION: str(generation), Tag.STATUS: Status.ACTIVE}
     if publication.archived and newer:
-        # The path belongs to the run that was computed there later, and so does the active MLflow run.
         tags |= {Tag.STATUS: Status.DEPRECATED, **history.link(mine, Tag.SUPERSEDED_BY, newer[-1])}
     elif active:
         tags |= history.link(mine, Tag.SUPERSEDES, active[-1])
@@ -79,7 +68,20 @@ def _promote(
     return replace(mine, tags={**mine.tags, **tags})
 
 
-def _related(publication: Publication, entries: Entries) -> dict[str, HistoryEntry]:
+def _has_elder_elsewhere(mine: PublishedRun, related: Publications) -> bool:
+    """Tell whether another experiment holds what this publication was to be above."""
+    return any(
+        entry.status == Status.ACTIVE or entry.generation >= mine.generation
+        for entry in related.values()
+        if entry.experiment_id != mine.experiment_id
+    )
+
+
+def _next(related: Publications) -> int:
+    return 1 + max((entry.generation for entry in related.values()), default=0)
+
+
+def _related(publication: Publication, entries: Publications) -> dict[str, PublishedRun]:
     """Select what is of this run, or of those that lay in its folder before."""
     return {
         run_id: entry

@@ -78,13 +78,17 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(shared_uri: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
-    """Configure a store, with an experiment that is the test's own."""
+def store(shared_uri: str, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """Configure a store, with an experiment that is the test's own: no other holds publications of its runs."""
     store = Store(shared_uri)
     store.experiment_id = store.client.create_experiment(str(project), (project / "mlruns").as_uri())
     monkeypatch.setenv("MLFLOW_TRACKING_URI", shared_uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id)
-    return store
+    yield store
+    for experiment in store.client.search_experiments():
+        if experiment.experiment_id != "0":
+            store.client.rename_experiment(experiment.experiment_id, f"was {experiment.experiment_id}")
+            store.client.delete_experiment(experiment.experiment_id)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 
 from naga.mlflow_log import mlflow_log_run
 
-CALLS = ("create_run", "log_batch", "log_artifact", "log_inputs", "set_terminated", "search_runs", "get_run")
+CALLS = ("create_run", "log_batch", "log_inputs", "set_terminated", "search_runs", "search_experiments", "get_run")
 
 
 class CrashError(Exception):

@@ -65,14 +65,15 @@ def backend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture
-def store(backend: Backend, project: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
+def store(backend: Backend, project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Give each test an experiment of its own in the backend."""
     store = Store(backend.uri)
     where = (project / "mlruns").as_uri() if backend.name == "SQLite" else None
     store.experiment_id = store.client.create_experiment(str(project), where)
     for key, value in environment(store).items():
         monkeypatch.setenv(key, value)
-    return store
+    yield store
+    store.client.delete_experiment(store.experiment_id)
 
 
 def environment(store: Store) -> dict[str, str]:

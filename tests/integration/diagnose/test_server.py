@@ -1,6 +1,7 @@
 """Publications to a real server: their cost, and what happens when it is away."""
 
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,13 +25,14 @@ def diag(cfg: Any) -> None:
 
 
 @pytest.fixture
-def server(sqlite_server: str, monkeypatch: pytest.MonkeyPatch) -> Store:
+def server(sqlite_server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Give each test an experiment of its own, whose artifacts the server keeps."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", sqlite_server)
     store = Store(sqlite_server)
     store.experiment_id = store.client.create_experiment(f"test {time.monotonic_ns()}")
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id)
-    return store
+    yield store
+    store.client.delete_experiment(store.experiment_id)
 
 
 def count_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
@@ -81,7 +83,7 @@ def test_pages_are_read(server: Store, make_run: MakeRun) -> None:
 
     logs(run)
     pages = newest_published(server.uri)
-    assert [page.id for page in pages.values()] == [server.active()[0].info.run_id]
+    assert [page.run_id for page in pages.values()] == [server.active()[0].info.run_id]
     assert pages[run.run_id].name == "a #1"
     assert metrics_of(server.uri, pages[run.run_id]) == {"accuracy": 0.5}
     assert artifacts_of(server.uri, pages[run.run_id]) == {"run.lock", "experiment.log", "notes/note.txt"}
