@@ -5,11 +5,11 @@ import stat
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Self
 
-from naga.hashing.helper import Mapper
-from naga.hashing.helper_main import will_need
+from naga.hashing.large_file import OtherProcess, will_need
 from naga.hashing.listing import Advance, kind_of, name_of, pack_state, row_of, size_of, state_of
 
 _SMALL = 1 << 20  # up to here a file is read at once
@@ -34,7 +34,7 @@ class Reader:
 
         self._blake3 = blake3
         self._advance = advance
-        self._mapper = Mapper()
+        self._other = OtherProcess()
         self._buffer = memoryview(bytearray(0))
         self._shared: dict[bytes, bytes] = {}
         self._failed = False
@@ -43,7 +43,7 @@ class Reader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._mapper.close()
+        self._other.close()
 
     def hash_rows(
         self, rows: Iterable[bytes], opener: Open, *, shares: bool
@@ -110,7 +110,7 @@ class Reader:
             self._advance(1, len(data))
             return len(data), self._blake3(data).digest()
         self._advance(1, 0)
-        if size >= _LARGE and (digest := self._mapper.hash(descriptor, size, partial(self._advance, 0))):
+        if size >= _LARGE and (digest := self._other.hash(descriptor, size, partial(self._advance, 0))):
             return size, digest
         return self._in_pieces(descriptor, size)
 
@@ -130,7 +130,11 @@ def _open_ahead(rows: Iterable[bytes], opener: Open) -> Iterator[tuple[bytes, in
     ahead: deque[tuple[bytes, int | None]] = deque()
     try:
         for row in rows:
-            ahead.append((row, _opened(row, opener)))
+            descriptor = None
+            with suppress(OSError):  # whoever tries again learns why
+                descriptor = opener(name_of(row), _FLAGS)
+                will_need(descriptor, 0, _SMALL)
+            ahead.append((row, descriptor))
             if len(ahead) > _AHEAD:
                 yield ahead.popleft()
         while ahead:
@@ -139,12 +143,3 @@ def _open_ahead(rows: Iterable[bytes], opener: Open) -> Iterator[tuple[bytes, in
         for _, descriptor in ahead:
             if descriptor is not None:
                 os.close(descriptor)
-
-
-def _opened(row: bytes, opener: Open) -> int | None:
-    try:
-        descriptor = opener(name_of(row), _FLAGS)
-    except OSError:
-        return None  # whoever tries again learns why
-    will_need(descriptor, 0, _SMALL)
-    return descriptor

@@ -84,13 +84,7 @@ class Tree:
 
     @property
     def hash(self) -> str:
-        """As it stands in a run.lock.
-
-        Examples
-        --------
-        >>> Tree(kind="folder", digest=bytes(32), size_bytes=0, files=0).hash
-        'blake3:0000000000000000000000000000000000000000000000000000000000000000'
-        """
+        """As it stands in a run.lock."""
         return written(self.digest)
 
     def entries(self) -> Iterator[HashedFile]:
@@ -113,13 +107,7 @@ def written(digest: bytes) -> str:
 
 
 def fold(items: Iterable[Item]) -> bytes:
-    """Compute the digest of a folder from what lies in it.
-
-    Examples
-    --------
-    >>> fold([]).hex()[:16]
-    '1d49aacf731a1c65'
-    """
+    """Compute the digest of a folder from what lies in it."""
     from blake3 import blake3
 
     hasher = blake3(derive_key_context=_CONTEXT)

@@ -43,38 +43,13 @@ class Folder:
     shares: bool = False  # a file in it has other names, perhaps in this listing
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """The folders below a root, each after its parent, and what could not be listed: path and why."""
-
-    folders: list[Folder]
-    refused: list[tuple[bytes, str]]
-
-    @property
-    def files(self) -> int:
-        """Count the files in the listing."""
-        return sum(len(folder.rows) for folder in self.folders)
-
-    @property
-    def size_bytes(self) -> int:
-        """Add up the sizes of the files in the listing."""
-        return sum(folder.size_bytes for folder in self.folders)
-
-
 def bare_row(name: bytes, size_bytes: int) -> bytes:
     """Make a row of what has no state but its size."""
     return name + b"\0" + _STATE.pack(0, 0, size_bytes, 0, 0)
 
 
 def row_of(name: bytes, status: os.stat_result) -> bytes:
-    """Make the row of a file.
-
-    Examples
-    --------
-    >>> row = row_of(b"a.csv", os.stat(os.sep))
-    >>> name_of(row), size_of(row) == os.stat(os.sep).st_size
-    (b'a.csv', True)
-    """
+    """Make the row of a file."""
     return name + b"\0" + pack_state(status)
 
 
@@ -106,14 +81,7 @@ def touched_ns(row: bytes) -> int:
 
 
 def split_rows(rows: bytes) -> Iterator[bytes]:
-    """Take joined rows apart.
-
-    Examples
-    --------
-    >>> rows = [row_of(name, os.stat(os.sep)) for name in (b"a", b"bc")]
-    >>> list(split_rows(b"".join(rows))) == rows
-    True
-    """
+    """Take joined rows apart."""
     start = 0
     while start < len(rows):
         end = rows.index(b"\0", start) + 1 + _STATE.size
@@ -122,13 +90,7 @@ def split_rows(rows: bytes) -> Iterator[bytes]:
 
 
 def join(*names: bytes) -> bytes:
-    """Join the parts of a path, empty ones left out.
-
-    Examples
-    --------
-    >>> join(b"a", b"", b"b")
-    b'a/b'
-    """
+    """Join the parts of a path, empty ones left out."""
     return b"/".join(name for name in names if name)
 
 

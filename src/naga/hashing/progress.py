@@ -1,4 +1,4 @@
-"""Telling the person at the terminal that hashing goes on."""
+"""Showing the person at the terminal that hashing goes on."""
 
 import os
 import sys
@@ -9,19 +9,18 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
-
 _AFTER_S = 1.0
 
 
 class Progress:
-    """A bar for what takes longer than a second; silent where nobody would see it."""
+    """A bar for what takes longer than a second; silent where no person would see it."""
 
     def __init__(self, label: str, files: int | None = None, size_bytes: int | None = None) -> None:
         self._label = label
-        self._files = "" if files is None else f" of {files:,}"
+        self._of = "" if files is None else f" of {files:,}"
         self._size_bytes = size_bytes
         self._done = [0, 0]
-        self._next = time.monotonic() + _AFTER_S if _watched() else float("inf")
+        self._next = time.monotonic() + _AFTER_S if _is_watched() else float("inf")
         self._bar: Bar | None = None
 
     def __enter__(self) -> Self:
@@ -36,13 +35,10 @@ class Progress:
         self._done[0] += files
         self._done[1] += size_bytes
         if time.monotonic() > self._next:
-            self._show()
-
-    def _show(self) -> None:
-        self._next = time.monotonic() + 0.1
-        self._bar = self._bar or self._start()
-        files = f"{self._done[0]:,}{self._files} files"
-        self._bar.update(self._bar.task_ids[0], completed=self._done[1], files=files, refresh=True)
+            self._next = time.monotonic() + 0.1
+            self._bar = self._bar or self._start()
+            shown = f"{self._done[0]:,}{self._of} files"
+            self._bar.update(self._bar.task_ids[0], completed=self._done[1], files=shown, refresh=True)
 
     def _start(self) -> "Bar":
         from rich import progress as rich
@@ -56,6 +52,7 @@ class Progress:
             rich.TransferSpeedColumn(),
             rich.TimeRemainingColumn(),
         )
+        # rich must not replace sys.stdout and sys.stderr: they are the user's.
         console = Console(stderr=True)
         bar = rich.Progress(
             *columns, console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
@@ -65,8 +62,8 @@ class Progress:
         return bar
 
 
-def _watched() -> bool:
-    """Whether somebody looks: not in a job, nor beside a function that may be writing to the same terminal."""
+def _is_watched() -> bool:
+    """Tell whether a person looks: not in a job, nor beside a function that may write to the same terminal."""
     if "SLURM_JOB_ID" in os.environ or threading.current_thread() is not threading.main_thread():
         return False
     return sys.stderr is not None and sys.stderr.isatty()

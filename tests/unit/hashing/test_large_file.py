@@ -8,18 +8,17 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from naga.hashing import helper as mapper_module
+from naga.hashing import large_file
 from naga.hashing.hash_tree import hash_path
-from naga.hashing.helper import Mapper
-from naga.hashing.helper_main import WINDOW
+from naga.hashing.large_file import WINDOW, OtherProcess
 
 
 @pytest.fixture
-def mapper() -> Iterator[Mapper]:
-    """Give a mapper, and stop its process."""
-    mapper = Mapper()
-    yield mapper
-    mapper.close()
+def other() -> Iterator[OtherProcess]:
+    """Give a other, and stop its process."""
+    other = OtherProcess()
+    yield other
+    other.close()
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def sparse(tmp_path: Path) -> Iterator[tuple[Path, int]]:
     os.close(descriptor)
 
 
-def test_several_files(tmp_path: Path, mapper: Mapper) -> None:
+def test_several_files(tmp_path: Path, other: OtherProcess) -> None:
     """One process hashes one file after the other, and says how far it is."""
     for size in (0, 1, WINDOW, WINDOW + 1):
         path = tmp_path / str(size)
@@ -41,26 +40,26 @@ def test_several_files(tmp_path: Path, mapper: Mapper) -> None:
         os.truncate(path, size)
         done: list[int] = []
         with path.open("rb") as file:
-            assert mapper.hash(file.fileno(), size, done.append) == blake3(bytes(size)).digest()
+            assert other.hash(file.fileno(), size, done.append) == blake3(bytes(size)).digest()
         assert sum(done) == size
 
 
-def test_file_that_shrinks(sparse: tuple[Path, int], mapper: Mapper) -> None:
+def test_file_that_shrinks(sparse: tuple[Path, int], other: OtherProcess) -> None:
     """A file that shrinks under its map kills the other process alone, and the next file gets a new one."""
     path, descriptor = sparse
-    assert mapper.hash(descriptor, 5 * WINDOW, lambda _: os.truncate(path, 1)) is None
-    assert mapper.hash(descriptor, 1, lambda _: None) == blake3(b"\0").digest()
+    assert other.hash(descriptor, 5 * WINDOW, lambda _: os.truncate(path, 1)) is None
+    assert other.hash(descriptor, 1, lambda _: None) == blake3(b"\0").digest()
 
 
-def test_killed(sparse: tuple[Path, int], mapper: Mapper) -> None:
+def test_killed(sparse: tuple[Path, int], other: OtherProcess) -> None:
     """A process that is killed from outside gives no digest, and no wrong one."""
     _, descriptor = sparse
-    assert mapper.hash(descriptor, 5 * WINDOW, lambda _: os.kill(mapper._child, 9)) is None
+    assert other.hash(descriptor, 5 * WINDOW, lambda _: os.kill(other._child, 9)) is None
 
 
 @pytest.mark.parametrize("executable", ["", "/usr/bin/embedding", "/nowhere/python"])
 def test_no_interpreter_to_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapper: Mapper, executable: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: OtherProcess, executable: str
 ) -> None:
     """Embedded in another program, the file is read in this process."""
     monkeypatch.setattr(sys, "executable", executable)
@@ -68,21 +67,21 @@ def test_no_interpreter_to_start(
     path.touch()
     os.truncate(path, 1 << 26)
     with path.open("rb") as file:
-        assert mapper.hash(file.fileno(), 1 << 26, lambda _: None) is None
+        assert other.hash(file.fileno(), 1 << 26, lambda _: None) is None
     assert hash_path(path).hash == f"blake3:{blake3(bytes(1 << 26)).hexdigest()}"
 
 
 def test_nothing_stays(sparse: tuple[Path, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """After a large file neither a process nor a thread is left."""
     children: list[int] = []
-    start = mapper_module._start
+    start = large_file._start
 
     def start_and_note() -> tuple[socket.socket, int]:
         channel, child = start()
         children.append(child)
         return channel, child
 
-    monkeypatch.setattr(mapper_module, "_start", start_and_note)
+    monkeypatch.setattr(large_file, "_start", start_and_note)
     threads = len(list(Path("/proc/self/task").iterdir()))
     hash_path(sparse[0])
     assert len(children) == 1
