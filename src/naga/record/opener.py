@@ -8,12 +8,13 @@ import json
 import os
 import stat
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from naga.errors import LockError
 
 MAX_LOCK_BYTES = 16 * 2**20
 MAX_LIST_BYTES = 2**30  # a list of some million files
+_TRIES = 100
 _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -26,18 +27,25 @@ def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
     Traceback (most recent call last):
     naga.errors.LockError: is not a file
     """
-    # O_NONBLOCK, or opening a fifo would wait for its writer. What was opened is looked at, not what lay there before:
-    # between a look at a name and its opening another file may take the name.
-    descriptor = os.open(file, _READ)
-    with os.fdopen(descriptor, "rb") as opened:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise LockError("is not a file")
-        if not is_inside(folder, file) or not os.path.samestat(status, file.stat()):
-            raise LockError("is a link that leads out of its folder", hint=f"readlink -f '{file}'")
-        if status.st_size > most:
-            raise LockError(f"is larger than any of its kind ({status.st_size} bytes)")
-        return opened.read(most + 1)
+    for _ in range(_TRIES):
+        # O_NONBLOCK, or opening a fifo would wait for its writer.
+        descriptor = os.open(file, _READ)
+        with os.fdopen(descriptor, "rb") as opened:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise LockError("is not a file")
+            if not is_inside(folder, file):
+                raise LockError("is a link that leads out of its folder", hint=f"readlink -f '{file}'")
+            # Between opening and looking, another file may have taken the name: of which of them was it asked?
+            if os.path.samestat(status, file.stat()):
+                return _bounded(opened, status.st_size, most)
+    raise LockError("is replaced all the time")
+
+
+def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:
+    if size > most:
+        raise LockError(f"is larger than any of its kind ({size} bytes)")
+    return opened.read(most + 1)
 
 
 def is_inside(folder: Path, file: Path) -> bool:

@@ -68,3 +68,17 @@ def test_odd_json_is_one_error(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "a").write_bytes(text)
     with pytest.raises(LockError):
         read_json(tmp_path, tmp_path / "a")
+
+
+def test_a_file_that_is_replaced_while_it_is_opened_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another run may begin in the folder at this very moment: that is no link, and what lies there now is read."""
+    (tmp_path / "a").write_bytes(b"old")
+
+    def replace_then_tell(folder: Path, file: Path) -> bool:
+        monkeypatch.undo()
+        (folder / "new").write_bytes(b"new")
+        (folder / "new").replace(file)
+        return True
+
+    monkeypatch.setattr("naga.record.opener.is_inside", replace_then_tell)
+    assert read_inside(tmp_path, tmp_path / "a") == b"new"
