@@ -14,7 +14,7 @@ Existing = Literal["archive", "refuse", "reuse"]
 class Lock:
     """What ``@runlock`` declares."""
 
-    existing: Existing = "archive"
+    existing: Existing | None = None
     outputs: tuple[str, ...] = ()
     console: bool = True
     env: tuple[str, ...] = ()

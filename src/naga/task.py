@@ -132,13 +132,13 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
 def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def runlock(
-    *, existing: Existing = "archive", outputs: Sequence[str] = (), console: bool = True, env: Sequence[str] = ()
+    *, existing: Existing | None = None, outputs: Sequence[str] = (), console: bool = True, env: Sequence[str] = ()
 ) -> Decorator: ...
 def runlock(
     fn: Callable[..., Any] | None = None,
     /,
     *,
-    existing: Existing = "archive",
+    existing: Existing | None = None,
     outputs: Sequence[str] = (),
     console: bool = True,
     env: Sequence[str] = (),
@@ -148,8 +148,9 @@ def runlock(
     Parameters
     ----------
     existing : {'archive', 'refuse', 'reuse'}
-        What to do where a finished run lies in save_dir already: move it aside (the default), refuse, or compute
-        nothing and return its configuration. ``--existing`` on the command line comes first.
+        What to do where a finished run lies in save_dir already: move it aside, refuse, or compute nothing and return
+        its configuration. ``--existing`` on the command line comes first. Default: move it aside; but a folder that
+        ``${now:...}`` names gets ``-1``, ``-2``, ... where any run has the name already.
     outputs : sequence of str
         Paths below save_dir that the function must leave there: a run that lacks one is ``failed``.
     console : bool
@@ -157,7 +158,7 @@ def runlock(
     env : sequence of str
         Further environment variables to record, by name.
     """
-    if existing not in (choices := ("archive", "refuse", "reuse")):
+    if existing not in (choices := ("archive", "refuse", "reuse")) and existing is not None:
         raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
     lock = Lock(existing=existing, outputs=tuple(outputs), console=console, env=tuple(env))
     return _decorate(fn, lock=lock)

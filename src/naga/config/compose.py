@@ -1,8 +1,9 @@
 """From what was declared, written in files and typed, to the one configuration of a run."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.declared import Declared
 from naga.config.field_types import hint_name, is_structured
-from naga.config.interpolation import resolve
+from naga.config.interpolation import Memory, resolve
 from naga.config.merge import merge, override, override_text
 from naga.config.omegaconf_nodes import (
     as_written,
@@ -42,6 +43,8 @@ class Resolved:
     plain: dict[Any, Any]
     save_dir: Path | None
     written_save_dir: str | None
+    elsewhere: Callable[[str], "Resolved"] | None = None
+    """Gives the same configuration with another save_dir; None where the name was meant: typed, passed, or no time."""
 
 
 def compose(
@@ -65,8 +68,34 @@ def compose(
         override(cfg, key, value)
     for text in overrides:
         override_text(cfg, text)
-    resolve_values(cfg)
-    return _resolved(declared, cfg, folder)
+    said = {text.partition("=")[0] for text in overrides} | keywords.keys()
+    written = _time_in_save_dir(cfg)
+    if not written or "save_dir" in said or (given is not None and written != _time_in_save_dir(declared.base)):
+        resolve_values(cfg)
+        return _resolved(declared, cfg, folder)
+    unresolved, memory = own_copy(cfg), Memory()
+    resolve_values(cfg, memory)
+
+    def elsewhere(save_dir: str) -> Resolved:
+        # Everything that derives from save_dir follows it; what does not stays as it was first evaluated.
+        cfg = own_copy(unresolved)
+        override(cfg, "save_dir", escaped(save_dir))
+        resolve_values(cfg, memory)
+        return _resolved(declared, cfg, folder)
+
+    return replace(_resolved(declared, cfg, folder), elsewhere=elsewhere)
+
+
+def _time_in_save_dir(cfg: DictConfig) -> str:
+    """Give save_dir as it is written where ``${now:...}`` makes its name, in itself or through other keys; else ''."""
+    texts = {".".join(map(str, keys)): text for keys, node in walk(cfg) if isinstance(text := as_written(node), str)}
+    names, seen = ["save_dir"], set[str]()
+    while names:
+        seen.add(name := names.pop())
+        if "${now:" in texts.get(name, ""):
+            return texts["save_dir"]
+        names += [found for found in re.findall(r"\$\{([\w.]+)\}", texts.get(name, "")) if found not in seen]
+    return ""
 
 
 def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
@@ -88,14 +117,14 @@ def _check_kind(wanted: Any, kind: Any) -> None:
         raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
 
-def resolve_values(cfg: DictConfig) -> None:
+def resolve_values(cfg: DictConfig, memory: Memory | None = None) -> None:
     """Resolve a configuration that has all its values."""
     open_up(cfg)
     for keys, node in walk(cfg):
         if as_written(node) == "???":
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
-    resolve(cfg)
+    resolve(cfg, memory)
     for keys, node in walk(cfg):
         if isinstance(value := as_written(node), str) and MARK in value:
             raise ConfigError(f"{dotted(keys)} has no value: it was redacted", hint=f"{dotted(keys)}=<the secret>")

@@ -17,6 +17,7 @@ list is evaluated, or fails as bad grammar, and 2.4 refuses ``${oc.dict.values:m
 """
 # ruff: noqa: SLF001  # evaluation in another order than OmegaConf's own is reachable in no other way
 
+from collections import Counter
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -47,15 +48,24 @@ Arguments = tuple[Any, ...]
 LOOKING = ("oc.select", "oc.deprecated", "oc.dict.keys", "oc.dict.values")
 
 
-def resolve(cfg: DictConfig) -> None:
-    """Resolve every interpolation of a configuration exactly once, in place."""
-    _Resolution().resolve_all(cfg)
+Memory = dict[tuple[Any, ...], Any]
+
+
+def resolve(cfg: DictConfig, memory: Memory | None = None) -> None:
+    """Resolve every interpolation of a configuration exactly once, in place.
+
+    With a memory, a copy of a configuration that was resolved before gets what the resolvers gave then, wherever they
+    are asked for the same: the time, a number at random.
+    """
+    _Resolution({} if memory is None else memory).resolve_all(cfg)
 
 
 class _Resolution:
     """One pass over one configuration; knows which interpolations are being evaluated, to find circles."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.calls: Counter[Any] = Counter()
         self.pending: dict[int, str] = {}
 
     def resolve_all(self, box: Any) -> None:
@@ -113,9 +123,17 @@ class _Resolution:
             _register_now()
         if name in LOOKING and args and isinstance(args[0], str):
             self.resolve_path(box, args[0])
-        return box._evaluate_custom_resolver(
-            key=node._key(), node=node, inter_type=name, inter_args=args, inter_args_str=args_str
-        )
+        place = box._get_full_key(node._key()), name, args_str
+        self.calls[place] += 1
+        asked = *place, repr(args), self.calls[place]
+        if asked not in self.memory:
+            value = box._evaluate_custom_resolver(
+                key=node._key(), node=node, inter_type=name, inter_args=args, inter_args_str=args_str
+            )
+            if name in LOOKING or not isinstance(value, str | int | float | None):
+                return value
+            self.memory[asked] = value
+        return self.memory[asked]
 
     def store(self, box: Any, key: Any, node: Any, result: Any) -> None:
         """Put what an interpolation came to in its place."""

@@ -1,21 +1,26 @@
 """The beginning of a run: take the folder, and record what the function is about to meet."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from naga.capture.data.inputs import Beside, capture_beside, capture_data
 from naga.capture.data.upstream import capture_upstream
 from naga.capture.environment import capture_environment
+from naga.config.plain import differing_keys
+from naga.config.recorded import same_secrets
 from naga.errors import ClaimError, SaveDirError
 from naga.layout import naga_folder
 from naga.process.identity import this_process
 from naga.process.ranks import Meeting
 from naga.process.return_in_finally import swallowing
-from naga.record.lockfile import write_lock
-from naga.record.schema import Record
+from naga.record.lockfile import read_lock, write_lock
+from naga.record.schema import FINAL, Process, Record
 from naga.run.plan import Plan
-from naga.save_dir.claim import Claim, claim_folder
+from naga.save_dir.claim import Claim, TakenError, claim_folder
 from naga.terminal import say
 
 if TYPE_CHECKING:
@@ -30,24 +35,24 @@ class Watched:
     beside: Beside | None = None
 
 
-def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Record, Claim | None]:
-    """Take the folder, say in it that the run is running, and tell the other ranks of the job."""
+def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, Claim | None]:
+    """Take the folder, say in it that the run is running, and tell the other ranks of the job.
+
+    The plan that is returned is the one that holds: its folder may have another name.
+    """
+    process = replace(this_process(), ranks=met.rank.size if met else None)
+    plan, claim = _claim(plan, process) if plan.save_dir else (plan, None)
     record = Record(
         run_id=plan.run_id,
         status="running",
         task=plan.task,
         save_dir=plan.config.written_save_dir or "",
+        attempt=claim.attempt if claim else 1,
         started=now(),
         config=plan.config.plain,
-        process=replace(this_process(), ranks=met.rank.size if met else None),
+        process=process,
+        warnings=tuple(_surprises(plan, claim)) if claim else (),
     )
-    claim = None
-    if plan.save_dir:
-        needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
-        claim = claim_folder(plan.save_dir, plan.run_id, record.process, existing=plan.existing, needs=needs)
-        if claim.archived:
-            say(f"the finished run in '{record.save_dir}' was moved to '{claim.archived}'")
-        record = replace(record, attempt=claim.attempt)
     try:
         if claim:
             _write(claim, record)
@@ -57,7 +62,53 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Record, Claim |
         if claim:
             claim.undo()
         raise
-    return record, claim
+    return plan, record, claim
+
+
+def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
+    """Claim the folder, or, where a time makes its name and another run has that, the first free ``-1``, ``-2``, ..."""
+    meant = plan
+    for number in count(1):
+        needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
+        folder = cast("Path", plan.save_dir)
+        try:
+            # Of many that start in one second each gets a folder of its own: a claim has one winner, and who loses it
+            # goes on to the next name.
+            claim = claim_folder(
+                folder,
+                plan.run_id,
+                process,
+                existing=plan.existing,
+                needs=needs,
+                unused=meant.elsewhere is not None,
+            )
+        except TakenError:
+            if meant.elsewhere is None:
+                raise
+            plan = meant.elsewhere(f"{(meant.config.written_save_dir or '').rstrip('/')}-{number}")
+            continue
+        break
+    if plan is not meant:
+        say(f"'{meant.config.written_save_dir}' is taken: this run is in '{plan.config.written_save_dir}'")
+    return plan, claim
+
+
+def _surprises(plan: Plan, claim: Claim) -> Iterator[str]:
+    """Say what the folder held that its new owner may not expect."""
+    if claim.archived:
+        moved, line = read_lock(claim.archived), f"in '{plan.config.written_save_dir}' was moved to '{claim.archived}'"
+        if moved.task != plan.task:
+            yield f"the finished run of another task, {moved.task}, {line}"
+        else:
+            say(f"the finished run {line}")
+    if (former := claim.former) is not None:
+        mine = same_secrets(plan.config.plain, former.config)
+        if changed := differing_keys(same_secrets(former.config, mine), mine):
+            status = former.status if former.status in FINAL else "lost"
+            yield (
+                f"this run continues in the folder of run {former.run_id} ({status}), which had another configuration: "
+                f"{', '.join(changed)}"
+            )
 
 
 def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Watched]:
@@ -76,8 +127,10 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
         data=dict(sorted((data | beside.pending).items())),
         upstream=upstream,
         environment=capture_environment(folder, variables=lock.env) if lock else None,
-        warnings=tuple(filter(None, warnings)),
+        warnings=(*record.warnings, *filter(None, warnings)),
     )
+    for warning in record.warnings:
+        say(f"warning: {warning}")
     if claim:
         _write(claim, record)
     else:

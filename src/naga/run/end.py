@@ -48,7 +48,7 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
                 write_final_lock(claim.save_dir, final)
             elif claim:
                 write_final_lock(claim.place(), final, superseded=True)
-        for warning in final.warnings:
+        for warning in final.warnings[len(record.warnings) :]:  # the others were said at the start
             say(f"warning: {warning}")
 
 

@@ -35,8 +35,8 @@ class Life:
     """
 
     def __init__(self, plan: Plan, met: Meeting | None, signals: Signals) -> None:
+        plan, self._record, self._claim = take_folder(plan, met)
         self._plan, self._signals = plan, signals
-        self._record, self._claim = take_folder(plan, met)
         self._watched = Watched()
         self._console = Console(plan.save_dir / CONSOLE_LOG if plan.save_dir and logs_console(plan) else None)
         self._clock = time.monotonic()

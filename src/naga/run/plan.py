@@ -37,6 +37,7 @@ class Plan:
 
     ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``inputs`` are the tracked paths
     and ``stages`` the folders of earlier runs, all absolute; ``base`` is what relative paths are relative to.
+    ``elsewhere`` plans the same run in another folder, where nobody has named the one that it has.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class Plan:
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
     existing: Existing
+    elsewhere: Callable[[str], "Plan"] | None
     base: Path
     inputs: tuple[Path, ...]
     stages: tuple[Path, ...]
@@ -69,26 +71,35 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     if request.show_config:
         print(show(config), end="")  # noqa: T201  # it is what was asked for
         raise SystemExit(0)
-    existing = request.existing or (declares.lock.existing if declares.lock else "archive")
+    existing = request.existing or (declares.lock.existing if declares.lock else None)
     if declares.lock:
         _check_save_dir(config)
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, finished, config)
-    require_inputs(config.plain, declares.tracked, Path.cwd())
-    return Plan(
-        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
-        fn=fn,
-        task=task_name(fn),
-        script=file_of(fn),
-        declares=declares,
-        config=config,
-        args=(config.value, *args) if declared else args,
-        kwargs=kwargs,
-        existing=existing,
-        base=Path.cwd(),
-        inputs=tracked_paths(config.plain, declares.tracked, Path.cwd()),
-        stages=stage_folders(config.plain, declares.stages, Path.cwd()),
-    )
+
+    def at(config: Resolved) -> Plan:
+        require_inputs(config.plain, declares.tracked, base)
+        return Plan(
+            run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
+            fn=fn,
+            task=task_name(fn),
+            script=file_of(fn),
+            declares=declares,
+            config=config,
+            args=(config.value, *args) if declared else args,
+            kwargs=kwargs,
+            existing=existing or "archive",
+            elsewhere=there if elsewhere and existing is None else None,
+            base=base,
+            inputs=tracked_paths(config.plain, declares.tracked, base),
+            stages=stage_folders(config.plain, declares.stages, base),
+        )
+
+    def there(save_dir: str) -> Plan:
+        return at(elsewhere(save_dir)) if elsewhere else at(config)
+
+    base, elsewhere = Path.cwd(), config.elsewhere
+    return at(config)
 
 
 def refuse_accident(fn: Callable[..., Any], call: Call) -> None:

@@ -248,15 +248,19 @@ def test_a_child_that_outlives_its_run_does_not_hold_the_folder(tmp_path: Path) 
     """An orphaned worker shares the files of the process that forked it."""
     claim = claim_folder(tmp_path / "run", "one", dead_process())
     reader, writer = os.pipe()
+    up, ready = os.pipe()
     if not (child := os.fork()):
         os.close(writer)
+        os.write(ready, b"1")
         os.read(reader, 1)
         os._exit(0)
     try:
+        os.read(up, 1)
         claim.release()
         assert claim_folder(tmp_path / "run", "two", this_process()).run_id == "two"
     finally:
-        os.close(writer)
+        for descriptor in (reader, writer, up, ready):
+            os.close(descriptor)
         os.waitpid(child, 0)
 
 
