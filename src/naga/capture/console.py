@@ -16,6 +16,9 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+# Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
+from posix import posix_spawn
+
 from naga.capture import console_tee as tee
 from naga.secrets import secrets_pattern
 from naga.terminal import say
@@ -78,9 +81,7 @@ class Console:
             unused = {1, 2} - {channel.numbers[0] for channel in self._channels}
             actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in unused]  # type: ignore[misc]
             command = [sys.executable, "-I", "-S", tee.__file__, self._end.hex(), *words]
-            self._child = os.posix_spawn(
-                sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD
-            )
+            self._child = posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD)
 
     def __enter__(self) -> None:
         """Lead the streams through the other process."""

@@ -8,9 +8,10 @@ really started with (``sys.orig_argv``, which nothing in the process rewrites) a
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 # Options of the interpreter that take a value, in the same word or in the next.
@@ -20,22 +21,37 @@ _VALUED = "cmWX"
 _STARTED_IN = os.path.abspath(""), os.environ.get("PWD", ""), ""  # noqa: PTH100
 
 
+# What wrappers of entry points import, and how they run it: those of pip, and those in the archives of zipapp.
+_WRAPPER = r"^from ([\w.]+) import (\w+)", r"^\s*sys\.exit\({}(\.\w+)*\(\)\)\s*\Z"
+_ARCHIVED = r"^import ([\w.]+)$", r"^{}(\.\w+)+\(\)\s*\Z"
+
+
 def is_script(fn: Callable[..., Any]) -> bool:
     """Tell whether ``fn`` belongs to what was started, so that the words of the command line are for it.
 
     A module that is imported, a notebook cell, a test that runs a script inside its own process, and the child of a
     ``multiprocessing`` pool are not: their ``sys.argv`` was not typed for this function.
     """
-    # A child of `multiprocessing` has imported it; importing it here would cost every script 10 ms.
-    processes = sys.modules.get("multiprocessing.process")
-    if processes is not None and processes.parent_process() is not None:
+    if _is_child():
         return False
     if getattr(fn, "__module__", None) != "__main__":
         return _is_of_console_script(fn)
+    if hasattr(sys, "frozen"):
+        return True
     file = file_of(fn)
+    if file is None:
+        return _is_typed_text(globals_of(fn))
     if hasattr(sys, "ps1"):  # at a prompt only `%run exp.py` and `ipython exp.py` are scripts, while they last
-        return file is not None and "IPython" in sys.modules and _names(sys.argv[0], file)
-    return file is not None and _was_typed(file, _globals_of(fn).get("__spec__"))
+        return "IPython" in sys.modules and _names(sys.argv[0], file)
+    return _was_typed(file, globals_of(fn).get("__spec__")) or _is_run_by_another(file)
+
+
+def unread_words(fn: Callable[..., Any], keys: Iterable[str]) -> list[str]:
+    """List the words that were typed as values of a task's keys, where it is imported and reads none."""
+    if _is_child() or _is_in_test() or hasattr(sys, "ps1") or getattr(fn, "__module__", "__main__") == "__main__":
+        return []
+    known = set(keys)
+    return [word for word in sys.argv[1:] if "=" in word and word.partition("=")[0] in known]
 
 
 def is_being_imported_by_a_child() -> bool:
@@ -44,34 +60,48 @@ def is_being_imported_by_a_child() -> bool:
     return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
+def is_read_by_argparse() -> bool:
+    """Tell whether who called has words that argparse has read, which may be those that a task refuses."""
+    namespace = getattr(sys.modules.get("argparse"), "Namespace", ())
+    frame: FrameType | None = sys._getframe()  # noqa: SLF001  # callers are known by nothing else
+    while frame and not any(isinstance(value, namespace) for value in [*frame.f_locals.values()]):
+        frame = frame.f_back
+    return frame is not None
+
+
 def file_of(fn: Callable[..., Any]) -> Path | None:
     """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
     module = sys.modules.get(getattr(fn, "__module__", ""))
-    name = _globals_of(fn).get("__file__") or getattr(module, "__file__", None)
-    places = (Path(start, name) for start in _STARTED_IN) if name else ()
-    return next((Path(os.path.abspath(place)) for place in places if place.is_file()), None)  # noqa: PTH100
+    name = globals_of(fn).get("__file__") or getattr(module, "__file__", None)
+    places = (Path(os.path.abspath(Path(start, name))) for start in _STARTED_IN) if name else ()  # noqa: PTH100
+    # `python app.pyz` runs app.pyz/__main__.py.
+    return next((file for place in places for file in (place, *place.parents[:-1]) if file.is_file()), None)
 
 
 def task_name(fn: Callable[..., Any]) -> str:
-    """Name a task as ``module.function``; a script's module is its file's name.
+    """Name a task as ``module.function``; a script's module is its file's name, or that of its folder or archive.
 
     Examples
     --------
     >>> task_name(task_name)
     'naga.process.entry_point.task_name'
     """
-    script = file_of(fn) if fn.__module__ in ("__main__", "__mp_main__") else None
-    return f"{script.stem if script else fn.__module__}.{fn.__qualname__}"
+    module = fn.__module__
+    if module in ("__main__", "__mp_main__"):
+        frozen = globals_of(fn).get("__file__") if hasattr(sys, "frozen") else None
+        script = Path(frozen) if frozen else file_of(fn)
+        if script:
+            module = script.parent.name if script.name == "__main__.py" else script.stem
+    return f"{module or '__main__'}.{fn.__qualname__}"
 
 
 def is_called_by_console_script(depth: int) -> bool:
     """Tell whether the caller's caller is the wrapper of an entry point, which hands what it gets to `sys.exit`."""
     frame = sys._getframe(depth + 1)  # noqa: SLF001  # there is no public way to look at one frame alone
-    main = frame.f_globals
-    return main.get("__name__") == "__main__" and bool(_wrapped(main.get("__file__")))
+    return frame.f_globals.get("__name__") == "__main__" and bool(_wrapped_by(frame.f_globals))
 
 
-def _globals_of(fn: Any) -> dict[str, Any]:
+def globals_of(fn: Any) -> dict[str, Any]:
     """Give the globals that a function was written with: those of cProfile's script are not the module `__main__`."""
     while hasattr(fn, "__wrapped__"):
         fn = fn.__wrapped__
@@ -86,6 +116,27 @@ def _was_typed(file: Path, spec: Any) -> bool:
         modules = {spec.name, spec.name.removesuffix(".__main__")}
         return not modules.isdisjoint(_words()) or _is_typed_file(file)
     return _is_typed_file(file)
+
+
+def _is_child() -> bool:
+    # A child of `multiprocessing` has imported it; importing it here would cost every script 10 ms.
+    processes = sys.modules.get("multiprocessing.process")
+    return processes is not None and processes.parent_process() is not None
+
+
+def _is_run_by_another(file: Path) -> bool:
+    """Tell whether `runpy` runs a script in another one, which is not what a test that does so was started with."""
+    return bool(sys.argv) and _names(sys.argv[0], file) and not _is_in_test()
+
+
+def _is_in_test() -> bool:
+    return ("PYTEST_CURRENT_TEST" in os.environ and "_pytest" in sys.modules) or "unittest" in _words()
+
+
+def _is_typed_text(space: dict[str, Any]) -> bool:
+    """Tell whether ``space`` is that of ``python - < exp.py`` or ``python -c TEXT``, and no cell of a notebook."""
+    is_main = space is vars(sys.modules["__main__"]) and "get_ipython" not in space
+    return is_main and not hasattr(sys, "ps1") and sys.argv[:1] in (["-"], ["-c"])
 
 
 def _is_typed_file(file: Path) -> bool:
@@ -118,7 +169,7 @@ def _is_of_console_script(fn: Any) -> bool:
     called the package, the words were typed for it.
     """
     package = str(getattr(fn, "__module__", "")).partition(".")[0]
-    wrapped = _wrapped(getattr(sys.modules.get("__main__"), "__file__", None))
+    wrapped = _wrapped_by(getattr(sys.modules.get("__main__"), "__dict__", {}))
     if not wrapped or wrapped.partition(".")[0] != package:
         return False
     frame = sys._getframe()  # noqa: SLF001  # there is no public way to look at frames without reading sources
@@ -127,16 +178,24 @@ def _is_of_console_script(fn: Any) -> bool:
     return frame.f_globals.get("__name__") == "__main__"
 
 
+def _wrapped_by(main: dict[str, Any]) -> str:
+    return _wrapped(main.get("__file__") or "", main.get("__loader__"))
+
+
 @cache
-def _wrapped(file: str | None) -> str:
+def _wrapped(file: str, loader: Any = None) -> str:
     """Give the module whose function a file runs, if it is nothing but the wrapper of an entry point; else ''.
 
-    pip, uv and setuptools write ``from pkg.module import cli`` and ``sys.exit(cli())``, and little else.
+    pip, uv and setuptools write ``from pkg.module import cli`` and ``sys.exit(cli())``, and little else; zipapp writes
+    ``import pkg.module`` and ``pkg.module.cli()`` into an archive, which only its loader reads.
     """
     try:
-        text = Path(file or "").read_text(encoding="utf-8") if file and Path(file).stat().st_size < 2000 else ""
-    except (OSError, ValueError):
+        if Path(file).is_file():
+            text, (imported, runs) = Path(file).read_text(encoding="utf-8")[:2000], _WRAPPER
+        else:
+            text, (imported, runs) = loader.get_source("__main__") or "", _ARCHIVED
+    except (OSError, ValueError, AttributeError, ImportError):
         return ""
-    imported = re.search(r"^from ([\w.]+) import (\w+)", text, re.MULTILINE)
-    runs = imported and re.search(rf"^\s*sys\.exit\({imported[2]}(\.\w+)*\(\)\)\s*\Z", text, re.MULTILINE)
-    return imported[1] if imported and runs else ""
+    found = re.search(imported, text, re.MULTILINE)
+    is_run = found and re.search(runs.format(re.escape(found[found.lastindex or 0])), text, re.MULTILINE)
+    return found[1] if found and is_run else ""

@@ -6,6 +6,7 @@ mistype is found here, so that a wrong call leaves no folder and no commit behin
 
 import inspect
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ from naga.capture.data.upstream import stage_folders
 from naga.config.command_line import Request, parse_arguments, show
 from naga.config.compose import Resolved, compose
 from naga.config.declared import Declared, declared_config
+from naga.config.merge import dotted_keys
 from naga.config.plain import differing_keys, value_at
 from naga.config.recorded import rebuild, same_secrets, with_secrets
 from naga.declarations import Call, Declares, Existing
 from naga.errors import ConfigError, UsageError
-from naga.process.entry_point import file_of, is_being_imported_by_a_child, task_name
+from naga.process.entry_point import file_of, is_being_imported_by_a_child, is_read_by_argparse, task_name, unread_words
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
 from naga.run.reuse import Reuse, finished_run, reuse_named, reuse_same
@@ -64,6 +66,8 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     """Settle what a call means."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)
+    if declared and declares.command_line and call == Call():
+        _warn_of_unread(fn, declared)
     if request.reuse is not None:
         return reuse_named(declared, load_run(request.reuse), task_name(fn), request.overrides)
     given, keywords, args, kwargs = _arguments(fn, declared, call)
@@ -159,7 +163,14 @@ def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> R
     if call.argv is None:
         return Request()
     program = Path(sys.argv[0]).name
-    return parse_arguments(call.argv, declared, program=program, description=inspect.getdoc(fn) or "")
+    try:
+        return parse_arguments(call.argv, declared, program=program, description=inspect.getdoc(fn) or "")
+    except UsageError as error:
+        if not is_read_by_argparse():
+            raise
+        name = fn.__name__
+        hint = f"where they are for the ArgumentParser of your own, {name}({{}}) or {name}(cfg) reads no words"
+        raise UsageError(error.message, hint=hint) from None
 
 
 def _arguments(
@@ -186,6 +197,13 @@ def _compose(declared: Declared | None, request: Request, given: Any, keywords: 
         file=request.file,
         experiment=request.experiment,
     )
+
+
+def _warn_of_unread(fn: Callable[..., Any], declared: Declared) -> None:
+    """Say what was typed for a task that is called by another script, because its author may mean it to be read."""
+    if words := unread_words(fn, dotted_keys(declared.base)):
+        name = fn.__qualname__
+        say(f"warning: {name}() does not read {shlex.join(words)}: {name}.cli() does, {name}({{}}) is quiet")
 
 
 def _check_save_dir(config: Resolved) -> None:

@@ -13,13 +13,14 @@ def imported_files() -> set[Path]:
         for name, module in sys.modules.copy().items()
         if name.partition(".")[0] != "naga"
     )
-    files = {file for file in told if isinstance(file, str) and not _is_installed(os.path.dirname(file))}  # noqa: PTH120
+    files = {file for file in told if isinstance(file, str) and not is_installed(os.path.dirname(file))}  # noqa: PTH120
     own = {Path(file) for file in files if os.path.isfile(file)}  # noqa: PTH113  # thousands of modules
     return {file.resolve() for file in own if not _is_recorded(file)}
 
 
 @cache
-def _is_installed(folder: str) -> bool:
+def is_installed(folder: str) -> bool:
+    """Tell whether a folder is the interpreter's or that of installed packages, which are not code of a project."""
     path = Path(folder)
     return any(
         place.name in ("site-packages", "dist-packages") or place in _installed_places()

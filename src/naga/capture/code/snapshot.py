@@ -12,7 +12,7 @@ from pathlib import Path
 
 from naga.capture.code.exclusions import DATA, SAVE_DIR
 from naga.capture.code.git import GitError, Repository
-from naga.capture.code.imports import imported_files
+from naga.capture.code.imports import imported_files, is_installed
 from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
@@ -49,10 +49,11 @@ class CodeCapture:
 
 def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
     """Capture the repository of a script, and those of everything that is imported by now."""
-    script = script.resolve() if script is not None else None
+    # The task of an installed package is no code of the project, although its interpreter may lie in a repository, as
+    # pyenv's do; like a script outside any repository it is run for the project that one works in.
+    script = None if script is None or is_installed(str(script.parent)) else script.resolve()
     files = imported_files() | ({script} if script is not None else set())
     collector = _Collector(declared, label, script, files=files)
-    # A script outside any repository is run for the project that one works in.
     start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
     collector.add(start, branch=declared.branch)
     collector.add_imported(files)
@@ -62,7 +63,12 @@ def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) 
 
 
 def capture_once(script: Path, label: SnapshotLabel) -> str | None:
-    """Give the commit of a script's repository that was taken under the label's ref; take it where there is none."""
+    """Give the commit of a script's repository that was taken under the label's ref; take it where there is none.
+
+    An installed script has none: its package's version stands for it.
+    """
+    if is_installed(str(script.parent)):
+        return None
     with suppress(GitError, OSError):
         return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", label.ref)
     return _Collector(Snapshot(), label, script).add(script.parent).commit
