@@ -211,7 +211,7 @@ def test_the_words_are_read_and_the_script_is_recorded(starts: Path, command: st
     assert done.returncode == 0
     code = run.record.code[0]
     assert "computes" in git("show", f"{code.commit}:exp.py", cwd=starts)
-    _write_row(command, [_word(run, done.stderr), run.record.task, "the project", logged, str(done.returncode)])
+    _write_row(command, [_word(run, done.stderr), f"`{run.record.task}`", "the project", logged, str(done.returncode)])
 
 
 def _word(run: Run, said: str) -> str:

@@ -15,6 +15,9 @@ import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+
+# Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
+from posix import posix_spawn
 from typing import Any
 
 WINDOW = 1 << 27
@@ -66,7 +69,7 @@ def _start() -> tuple[socket.socket, int]:
             (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
         )
         try:
-            return ours, os.posix_spawn(sys.executable, command, os.environ, file_actions=streams)
+            return ours, posix_spawn(sys.executable, command, os.environ, file_actions=streams)
         except OSError:
             ours.close()
             raise
