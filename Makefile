@@ -36,7 +36,7 @@ docs: .venv/dev ## Build the documentation into docs/_build
 tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTRIBUTING.md
 	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults tests/unit/test_contributing.py
 
-stress: .venv/dev ## Run the slow tests
+stress: .venv/dev ## Run the long forms of the slow tests; `make test` has their short forms
 	$(BIN)/pytest -m stress --timeout 3600
 
 benchmark: .venv/dev ## Measure what Naga costs

@@ -1,10 +1,12 @@
 """Runs every code block of README.md and docs/*.md; CONTRIBUTING.md tells writers the rules."""
 
 import doctest
+import itertools
 import os
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -118,3 +120,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if any(item.path.is_relative_to(folder) for folder in configuration):
             item.add_marker("compat")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the ten slowest files of tests: what becomes slow is to be seen by those who make it so."""
+    seconds: defaultdict[str, float] = defaultdict(float)
+    for report in itertools.chain.from_iterable(terminalreporter.stats.values()):
+        if isinstance(report, pytest.TestReport):
+            seconds[report.nodeid.partition("::")[0]] += report.duration
+    if len(seconds) > 1:
+        terminalreporter.section("ten slowest groups")
+        for group, spent in sorted(seconds.items(), key=lambda pair: -pair[1])[:10]:
+            terminalreporter.write_line(f"{spent:7.1f} s  {group}")
