@@ -4,6 +4,7 @@ A decorator adds one mark to a `Task`; their order cannot matter, because nothin
 hands the function and its marks to `naga.run.life.run`, where everything happens.
 """
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -132,7 +133,12 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
 def runlock(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
 def runlock(
-    *, existing: Existing | None = None, outputs: Sequence[str] = (), console: bool = True, env: Sequence[str] = ()
+    *,
+    existing: Existing | None = None,
+    outputs: Sequence[str] = (),
+    console: bool = True,
+    env: Sequence[str] = (),
+    hash_outputs: bool | int | str = True,
 ) -> Decorator: ...
 def runlock(
     fn: Callable[..., Any] | None = None,
@@ -142,6 +148,7 @@ def runlock(
     outputs: Sequence[str] = (),
     console: bool = True,
     env: Sequence[str] = (),
+    hash_outputs: bool | int | str = True,
 ) -> Any:
     """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
 
@@ -157,11 +164,27 @@ def runlock(
         Keep what is printed in ``save_dir/console.log``. Default: yes.
     env : sequence of str
         Further environment variables to record, by name.
+    hash_outputs : bool, int or str
+        Hash what the function leaves in save_dir. Default: all of it. False, or a size such as ``"10 GB"`` that single
+        files may have at most: what is larger is listed by its size, and the run.lock says so; ``naga hash --record
+        RUN`` hashes it later.
     """
     if existing not in (choices := ("archive", "refuse", "reuse")) and existing is not None:
         raise UsageError(f"@runlock(existing={existing!r}): not one of {', '.join(choices)}", hint="existing='refuse'")
-    lock = Lock(existing=existing, outputs=tuple(outputs), console=console, env=tuple(env))
+    limit = _most_bytes(hash_outputs)
+    lock = Lock(existing=existing, outputs=tuple(outputs), console=console, env=tuple(env), hash_limit=limit)
     return _decorate(fn, lock=lock)
+
+
+def _most_bytes(size: bool | int | str) -> int | None:
+    """Read ``hash_outputs`` as the largest size that is hashed; None hashes all."""
+    if isinstance(size, bool):
+        return None if size else 0
+    units = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+    read = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", str(size).strip(), re.IGNORECASE)
+    if not read:
+        raise UsageError(f"@runlock(hash_outputs={size!r}): not a size", hint='hash_outputs="10 GB"')
+    return int(float(read[1]) * (1024 if read[3] else 1000) ** units[read[2].lower()])
 
 
 @overload

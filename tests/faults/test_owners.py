@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from naga import load_run, runlock
+from naga.cli import main
 from naga.compare.verify import verify
 from naga.errors import ClaimError
 from naga.record import final
@@ -177,7 +178,9 @@ def test_a_run_that_is_killed_while_its_outputs_are_hashed_is_finished(project: 
     assert (run.status, run.record.ended is not None) == ("finished", True)
     assert run.record.outputs
     assert run.record.outputs.reason
-    assert "naga hash --record" in verify(run)[0]
+    assert f"naga hash --record '{run.save_dir}'" in verify(run)[0]
+    assert main(["hash", "--record", str(FOLDER)]) == 0
+    assert verify(load_run(FOLDER)) == ()
     runlock(lambda cfg={"save_dir": str(FOLDER)}: None)()
     assert len(list(Path("results/.archive").iterdir())) == 1
 
@@ -198,6 +201,7 @@ def test_while_outputs_are_hashed_the_folder_is_not_taken(project: Path) -> None
     with subprocess.Popen([sys.executable, "-c", text]) as process:
         wait_for(project / "hashing")
         assert load_run(FOLDER).status == "finished"
+        assert main(["hash", "--record", str(FOLDER)]) == 2
         with pytest.raises(ClaimError, match="still recording its outputs"):
             runlock(lambda cfg={"save_dir": str(FOLDER)}: None)()
         (project / "go").touch()

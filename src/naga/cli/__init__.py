@@ -76,8 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_diag(commands)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
-    command.add_argument("path", nargs="+", metavar="PATH", help="with --check: the lists")
-    command.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
+    command.add_argument("path", nargs="+", metavar="PATH", help="with --check: lists; with --record: runs")
+    what = command.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
+    what.add_argument("--record", action="store_true", help="hash the outputs of runs that were too large at their end")
     command.set_defaults(command=hash_paths)
 
     command = commands.add_parser(

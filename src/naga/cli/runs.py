@@ -16,7 +16,7 @@ from naga.errors import NagaError, RunNotFoundError, one_line
 from naga.hashing.hash_tree import hash_path
 from naga.runs.filter import COLUMNS, parse_filter, sort_key
 from naga.runs.find import Run, as_row, find_runs, load_run
-from naga.runs.repair import repair_runs
+from naga.runs.repair import record_outputs, repair_runs
 from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
@@ -66,6 +66,10 @@ def hash_paths(words: argparse.Namespace) -> int:
         for line in differing:
             print(printable(line))
         return 1 if differing else 0
+    if words.record:
+        for run in [load_run(name) for name in words.path]:
+            print(f"{record_outputs(run)}  {printable(str(run.save_dir))}")
+        return 0
     for path in words.path:
         print(f"{hash_path(Path(path), fresh=True).hash}  {path}")
     return 0

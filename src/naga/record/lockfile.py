@@ -10,7 +10,7 @@ from naga.layout import LOCK_NAME
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
 from naga.record.opener import read_inside
-from naga.record.schema import SCHEMA, STATUSES, Data, Record, from_plain, to_plain
+from naga.record.schema import SCHEMA, STATUSES, Data, Outputs, Record, from_plain, to_plain
 from naga.secrets import redact_config, redact_text, redact_words
 
 # Run ids become names of files and of git refs.
@@ -20,6 +20,14 @@ _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def write_lock(save_dir: Path, record: Record) -> None:
     """Write a record to ``save_dir/run.lock``, whole or not at all, and without the secrets that it holds."""
     write_atomic(save_dir / LOCK_NAME, lock_text(record).encode())
+
+
+def replace_outputs(save_dir: Path, outputs: Outputs) -> None:
+    """Put other outputs into a run.lock, and leave every other key as it is, also those of later releases."""
+    plain = yaml_text.load(_text(save_dir / LOCK_NAME))
+    keys = dict.fromkeys(key for name in plain for key in (("outputs", name) if name == "process" else (name,)))
+    changed = {**plain, "outputs": to_plain(outputs)}
+    write_atomic(save_dir / LOCK_NAME, yaml_text.dump({key: changed[key] for key in keys}).encode())
 
 
 def lock_text(record: Record) -> str:

@@ -5,10 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from naga.capture.code.git import GitError, Repository
-from naga.layout import OWN_FOLDER
+from naga.capture.data.manifest import compare, listed, write_outputs
+from naga.capture.data.outputs import hash_outputs
+from naga.errors import DataError, LockError
+from naga.layout import OUTPUTS_LIST, OWN_FOLDER, naga_folder
 from naga.record.final import put_back_all
+from naga.record.lockfile import read_lock, replace_outputs
+from naga.record.opener import read_json
+from naga.record.schema import FINAL, Outputs
 from naga.runs.find import Run, find_runs
 from naga.save_dir.chain import clear_torn
+from naga.save_dir.heartbeat import is_living
+from naga.wording import first_of
 
 
 def repair_runs(root: Path) -> Iterator[str]:
@@ -27,6 +35,26 @@ def repair_runs(root: Path) -> Iterator[str]:
                 f"disappeared (killed or crashed); a new run in the same folder continues there"
             )
     yield from _orphans(root, runs)
+
+
+def record_outputs(run: Run) -> str:
+    """Hash what a run's end did not, or not to its end, and record it; give the hash."""
+    record = run.record
+    if record.status not in FINAL or (record.is_being_hashed and is_living(run.save_dir, run.run_id, record.process)):
+        raise LockError(f"run {run.run_id} has not ended: it is {run.status}", hint=f"naga show '{run.save_dir}'")
+    if record.outputs and record.outputs.hash:
+        raise LockError(f"the outputs of run {run.run_id} are recorded already", hint=f"naga verify '{run.save_dir}'")
+    tree, outputs_list = hash_outputs(run.save_dir), naga_folder(run.save_dir) / OUTPUTS_LIST
+    # A list of this run's own, with what was small enough: it must not have changed since.
+    if record.outputs and record.outputs.files is not None:
+        changed = first_of(compare(listed(read_json(run.save_dir, outputs_list)), tree), 3)
+        if changed:
+            raise DataError(f"the outputs of run {run.run_id} have changed since its end: {changed}")
+    if read_lock(run.save_dir) != record:
+        raise LockError(f"'{run.save_dir}' has another run.lock than when its outputs were begun to be hashed")
+    write_outputs(outputs_list, tree.entries())
+    replace_outputs(run.save_dir, Outputs(hash=tree.hash, size_bytes=tree.size_bytes, files=tree.files))
+    return tree.hash
 
 
 def _orphans(root: Path, runs: list[Run]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable, Sequence
+from itertools import chain
 from pathlib import Path
 
 from naga.capture.data.manifest import write_outputs
@@ -25,12 +26,15 @@ def capture_outputs(
     tree = hash_listed(listed, fresh=True)
     if may_write():  # the hash may have taken hours
         naga_folder(save_dir).mkdir(exist_ok=True)
-        write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, (*tree.entries(), *large) if large else tree.entries())
+        # A folder that only holds large files would look like an empty one.
+        emptied = {os.path.dirname(file.path) for file in large}  # noqa: PTH120
+        small = (file for file in tree.entries() if file.kind != "folder" or file.path not in emptied)
+        write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, chain(small, large))
     size, files = tree.size_bytes + sum(file.size_bytes for file in large), tree.files + len(large)
     if not large:
         return Outputs(hash=tree.hash, size_bytes=size, files=files)
     names = first_of((file.path for file in large), 3)
-    return Outputs(size_bytes=size, files=files, reason=f"larger than {limit} bytes, not hashed: {names}")
+    return Outputs(size_bytes=size, files=files, reason=f"not hashed, larger than {limit} bytes: {names}")
 
 
 def _take_large(listed: Listed, limit: int | None) -> list[HashedFile]:
