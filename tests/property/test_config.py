@@ -109,4 +109,4 @@ def test_what_is_shown_can_be_read_again(plain: dict[Any, Any]) -> None:
         file = Path(folder) / "a.yaml"
         file.write_text(show(first), encoding="utf-8")
         if plain:
-            assert differing_keys(compose(declared, file=file).plain, first.plain) == ()
+            assert differing_keys(compose(declared, files=[(file, None)]).plain, first.plain) == ()

@@ -3,30 +3,35 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from omegaconf import OmegaConf
 
 from naga.config.compose import Resolved
 from naga.config.declared import Declared
-from naga.config.merge import dotted_keys, nearest_key
-from naga.config.omegaconf_nodes import escaped
+from naga.config.merge import dotted_keys, nearest_key, override_text
+from naga.config.omegaconf_nodes import escaped, own_copy
 from naga.declarations import Existing
-from naga.errors import UsageError
+from naga.errors import ConfigError, UsageError
 from naga.secrets import redact_config
 
-TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse")
+TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse", "--local_rank", "--local-rank")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What a command line asks for."""
+    """What a command line asks for.
+
+    ``files`` are laid over each other in their order, each whole or the part of it under a dotted key; ``local_rank``
+    is what launchers of ranks add to the words that were typed.
+    """
 
     overrides: tuple[str, ...] = ()
-    file: Path | None = None
-    experiment: str | None = None
+    files: tuple[tuple[Path, str | None], ...] = ()
     existing: Existing | None = None
     reuse: Path | None = None
     show_config: bool = False
+    local_rank: int | None = None
 
 
 def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: str, description: str) -> Request:
@@ -35,8 +40,9 @@ def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: 
         return Request()
     from naga.config.option_parser import Parser  # argparse takes as long to import as the rest of Naga's configuration
 
-    found = Parser(declared, program, description).parse_args(_with_option(argv))
-    request = Request(**{**vars(found), "overrides": tuple(found.overrides)})
+    found = vars(Parser(declared, program, description).parse_args(_with_option(argv)))
+    files = _files(found.pop("layers"))
+    request = Request(**{**found, "overrides": tuple(found["overrides"])}, files=files)
     _check(request, declared)
     return request
 
@@ -59,15 +65,42 @@ def _with_option(argv: Sequence[str]) -> list[str]:
     return arguments
 
 
+def _files(layers: Sequence[Path | str]) -> tuple[tuple[Path, str | None], ...]:
+    """Give each --config the parts that the --experiment after it name; those before the first are of the first."""
+    groups: list[tuple[Path, list[str]]] = []
+    parts: list[str] = []
+    for layer in layers:
+        if isinstance(layer, Path):
+            parts = [] if groups else parts
+            groups.append((layer, parts))
+        else:
+            parts.append(layer)
+    if parts and not groups:
+        raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
+    return tuple((file, part) for file, named in groups for part in [*named] or [None])
+
+
 def _check(request: Request, declared: Declared | None) -> None:
+    known = list(dotted_keys(declared.base)) if declared else []
     for text in request.overrides:
         key, equals, _ = text.partition("=")
+        if declared and key.startswith(("+", "~")) and key not in known:
+            _refuse_sign(text, declared)
         if not equals or not key:
-            near = nearest_key(key, list(dotted_keys(declared.base))) if declared else None
-            raise UsageError(f"{text!r} is not key=value", hint=f"{near or 'key'}=...")
-    if request.experiment is not None and request.file is None:
-        raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
-    if request.reuse is not None and request.file:
+            raise UsageError(f"{text!r} is not key=value", hint=f"{nearest_key(key, known) or 'key'}=...")
+    if request.reuse is not None and request.files:
         raise UsageError(
             "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
         )
+
+
+def _refuse_sign(text: str, declared: Declared) -> NoReturn:
+    """Refuse Hydra's ``+key=value`` and ``~key``, with what does the same here, where anything does."""
+    meant = text.lstrip("+") if text.startswith("+") else f"{text.lstrip('~').partition('=')[0]}=null"
+    does = "adds a key" if text.startswith("+") else "takes a key away"
+    try:
+        override_text(own_copy(declared.base), meant)
+        hint = meant
+    except ConfigError as error:
+        hint = error.hint or "leave it out"
+    raise UsageError(f"{text!r} {does} in Hydra, and no key of a declared configuration", hint=hint)

@@ -53,14 +53,13 @@ def compose(
     given: Any = None,
     keywords: Mapping[str, Any] = MappingProxyType({}),
     overrides: Sequence[str] = (),
-    file: Path | None = None,
-    experiment: str | None = None,
+    files: Sequence[tuple[Path, str | None]] = (),
     base: Path | None = None,
 ) -> Resolved:
     """Lay everything that was said over the declared defaults, and resolve it once."""
     folder = base or Path.cwd()
     cfg = own_copy(declared.base)
-    if file is not None:
+    for file, experiment in files:
         merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
     if given is not None:
         cfg = _with_given(cfg, given)

@@ -5,6 +5,8 @@ import types
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
 
+from naga.secrets import MARK
+
 
 def is_structured(kind: Any) -> bool:
     """Tell whether a type is one that OmegaConf makes structured configurations of."""
@@ -20,6 +22,22 @@ def element_hint(hint: Any, key: Any) -> Any:
     if get_origin(kind) is tuple and Ellipsis not in arguments and isinstance(key, int):
         return arguments[key] if key < len(arguments) else Any
     return arguments[0] if get_origin(kind) in (list, tuple) and arguments else Any
+
+
+def default_hint(value: Any) -> Any:
+    """Give the type that the default of an untyped field asks of what is typed: text stays text, a switch a switch."""
+    if isinstance(value, bool):
+        return bool | None
+    if _is_text(value):
+        return str | None
+    return list[str | None] if isinstance(value, list | tuple) and value and all(map(_is_text, value)) else Any
+
+
+def _is_text(value: Any) -> bool:
+    """Leave out what may come to anything: an interpolation as a whole, no value yet, and what was redacted."""
+    if not isinstance(value, str) or isinstance(value, Enum):
+        return False
+    return value != "???" and MARK not in value and not (value.startswith("${") and value.endswith("}"))
 
 
 def split_optional(hint: Any) -> tuple[Any, bool]:

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -10,10 +10,12 @@ from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
 
 from naga.config import omegaconf_nodes as nodes
-from naga.config.field_types import element_hint, hint_name, is_structured
+from naga.config.field_types import default_hint, element_hint, hint_name, is_structured, split_optional
 from naga.config.omegaconf_nodes import Keys, dotted
-from naga.config.typed_text import Typed, read_text, typed_for
+from naga.config.override_grammar import Typed
+from naga.config.typed_text import read_text, typed_for
 from naga.errors import ConfigError
+from naga.terminal import say
 from naga.wording import did_you_mean, nearest
 
 # What OmegaConf raises for a value of another type.
@@ -36,7 +38,9 @@ def override_text(cfg: DictConfig, override: str) -> None:
     """Set one value, in place, as ``key=value`` of the command line says."""
     key, _, text = override.partition("=")
     slot = _find(cfg, key)
-    value = _fitted(slot, read_text(text, slot.hint, key))
+    value = _fitted(slot, read_text(text, slot.wanted, key, is_untyped=slot.hint is Any))
+    if value == text == "None" and split_optional(slot.wanted)[1]:
+        say(f"{override} is the text 'None'; {key}=null is None")
     merge(cfg, _nested(cfg, slot.keys, value))
 
 
@@ -54,21 +58,27 @@ def nearest_key(key: str, known: list[str]) -> str:
 
 @dataclass(frozen=True)
 class _Slot:
-    """A place in a configuration: its path, its type, and the container that lies there or would."""
+    """A place in a configuration: its path, its type, the container that lies there or would, and what is wanted.
+
+    That is the type, or else that of the default.
+    """
 
     root: DictConfig
     source: str
     keys: Keys
     hint: Any
     box: Any
+    wanted: Any
 
     def below(self, key: Any) -> "_Slot":
         if self.box is None:
-            hint = element_hint(self.hint, key)
+            hint, wanted = element_hint(self.hint, key), element_hint(self.wanted, key)
             box = nodes.expanded(hint)
         else:
             hint, box = nodes.slot(self.box, key)
-        return _Slot(self.root, self.source, (*self.keys, key), hint, box)
+            node = nodes.child(self.box, key) if hint is Any else None
+            wanted = hint if node is None else default_hint(nodes.as_written(node))
+        return _Slot(self.root, self.source, (*self.keys, key), hint, box, wanted)
 
     def own_key(self, key: Any) -> Any:
         """Give a key as the container has it, which may be another type than was typed: ``1`` and ``"1"``."""
@@ -92,12 +102,16 @@ class _Slot:
     def index(self, key: str) -> int:
         if key.isdecimal() and int(key) < len(self.box):
             return int(key)
-        raise ConfigError(f"{dotted(self.keys)} has {len(self.box)} items, no [{key}]", hint="the first is [0]")
+        name, size = dotted(self.keys), len(self.box)
+        hint = f"the last is [{size - 1}]; {name}=[...] gives another list" if size else f"{name}=[...]"
+        raise ConfigError(f"{name} has {size} items, no [{key}]", hint=hint)
 
     def below_unknown(self, key: str) -> ConfigError:
         path = dotted((*self.keys, key))
         known = list(dotted_keys(self.root))
         hint = did_you_mean(nearest_key(path, known), known)
+        if path in known and "." in key:  # a mapping, of a file say, has one level of keys each
+            hint = key.replace(".", ": {") + ": ..." + "}" * key.count(".")
         return ConfigError(f"{self._where}unknown key {path!r}", hint=hint)
 
     def wrong(self, value: Any, error: Exception) -> ConfigError:
@@ -115,7 +129,7 @@ class _Slot:
 
 def _top(cfg: DictConfig, source: str = "") -> _Slot:
     nodes.open_up(cfg)
-    return _Slot(cfg, source, (), Any, cfg)
+    return _Slot(cfg, source, (), Any, cfg, Any)
 
 
 def _shown(value: Any) -> str:
@@ -147,9 +161,9 @@ def _fitted(slot: _Slot, value: Any) -> Any:
         keys = {key: slot.own_key(key) for key in value}
         return {own: _fitted(slot.below(own), value[key]) for key, own in keys.items()}
     if isinstance(value, list | tuple):
-        items = _Slot(slot.root, slot.source, slot.keys, slot.hint, None)
+        items = replace(slot, box=None)
         return [_fitted(items.below(i), item) for i, item in enumerate(value)]
-    return typed_for(value, slot.hint)
+    return typed_for(value, slot.wanted)
 
 
 def _nested(box: Any, keys: Keys, value: Any) -> Any:

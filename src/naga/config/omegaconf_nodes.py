@@ -10,7 +10,7 @@ import copy
 import re
 from collections.abc import Iterator
 from enum import Enum
-from typing import Any, get_args, get_origin
+from typing import Any, Optional, get_args, get_origin
 
 from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode, ValueNode
 
@@ -62,7 +62,7 @@ def as_written(node: Any) -> Any:
 def slot(box: Any, key: Any) -> tuple[Any, Any]:
     """Give the type that a key of a container takes, and the container that lies there now or would, if any."""
     node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
-    hint = element_hint(box._metadata.ref_type, key) if node is None else node._metadata.type_hint
+    hint = element_hint(box._metadata.ref_type, key) if node is None else node_hint(node)
     if node is None and hint is Any and isinstance(box, DictConfig) and is_open(box):
         return hint, DictConfig({}, flags={"struct": False})
     node = child(box, key) if node is not None else None
@@ -82,7 +82,8 @@ def expanded(hint: Any) -> Any:
 
 def node_hint(node: Any) -> Any:
     """Give the declared type of a node."""
-    return node._metadata.type_hint
+    hint = node._metadata.type_hint
+    return Any if hint == Optional[Any] else hint  # noqa: UP045  # as OmegaConf has it
 
 
 def key_type(box: Any) -> Any:

@@ -1,6 +1,7 @@
 """The options of a task's command line, and its help."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,10 +25,19 @@ class Parser(argparse.ArgumentParser):
         self.declared = declared
         add = self.add_argument
         add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
-        add("--config", dest="file", metavar="FILE", type=Path, help="values from a YAML file")
-        add("--experiment", metavar="KEY", help="only the part of the file under this dotted key")
+        # Both in one list, because their order says what belongs to what.
+        layer = partial(add, dest="layers", action="append", default=[])
+        layer("--config", metavar="FILE", type=Path, help="values from a YAML file; several are laid in order")
+        layer("--experiment", metavar="KEY", help="only the part of that file under this dotted key")
         add("--show-config", action="store_true", help="print the configuration and do nothing else")
         add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
+        add(
+            "--local_rank",
+            "--local-rank",
+            metavar="N",
+            type=int,
+            help="what torch.distributed.launch and DeepSpeed add",
+        )
         add("--reuse", metavar="RUN_DIR", type=Path, help="compute nothing: take the configuration of this run")
 
     def format_help(self) -> str:

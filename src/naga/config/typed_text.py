@@ -1,11 +1,10 @@
 """Reading what a person typed, on the command line or in a file, as the type of the field it is for.
 
-YAML takes ``yes`` for true, ``1e5`` for a number and ``00123`` for 83. A field that holds text gets the text: what was
-typed travels beside what YAML made of it (`Typed`) until the field's type is known (`typed_for`).
+Both grammars take ``1e5`` for a number, and YAML ``yes`` for true and ``00123`` for 83. A field that holds text gets
+the text: what was typed travels beside what the grammar made of it (`Typed`) until the field's type is known.
 """
 
-import re
-from dataclasses import dataclass
+import shlex
 from enum import Enum
 from functools import cache
 from pathlib import Path
@@ -15,25 +14,17 @@ import yaml
 from omegaconf import basecontainer
 
 from naga.config.field_types import split_optional
+from naga.config.override_grammar import NotInGrammarError, Typed, parse, unquoted
 from naga.config.plain import value_at
 from naga.errors import ConfigError
 from naga.wording import did_you_mean, nearest
 
-
-@dataclass(frozen=True)
-class Typed:
-    """A number or truth value of a YAML document, and the characters that stood for it."""
-
-    value: Any
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
+_SWITCHES = {"on": True, "yes": True, "off": False, "no": False}
 
 
 def read_file(file: Path, experiment: str | None = None) -> dict[Any, Any]:
     """Read a configuration file, or the part of it under a dotted key."""
-    content = _load(_content(file), str(file), is_file=True)
+    content = _load(_content(file), file)
     if experiment:
         content = _part(content, experiment, file)
     if not isinstance(content, dict):
@@ -72,38 +63,39 @@ def _part(content: Any, experiment: str, file: Path) -> Any:
     raise ConfigError(f"{file}: no experiment {experiment!r}", hint=hint)
 
 
-def read_text(text: str, hint: Any, key: str) -> Any:
-    """Read the right-hand side of ``key=value`` for a field of a type."""
+def read_text(text: str, hint: Any, key: str, *, is_untyped: bool = False) -> Any:
+    """Read the right-hand side of ``key=value`` for a field of a type; of an untyped one it is that of its default."""
     kind, optional = split_optional(hint)
-    if (optional and text in ("None", "null")) or (text == "" and kind is not str):
+    if (optional and text == "null") or (text == "" and kind not in (str, Any)):
         return None
-    if kind in (str, Path):
-        return _unquoted(text)
+    if kind in (str, Path) and not (is_untyped and text.startswith(("[", "{"))):
+        return unquoted(text)
     if kind in (int, float):
-        return _number(text, kind)
+        return None if optional and text == "None" else _number(text, kind)
     if text in _words(kind):
         return text
-    return typed_for(_load(text, f"{key}={text}") if text[0] in "[{" else _word(text), hint)
-
-
-def _word(text: str) -> Any:
-    """Read what is no list and no mapping: a number or truth value as YAML writes them, or else text, signs and all."""
     try:
-        value = _yaml(text)
-    except yaml.YAMLError:
-        return text
-    is_odd = ":" in text or re.fullmatch(r"[-+]?0\d+", text)  # YAML counts 12:30 in sixties and 010 in eights
-    return value if value is None or (isinstance(value, Typed) and not is_odd) else _unquoted(text)
+        return typed_for(parse(text), Any if is_untyped and kind is str else hint)
+    except NotInGrammarError as error:
+        if kind is str or text.startswith(("'", '"')):
+            return text
+        as_text = shlex.quote(f"{key}='{text}'")
+        raise ConfigError(f"{key}={text}: {error}", hint=f"[1, 2] or {{a: 1}}; as a text: {as_text}") from None
 
 
 def typed_for(value: Any, hint: Any) -> Any:
-    """Turn what a YAML document held into what a field of a type takes."""
+    """Turn what a YAML document or a command line held into what a field of a type takes."""
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's, as a loop over np.linspace gives
         return value.item()
     kind, optional = split_optional(hint)
+    if isinstance(value, str) and kind not in (str, Any):
+        is_none = optional and value == "None"
+        return None if is_none else _SWITCHES.get(value.lower(), value) if kind is bool else value
     if not isinstance(value, Typed):
-        return None if optional and kind not in (str, Any) and isinstance(value, str) and value == "None" else value
+        return value
     choices = get_args(kind) if get_origin(kind) is Union else (kind,)
+    if value.value is None:
+        return value.text if str in choices and not optional else None
     wants_text = value.text in _words(kind) or (str in choices and type(value.value) not in choices)
     is_padded = str in choices and type(value.value) is int and str(value.value) != value.text
     return value.text if wants_text or is_padded else value.value
@@ -125,31 +117,14 @@ def _number(text: str, kind: Any) -> Any:
         return text
 
 
-def _unquoted(text: str) -> str:
-    if len(text) < 2 or text[0] not in "\"'" or text[-1] != text[0]:
-        return text
-    try:
-        value = _yaml(text)
-    except yaml.YAMLError:
-        return text
-    return value if isinstance(value, str) else text
-
-
-def _load(text: str, where: str, *, is_file: bool = False) -> Any:
-    try:
-        return _yaml(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{where}, line {mark.line + 1}" if mark and is_file else where
-        problem = " ".join(str(getattr(error, "problem", None) or error).split())
-        raise ConfigError(f"{place}: {problem}", hint="" if is_file else "[1, 2] or {a: 1}") from None
-
-
-def _yaml(text: str) -> Any:
+def _load(text: str, file: Path) -> Any:
     try:
         return yaml.load(text, Loader=_loader())  # noqa: S506  # a safe one
-    except UnicodeEncodeError:  # what is typed, a file's name say, need not be UTF-8
-        raise yaml.YAMLError("not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f"{file}, line {mark.line + 1}" if mark else str(file)
+        problem = " ".join(str(getattr(error, "problem", None) or error).split())
+        raise ConfigError(f"{place}: {problem}") from None
 
 
 @cache

@@ -139,6 +139,8 @@ def follow(
         own = _compose(declared, request, given, keywords).plain
         _refuse_other_words(request, own, plain)
         plain = with_secrets(plain, own) if announced.computes else plain
+    if _rank_word(request, plain):
+        plain = {**plain, "local_rank": request.local_rank}
     config = rebuild(declared, plain, Path(announced.save_dir or "."))
     return (config, *args), kwargs, announced.computes
 
@@ -186,6 +188,12 @@ def _arguments(
     return given, keywords, call.args[1:], named
 
 
+def _rank_word(request: Request, config: Mapping[Any, Any]) -> tuple[str, ...]:
+    """Give a launcher's ``--local_rank`` as a value, where the configuration has a place for it."""
+    is_wanted = request.local_rank is not None and "local_rank" in config.keys()  # noqa: SIM118  # `in` evaluates
+    return (f"local_rank={request.local_rank}",) if is_wanted else ()
+
+
 def _compose(declared: Declared | None, request: Request, given: Any, keywords: Mapping[str, Any]) -> Resolved:
     if declared is None:
         return Resolved(value=None, plain={}, save_dir=None, written_save_dir=None)
@@ -193,9 +201,8 @@ def _compose(declared: Declared | None, request: Request, given: Any, keywords: 
         declared,
         given=given,
         keywords=keywords,
-        overrides=request.overrides,
-        file=request.file,
-        experiment=request.experiment,
+        overrides=(*request.overrides, *_rank_word(request, declared.base)),
+        files=request.files,
     )
 
 

@@ -39,7 +39,7 @@ def test_values_and_options_may_be_mixed() -> None:
         "a=1", "--config", "x=y.yaml", "-o", "b=2", "c=3", "--show-config", "-od=4", "--experiment=k", "e=-5"
     )
     assert request == Request(
-        overrides=("a=1", "b=2", "c=3", "d=4", "e=-5"), file=Path("x=y.yaml"), experiment="k", show_config=True
+        overrides=("a=1", "b=2", "c=3", "d=4", "e=-5"), files=((Path("x=y.yaml"), "k"),), show_config=True
     )
 
 
@@ -59,6 +59,13 @@ def test_a_finished_run_is_named() -> None:
     [
         (["learning_rte"], "'learning_rte' is not key=value", "learning_rate=..."),
         (["=5"], "'=5' is not key=value", "key=..."),
+        (["+learning_rate=5"], "'+learning_rate=5' adds a key in Hydra", "learning_rate=5"),
+        (["++learning_rate=5"], "'++learning_rate=5' adds a key in Hydra", "learning_rate=5"),
+        (["+learning_rte=5"], "'+learning_rte=5' adds a key in Hydra", "did you mean 'learning_rate'?"),
+        (["~learning_rte"], "'~learning_rte' takes a key away in Hydra", "did you mean 'learning_rate'?"),
+        (["~model.lr"], "'~model.lr' takes a key away", "leave it out"),
+        (["--experiment", "a", "--experiment", "b"], "--experiment names a part", "--config FILE"),
+        (["--local_rank", "x"], "argument --local_rank/--local-rank: invalid int value", "exp.py --help"),
         (["--learning-rate", "5"], "unrecognized arguments: --learning-rate", "learning_rate=..."),
         (["--lr=5"], "unrecognized arguments: --lr=5", "model.lr=..."),
         (["--nothing-like-it"], "unrecognized arguments: --nothing-like-it", "exp.py --help"),
@@ -80,6 +87,33 @@ def test_what_cannot_be_read_says_what_to_type(
     assert capsys.readouterr() == ("", "")
 
 
+def test_files_and_their_parts_stand_in_their_order() -> None:
+    """A part is of the file before it; what is typed before the first file is of the first."""
+    argv = "--experiment e --config a --config b --experiment f --experiment g --config c".split()  # noqa: SIM905
+    assert [(str(file), part) for file, part in parsed(*argv).files] == [
+        ("a", "e"),
+        ("b", "f"),
+        ("b", "g"),
+        ("c", None),
+    ]
+
+
+@pytest.mark.parametrize("argv", [["--local_rank=1"], ["--local-rank", "1"], ["--local-rank=1"], ["--local_rank", "1"]])
+def test_the_word_of_a_launcher_is_no_override(argv: list[str], of: Of) -> None:
+    """Older launchers of ranks add it to the words that were typed."""
+    request = parsed("learning_rate=1", *argv, of=of)
+    assert (request.overrides, request.local_rank) == (("learning_rate=1",), 1)
+
+
+def test_signs_are_keys_where_they_are_declared(of: Of) -> None:
+    """And a hint is given only where it works."""
+    declared = of({"+x": 1, "y": 2})
+    assert parse_arguments(["+x=5"], declared, program="", description="").overrides == ("+x=5",)
+    with pytest.raises(UsageError) as caught:
+        parse_arguments(["~y"], declared, program="", description="")
+    assert caught.value.hint == "y=null"
+
+
 def test_help_lists_the_fields_and_ends_well(of: Of, capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever else stands beside it."""
     with pytest.raises(SystemExit) as caught:
@@ -98,4 +132,4 @@ def test_what_is_shown_can_be_given_again(of: Of, tmp_path: Path) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(show(first), encoding="utf-8")
     assert first.plain["c"] == "${x}"
-    assert compose(of(default), file=file).plain == first.plain
+    assert compose(of(default), files=[(file, None)]).plain == first.plain

@@ -82,16 +82,18 @@ def composed(*overrides: str, **arguments: Any) -> Resolved:
         ("label=", "label", ""),
         ("label=a=b", "label", "a=b"),
         ("label='a b'", "label", "a b"),
-        ('label="a\\tb"', "label", "a\tb"),
+        ('label="a\\tb"', "label", r"a\tb"),
         ("label='", "label", "'"),
         ("label=Zürich ☂", "label", "Zürich ☂"),
         ("label=[1, 2", "label", "[1, 2"),
-        ("note=None", "note", None),
+        ("note=None", "note", "None"),
         ("note=null", "note", None),
         ("note='None'", "note", "None"),
         ("note=", "note", ""),
-        ("anything=", "anything", None),
-        ("anything=None", "anything", None),
+        ("anything=", "anything", ""),
+        ("anything=None", "anything", "None"),
+        ("anything=null", "anything", None),
+        ("anything=on", "anything", "on"),
         ("anything=1e-3", "anything", 0.001),
         ("anything={a: [1, x]}", "anything", {"a": [1, "x"]}),
         ("sizes=[3,4]", "sizes", [3, 4]),
@@ -140,9 +142,31 @@ def test_layers_lie_in_their_order(tmp_path: Path) -> None:
     """Defaults, file, given, keywords, overrides: the later wins."""
     file = tmp_path / "a.yaml"
     file.write_text("{seed: 10, label: file, either: 5, flag: true}")
-    resolved = composed("flag=no", file=file, given={"label": "given", "either": 6}, keywords={"either": 7})
+    resolved = composed("flag=no", files=[(file, None)], given={"label": "given", "either": 6}, keywords={"either": 7})
     found = {key: resolved.plain[key] for key in ("seed", "label", "either", "flag")}
     assert found == {"seed": 10, "label": "given", "either": 7, "flag": False}
+
+
+def test_files_are_laid_over_each_other(tmp_path: Path) -> None:
+    """The later wins where both speak; a dotted key in one is written nested, says the hint."""
+    (tmp_path / "a.yaml").write_text("{seed: 10, label: a}")
+    (tmp_path / "b.yaml").write_text("{big: {label: b}, odd: {model.lr: 1}}")
+    found = composed(files=[(tmp_path / "a.yaml", None), (tmp_path / "b.yaml", "big")]).plain
+    assert (found["seed"], found["label"]) == (10, "b")
+    with pytest.raises(ConfigError, match=r"unknown key 'model.lr' \(hint: model: \{lr: ...\}\)"):
+        composed(files=[(tmp_path / "b.yaml", "odd")])
+
+
+def test_none_that_becomes_text_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    """As in OmegaConf, None is a text and null is None; a field that takes no None needs no word."""
+    assert composed("note=None", "label=None").plain["note"] == "None"
+    assert capsys.readouterr().err == "naga: note=None is the text 'None'; note=null is None\n"
+
+
+def test_the_first_item_of_an_empty_list_is_hinted_at() -> None:
+    """There is no index that would do."""
+    with pytest.raises(ConfigError, match=r"sizes has 0 items, no \[0\] \(hint: sizes=\[...\]\)"):
+        compose(of({"sizes": []}), overrides=["sizes[0]=1"])
 
 
 def test_defaults_are_never_changed() -> None:
@@ -325,20 +349,22 @@ def test_an_open_configuration_takes_what_it_is_told(tmp_path: Path) -> None:
     def main(cfg: DictConfig) -> None: ...
 
     (tmp_path / "a.yaml").write_text("model: {lr: 1}")
-    resolved = compose(declared(main), file=Path("a.yaml"), base=tmp_path, overrides=["model.new=2", "b.c=3"])
+    resolved = compose(
+        declared(main), files=[(Path("a.yaml"), None)], base=tmp_path, overrides=["model.new=2", "b.c=3"]
+    )
     assert resolved.plain == {"model": {"lr": 1, "new": 2}, "b": {"c": 3}}
 
 
 def test_files_are_read_as_the_fields_need(tmp_path: Path) -> None:
     """A field of text takes the text of the file."""
     (tmp_path / "a.yaml").write_text("label: 00123\nwords: [yes, 1e5]\nmodels: {a: {name: 2024-01-01}}\nseed: 5\n")
-    resolved = compose(declared(), file=tmp_path / "a.yaml")
+    resolved = compose(declared(), files=[(tmp_path / "a.yaml", None)])
     found = {key: resolved.plain[key] for key in ("label", "words", "seed")}
     assert found == {"label": "00123", "words": ["yes", "1e5"], "seed": 5}
     assert resolved.plain["models"]["a"]["name"] == "2024-01-01"
     (tmp_path / "a.yaml").write_text("sed: 5\n")
     with pytest.raises(ConfigError, match=r"a.yaml: unknown key 'sed' .*'seed'"):
-        compose(declared(), file=tmp_path / "a.yaml")
+        compose(declared(), files=[(tmp_path / "a.yaml", None)])
 
 
 @pytest.mark.parametrize(

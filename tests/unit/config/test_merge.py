@@ -105,7 +105,7 @@ def test_a_second_value_goes_beside_the_first() -> None:
         ("layers[0].nam=1", "unknown key 'layers[0].nam'", ""),
         ("seed.x=1", "unknown key 'seed.x'", "did you mean 'seed'?"),
         ("qqqq=1", "unknown key 'qqqq'", "there is: seed, model, "),
-        ("layers[2].lr=1", "layers has 2 items, no [2]", "the first is [0]"),
+        ("layers[2].lr=1", "layers has 2 items, no [2]", "the last is [1]"),
         ("layers.x=1", "layers has 2 items, no [x]", ""),
         ("seed=many", "seed is 'many', not int", ""),
         ("seed=1.5", "seed is '1.5', not int", ""),

@@ -6,7 +6,9 @@ from typing import Any, Literal
 
 import pytest
 
-from naga.config.typed_text import Typed, read_file, read_text
+from naga.config.field_types import default_hint
+from naga.config.override_grammar import Typed
+from naga.config.typed_text import read_file, read_text
 from naga.errors import ConfigError
 
 
@@ -25,17 +27,20 @@ from naga.errors import ConfigError
         ("${join:${a},[1]}", "${join:${a},[1]}"),
         ("2024-01-01", "2024-01-01"),
         ("'12'", "12"),
-        ('"a\\nb"', "a\nb"),
+        ('"a\\nb"', r"a\nb"),
         ("'", "'"),
         ("'a' 'b'", "'a' 'b'"),
-        ("~", None),
-        ("", None),
-        ("None", None),
+        ("~", "~"),
+        ("~/a", "~/a"),
+        ("", ""),
+        ("None", "None"),
+        ("null", None),
         ("12", Typed(12, "12")),
         ("1_000", Typed(1000, "1_000")),
-        ("0x10", Typed(16, "0x10")),
+        ("0x10", "0x10"),
         ("1e3", Typed(1000.0, "1e3")),
-        ("on", Typed(True, "on")),
+        ("on", "on"),
+        ("TRUE", Typed(True, "TRUE")),
     ],
 )
 def test_a_word_is_a_number_or_a_truth_value_or_itself(text: str, value: object) -> None:
@@ -117,8 +122,24 @@ def test_a_file_under_a_file_cannot_be_read(tmp_path: Path) -> None:
         read_file(_file(tmp_path, "a: 1") / "below")
 
 
-def test_a_value_that_is_not_utf_8_is_text_or_told() -> None:
-    """A file's name need not be UTF-8; a list of such is refused with a message, not a traceback."""
+def test_a_value_need_not_be_utf_8() -> None:
+    """A file's name need not be; alone or in a list, it is what was typed."""
     assert read_text("\udcff", Any, "name") == "\udcff"
-    with pytest.raises(ConfigError, match="not UTF-8 text|special characters"):
-        read_text("[\udcff]", list, "names")
+    assert read_text("[\udcff]", list, "names") == ["\udcff"]
+
+
+def test_an_untyped_field_follows_its_default_where_that_says_how() -> None:
+    """Text stays text and a switch a switch, but null is None and a whole list a list."""
+    words = {"NO": "NO", "1.10": "1.10", "null": None, "[a,1]": ["a", 1], "[a": "[a", "'1'": "1"}
+    text = default_hint("DE")
+    for typed, value in words.items():
+        found = read_text(typed, text, "country", is_untyped=True)
+        assert [getattr(item, "value", item) for item in found] == value if isinstance(value, list) else found == value
+    assert read_text("off", default_hint(True), "flag", is_untyped=True) is False
+    assert read_text("2", default_hint(True), "flag", is_untyped=True) == 2
+
+
+@pytest.mark.parametrize("default", ["${base}", "???", "<redacted>", None, 1, [], ["a", 1], {"a": "b"}])
+def test_a_default_that_may_be_anything_asks_for_nothing(default: object) -> None:
+    """What an interpolation comes to, or what was redacted, need not be text."""
+    assert default_hint(default) is Any
