@@ -77,7 +77,7 @@ def _files(layers: Sequence[Path | str]) -> tuple[tuple[Path, str | None], ...]:
             parts.append(layer)
     if parts and not groups:
         raise UsageError("--experiment names a part of a file", hint="--config FILE --experiment KEY")
-    return tuple((file, part) for file, named in groups for part in [*named] or [None])
+    return tuple((file, part) for file, named in groups for part in named or (None,))
 
 
 def _check(request: Request, declared: Declared | None) -> None:
