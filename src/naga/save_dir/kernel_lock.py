@@ -35,6 +35,8 @@ def let_go(descriptor: int) -> None:
     if descriptor in _held:
         _held.remove(descriptor)
         with suppress(OSError):  # the function has closed what it did not open
+            # Closing alone would leave it to a child that has just been forked and has not come to close its own.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             os.close(descriptor)
 
 
