@@ -39,3 +39,8 @@ def heartbeat_file(save_dir: Path) -> Path:
 def diag_marks(save_dir: Path) -> Path:
     """Name the folder that says which of those in ``diag`` Naga has made: a run may have results of that name."""
     return naga_folder(save_dir) / DIAG
+
+
+def metrics_file(save_dir: Path) -> Path:
+    """Name the file that holds what the last publication of the run said."""
+    return naga_folder(save_dir) / "metrics.json"

@@ -110,6 +110,7 @@ class Diag(Decorated[P, R]):
             project=options.project or (self.file.parent if self.file else Path.cwd()),
             files_in=options.files_in or run.save_dir,
             later=self._later(run.save_dir),
+            note_in=None if options.files_in else run.save_dir,  # a preview leaves nothing beside the run
         )
 
     def _commit(self, call: DiagCall[R]) -> str | None:

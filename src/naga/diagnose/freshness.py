@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from naga.diagnose.diag_key import DiagKey, diag_key_today
 from naga.project import project_root
 from naga.runs.find import Run
+from naga.runs.metrics import last_publication
 from naga.save_dir.archive import home_of
 from naga.tracking.history import PublishedRun
 from naga.tracking.published_runs import newest_published
-from naga.tracking.store import store_of
+from naga.tracking.store import local_file, shown_uri, store_of
 from naga.tracking.tags import Status, Tag
 
 
@@ -54,10 +56,33 @@ class Freshness:
 
 
 def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
-    """Say of each run if it was published by the diag of today, by another, or never."""
+    """Say of each run if the store that is configured now holds what the diag of today would publish.
+
+    What is noted beside the runs is enough; a local store is read for those that have no note of it.
+    """
     if not runs:
         return {}
     # Results may lie outside of the project that one works in.
     own = start.absolute() if (project_root(start.absolute()) / "mlflow.db").exists() else Path.cwd()
-    freshness_now = Freshness(newest_published(store_of(own)), project_root(own))
-    return {run.run_id: freshness_now.of(run) for run in runs}
+    uri = store_of(own)
+    notes = {run.run_id: last_publication(run.save_dir) for run in runs}
+    noted = {run_id: one for run_id, note in notes.items() if (one := _noted(run_id, note, shown_uri(uri)))}
+    read = newest_published(uri) if len(noted) < len(runs) and local_file(uri) else {}
+    freshness_now = Freshness({**read, **noted}, project_root(own))
+    failed = {run_id for run_id, note in notes.items() if _has_failed(note, shown_uri(uri))}
+    return {run.run_id: "failed" if run.run_id in failed else freshness_now.of(run) for run in runs}
+
+
+def _noted(run_id: str, note: Mapping[str, Any], uri: str) -> PublishedRun | None:
+    if note.get("tracking_uri") != uri or not note.get("mlflow_run_id"):
+        return None
+    named = {Tag.LOCK_HASH: "lock_hash", Tag.DIAG: "diag", Tag.DIAG_ARGUMENTS: "diag_arguments",
+             Tag.DIAG_CODE: "diag_code", Tag.DIAG_KEY: "diag_key"}  # fmt: skip
+    tags = {tag: str(note[key]) for tag, key in named.items() if note.get(key)}
+    tags |= {Tag.RUN_ID: run_id, Tag.STATUS: Status.ACTIVE}
+    return PublishedRun(str(note["mlflow_run_id"]), str(note.get("experiment_id")), 0, tags)
+
+
+def _has_failed(note: Mapping[str, Any], uri: str) -> bool:
+    failure = note.get("last_failure")
+    return isinstance(failure, dict) and failure.get("tracking_uri") == uri

@@ -11,6 +11,7 @@ from naga.config.plain import value_at
 from naga.errors import UsageError
 from naga.record.schema import STATUSES
 from naga.runs.find import Run, as_row
+from naga.runs.metrics import last_publication
 from naga.wording import did_you_mean, nearest
 
 COLUMNS = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
@@ -63,7 +64,7 @@ def _term(word: str) -> tuple[str, str, str]:
 
 def checked_key(key: str, option: str) -> str:
     """Return a key that a run may have, or refuse it."""
-    if key in COLUMNS or key.startswith("config."):
+    if key in COLUMNS or key.startswith(("config.", "metrics.")):
         return key
     raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(nearest(key, COLUMNS) or f"config.{key}"))
 
@@ -85,6 +86,8 @@ def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
     """Give the value that a run has for a key; None where it has none."""
     if key in further:
         return further[key]
+    if key.startswith("metrics."):
+        return last_publication(run.save_dir).get("metrics", {}).get(key.removeprefix("metrics."))
     if not key.startswith("config."):
         return as_row(run).get(key)
     return value_at(run.record.config, key.removeprefix("config."))

@@ -6,7 +6,7 @@ Old MLflow runs are edited with ``log_batch`` alone: resuming one would move its
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,7 @@ class PublishedRun:
     tags: dict[str, str]
     artifact_uri: str = ""
     running: bool = False
+    metrics: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -62,9 +63,10 @@ class PublishedRun:
 
 def published_run(run: "MlflowRun") -> PublishedRun:
     """Read what Naga needs to know of an MLflow run."""
-    info = run.info
+    info, data = run.info, run.data
+    is_running = info.status == "RUNNING"
     return PublishedRun(
-        info.run_id, info.experiment_id, info.start_time, run.data.tags, info.artifact_uri, info.status == "RUNNING"
+        info.run_id, info.experiment_id, info.start_time, data.tags, info.artifact_uri, is_running, data.metrics
     )
 
 
@@ -106,11 +108,17 @@ class History:
         page = self._client.search_runs([*self._experiments], wanted, max_results=most, page_token=token)
         return {run.info.run_id: published_run(run) for run in page}, page.token or None
 
+    def read(self, run_id: str) -> PublishedRun:
+        """Give one publication as it is now."""
+        return published_run(self._client.get_run(run_id))
+
     def edit(self, entry: PublishedRun, tags: Mapping[str, str]) -> None:
         """Set tags, all at once: whoever reads meanwhile finds all of them or none."""
         from mlflow.entities import RunTag
 
-        self._client.log_batch(entry.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        # Whatever the environment says: a write that is lost at exit would leave two active, or none.
+        changes = [RunTag(key, value) for key, value in tags.items()]
+        self._client.log_batch(entry.run_id, tags=changes, synchronous=True)
 
     def link(self, entry: PublishedRun, tag: str, other: PublishedRun) -> dict[str, str]:
         """Name another publication in a tag, and in the description as a link that can be clicked."""
@@ -156,7 +164,7 @@ class History:
     def _abandon(self, run_id: str) -> bool:
         # Its process may have finished it after it was found here as pending, and died only then: that it is dead is
         # known by now, so what is read now is its last word.
-        entry = published_run(self._client.get_run(run_id))
+        entry = self.read(run_id)
         if entry.status != Status.PENDING:
             return False
         self.edit(entry, {Tag.STATUS: Status.ABANDONED})

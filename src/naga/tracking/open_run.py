@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from naga.layout import DIAG
 from naga.terminal import say
-from naga.tracking.history import History, published_run
+from naga.tracking.history import History, PublishedRun, published_run
 from naga.tracking.mlflow_settings import quiet
 from naga.tracking.publication import Publication
 from naga.tracking.store import answering_soon
@@ -26,7 +26,10 @@ def open_run(publication: Publication, uri: str) -> "OpenRun":
 
     outer = mlflow.active_run()
     with _starting, quiet(), answering_soon():
-        run = mlflow.start_run(run_name=publication.name, tags=dict(publication.tags), nested=True)
+        # The load of the machine that publishes says nothing of the run.
+        run = mlflow.start_run(
+            run_name=publication.name, tags=dict(publication.tags), nested=True, log_system_metrics=False
+        )
     return OpenRun(publication, uri, run, outer.info.run_id if outer else None)
 
 
@@ -50,7 +53,8 @@ class OpenRun:
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
         for batch in self._publication.params:
-            self._client.log_batch(self._run_id, params=[Param(key, value) for key, value in batch.items()])
+            params = [Param(key, value) for key, value in batch.items()]
+            self._client.log_batch(self._run_id, params=params, synchronous=True)
         # MLflow's client would ask the server where they go, which it said when the run began.
         artifacts = get_artifact_repository(self._entry.artifact_uri, tracking_uri=self._uri)
         for path in self._publication.artifacts:
@@ -77,16 +81,20 @@ class OpenRun:
         """Ask which number it would have if it was complete now."""
         return next_generation(self._history, self._publication)
 
-    def succeed(self, *, reserved: int, folder: Path) -> None:
+    def succeed(self, *, reserved: int, folder: Path) -> PublishedRun:
         """End the run, and make it the active one; ``folder`` holds what its diag has made, under a reserved number."""
+        import mlflow
+
         if reserved and any(folder.iterdir()):
             self._client.log_artifacts(self._run_id, str(folder), DIAG)
             self._history.edit(self._entry, {Tag.DIAG_DIR: f"{DIAG}/{reserved}"})
+        mlflow.flush_async_logging()  # what the diag has logged in its own way is part of it
         self._end("FINISHED")
-        active = supersede(self._history, self._entry, self._publication, reserved=reserved)
-        if self._publication.archived and active != self._run_id:
+        mine = supersede(self._history, self._entry, self._publication, reserved=reserved)
+        if self._publication.archived and mine.status != Status.ACTIVE:
             name = self._publication.name
             say(f"{name}: a newer run was computed in this folder, whose MLflow run stays the active one")
+        return mine
 
     def fail(self) -> None:
         """End the run as failed, as far as the server can still be told."""

@@ -26,10 +26,10 @@ def next_generation(history: History, publication: Publication) -> int:
     return _next(_related(publication, known))
 
 
-def supersede(history: History, mine: PublishedRun, publication: Publication, *, reserved: int = 0) -> str | None:
-    """Make a publication, which MLflow holds as finished, the active one, and the former ones deprecated."""
+def supersede(history: History, mine: PublishedRun, publication: Publication, *, reserved: int = 0) -> PublishedRun:
+    """Make a publication, which MLflow holds as finished, the active one; give it as it is now, status included."""
     known, _ = history.known(publication.key)
-    mine = known.pop(mine.run_id, mine)
+    mine = known.pop(mine.run_id) if mine.run_id in known else history.read(mine.run_id)
     mine = _promote(history, mine, known, publication, reserved)
     history.widen()
     known, complete = history.known(publication.key)
@@ -40,7 +40,7 @@ def supersede(history: History, mine: PublishedRun, publication: Publication, *,
     related = _related(publication, known)
     active = {run_id: entry for run_id, entry in related.items() if entry.status == Status.ACTIVE}
     if not active:
-        return None
+        return mine
     keeper, losers = history.keep_largest(active.values())
     if keeper is mine and losers and losers[-1].run_id != mine.tags.get(Tag.SUPERSEDES):
         history.edit(mine, history.link(mine, Tag.SUPERSEDES, losers[-1]))
@@ -48,7 +48,7 @@ def supersede(history: History, mine: PublishedRun, publication: Publication, *,
         for entry in unlinked(related, active):
             history.deprecate(entry, keeper)
     history.abandon(known)
-    return keeper.run_id
+    return mine if keeper is mine else replace(mine, tags={**mine.tags, Tag.STATUS: Status.DEPRECATED})
 
 
 def _promote(
