@@ -55,8 +55,12 @@ class Declares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One call of a task: arguments from Python, or the words of a command line."""
+    """One call of a task: arguments from Python, or the words of a command line.
+
+    ``task`` is the name that the task has where it was sent from; None where it is at home.
+    """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     argv: tuple[str, ...] | None = None
+    task: str | None = None

@@ -42,7 +42,9 @@ class Task(Decorated[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Run the task once and return what the function returns."""
-        if is_script(self.fn):
+        if self._origin:
+            self._origin.enter()
+        elif is_script(self.fn):
             report_uncaught()
             if not args and not kwargs:
                 if start := hydra_start(self.fn):
@@ -89,7 +91,8 @@ class Task(Decorated[P, R]):
         # Only now: `import naga` is to cost next to nothing.
         from naga.run.life import run
 
-        return cast("R", run(self.fn, self.declares, call))
+        named = replace(call, task=self._origin.task) if self._origin else call
+        return cast("R", run(self.fn, self.declares, named))
 
 
 def _decorate(fn: Callable[..., Any] | None, **marks: Any) -> Any:

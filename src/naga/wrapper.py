@@ -1,12 +1,20 @@
-"""What a decorated function keeps of the function: its looks, its pickling, and being a method."""
+"""What a decorated function keeps of the function: its looks, going to workers, and being a method."""
 
 import functools
+import importlib
 import inspect
+import itertools
+import os
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Generic, ParamSpec, TypeVar
+from contextlib import suppress
+from types import ModuleType
+from typing import Any, Generic, ParamSpec, Self, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from naga.errors import UsageError
+from naga.process.workers import Origin, Reference, origin_of, reference_to
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -17,6 +25,8 @@ class Decorated(ABC, Generic[P, R]):
 
     __name__: str
     __qualname__: str
+    _origin: Origin | None = None  # of what has arrived in a worker
+    _reference: Reference | None = None  # of what has arrived, and may not have been used yet
 
     def __init__(self, fn: Callable[P, R]) -> None:
         if not callable(fn) and not isinstance(fn, classmethod):
@@ -39,12 +49,75 @@ class Decorated(ABC, Generic[P, R]):
         if bound is self.fn:
             return self
         method = object.__new__(type(self))
-        method.__dict__.update(vars(self), fn=bound, __wrapped__=bound)
+        vars(method).update(vars(self), _reference=None, fn=bound, __wrapped__=bound)
         return method
 
-    def __reduce__(self) -> Any:
-        instance = getattr(self.fn, "__self__", None)
-        return self.__qualname__ if instance is None else (getattr, (instance, self.__name__))
+    def __getattr__(self, name: str) -> Any:
+        """Load what has arrived by reference when it is first used: a scheduler only passes it on."""
+        if self._reference is None or (name.startswith("__") and name != "__wrapped__"):
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        vars(self).update(vars(self._reference.load()) | vars(self))
+        return object.__getattribute__(self, name)
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Go by reference, and by value where nothing can be referred to: a notebook's cell, a pipe, a closure."""
+        if self._reference is not None:
+            return _arrive, (type(self), self._reference, self._origin, "")
+        if (instance := getattr(self.fn, "__self__", None)) is not None:
+            return getattr, (instance, self.__name__)
+        key, origin = _key_of(self), self._origin or origin_of(self.fn)
+        if reference := reference_to(self):
+            return _arrive, (type(self), reference, origin, key)
+        caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001  # nothing else tells the pickler
+        if "cloudpickle" in caller:
+            return object.__new__, (type(self),), vars(self) | {"_origin": origin}
+        cloudpickle = _cloudpickle()
+        return (_arrive_as, (key, cloudpickle.dumps(self))) if cloudpickle else self.__qualname__
 
     def __repr__(self) -> str:
         return f"<naga {type(self).__name__.lower()} {self.__module__}.{self.__qualname__}>"
+
+
+_here: "WeakValueDictionary[str, Decorated[..., Any]]" = WeakValueDictionary()
+_keys: "WeakKeyDictionary[Decorated[..., Any], str]" = WeakKeyDictionary()
+_numbers = itertools.count()
+_process = os.urandom(8).hex()
+
+
+def _key_of(decorated: Decorated[..., Any]) -> str:
+    """Name what leaves, so that it is found again by this process and by those that are forked from it."""
+    key = _keys.setdefault(decorated, f"{_process}-{next(_numbers)}")
+    _here[key] = decorated
+    return key
+
+
+def _arrive(kind: type[Decorated[..., Any]], reference: Reference, origin: Origin, key: str) -> Decorated[..., Any]:
+    here = _here.get(key) or (reference.at_hand() if os.path.realpath("") == origin.folder else None)
+    if isinstance(here, kind):
+        return here
+    arrived = object.__new__(kind)
+    arrived.__name__ = arrived.__qualname__ = reference.name
+    arrived.__module__, arrived._reference, arrived._origin = reference.module, reference, origin
+    return arrived
+
+
+def _arrive_as(key: str, pickled: bytes) -> Any:
+    cloudpickle = _cloudpickle()
+    if here := _here.get(key):
+        return here
+    if cloudpickle is None:
+        raise UsageError("a task of a notebook needs cloudpickle in its workers", hint="pip install cloudpickle")
+    return cloudpickle.loads(pickled)
+
+
+def _cloudpickle() -> ModuleType | None:
+    for name in ("cloudpickle", "joblib.externals.cloudpickle"):
+        with suppress(ImportError):
+            return importlib.import_module(name)
+    return None

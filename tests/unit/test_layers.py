@@ -29,9 +29,9 @@ LAYERS = [
     ["save_dir"],
     ["hashing"],
     ["config"],
+    ["wrapper"],
     ["process"],
     ["record"],
-    ["wrapper"],
     ["cache_dir", "errors", "terminal"],
     ["declarations", "layout", "project", "secrets", "wording"],
 ]

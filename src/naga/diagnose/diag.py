@@ -76,7 +76,9 @@ class Diag(Decorated[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Publish one run and return what the function returns."""
-        if is_script(self.fn):
+        if self._origin:
+            self._origin.enter()
+        elif is_script(self.fn):
             report_uncaught()
         return self.publish(self.ask(args, kwargs))
 

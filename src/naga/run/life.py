@@ -76,7 +76,7 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
     """Run a task once, and return what its function returns; whatever that raised is recorded and raised again."""
     refuse_accident(fn, call)
     rank = this_rank() if declares.lock or declares.snapshot else None
-    met = meeting(rank, task_name(fn)) if rank else None
+    met = meeting(rank, call.task or task_name(fn)) if rank else None
     if met and met.rank.number > 0:
         return share(fn, call, met)
     with met.refusals() if met else nullcontext():

@@ -27,6 +27,7 @@ from naga.errors import ConfigError, UsageError
 from naga.process.entry_point import file_of, is_being_imported_by_a_child, is_read_by_argparse, task_name, unread_words
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
+from naga.process.workers import is_loading_script
 from naga.run.reuse import Reuse, finished_run, reuse_named, reuse_same
 from naga.runs.find import load_run
 from naga.secrets import redact_text, redacted_keys
@@ -69,7 +70,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     if declared and declares.command_line and call == Call():
         _warn_of_unread(fn, declared)
     if request.reuse is not None:
-        return reuse_named(declared, load_run(request.reuse), task_name(fn), request.overrides)
+        return reuse_named(declared, load_run(request.reuse), call.task or task_name(fn), request.overrides)
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
@@ -86,7 +87,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         return Plan(
             run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
             fn=fn,
-            task=task_name(fn),
+            task=call.task or task_name(fn),
             script=file_of(fn),
             declares=declares,
             config=config,
@@ -109,7 +110,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
 def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
     """Refuse the calls that a child process makes because it has the script, not because somebody wants a run."""
     name = getattr(fn, "__name__", "main")
-    if is_being_imported_by_a_child():
+    if is_being_imported_by_a_child() or is_loading_script():
         raise UsageError(
             f"{name}() was called by a child process that only imports the script",
             hint=f'if __name__ == "__main__": {name}()',
