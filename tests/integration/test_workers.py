@@ -1,9 +1,13 @@
 """A task that is sent to a worker is there what it is at home: same name, same code, same folder, and no words."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import nbformat
 import pytest
-from workbench import EXPERIMENT, Script, git
+from nbclient import NotebookClient
+from workbench import EXPERIMENT, Script, check_table, git
 
 from naga import load_run
 
@@ -47,8 +51,10 @@ def outer(cfg: Config = OmegaConf.structured(Config)):
 
 other = runlock(snapshot(lambda cfg=Config(): cfg))
 
-class Other(Config):
-    pass
+@runlock
+@snapshot
+def number(cfg: Config = OmegaConf.structured(Config)):
+    return cfg.learning_rate
 
 SENT = {
     "task": main,
@@ -61,6 +67,7 @@ SENT = {
     "another name": other,
     "module": siblings.main,
     "calls a task": outer,
+    "gives a number": number,
 }
 """
 # How each tool is given a function and the keys that it is called with.
@@ -105,6 +112,7 @@ if __name__ == "__main__":
     send = globals()[sys.argv[1]]
     for name in sys.argv[2].split(","):
         got = send(SENT[name], learning_rate=0.5, save_dir=f"results/{name}")
+        got = Config(learning_rate=got) if name == "gives a number" else got
         kind = OmegaConf.get_type(got) if isinstance(got, DictConfig) else type(got)
         assert kind is (siblings.Config if name == "module" else Config), (name, kind)
         assert got.learning_rate == 0.5
@@ -113,7 +121,9 @@ TASK_OF = {
     "task": "exp.main", "function that calls it": "exp.main", "lambda around it": "exp.main", "partial": "exp.main",
     "closure": "exp.factory.<locals>.inner", "method": "exp.Laboratory.work", "static method": "exp.Laboratory.alone",
     "another name": "exp.<lambda>", "module": "siblings.main", "calls a task": "exp.outer",
+    "gives a number": "exp.number",
 }  # fmt: skip
+BY_CLOUDPICKLE = ("joblib", "submitit", "dask")
 NOT_PICKLED = ("lambda around it", "closure")  # nor are their likes without Naga
 TOOL_NAMES = {
     "joblib": "joblib (loky)",
@@ -124,28 +134,105 @@ TOOL_NAMES = {
     "fork": "multiprocessing, fork",
     "futures": "ProcessPoolExecutor",
 }
+HEAD = ["Sent by", "From a script", "From a notebook"]
+EXPERIMENT_TEXT = EXPERIMENT.partition("if __name__")[0].replace("import OmegaConf", "import DictConfig, OmegaConf")
 
 
 @pytest.fixture
 def workers(project: Path) -> Path:
     """A project of which everything is committed, so that all of its runs have the same tree."""
-    experiment = EXPERIMENT.partition("if __name__")[0].replace("import OmegaConf", "import DictConfig, OmegaConf")
-    (project / "siblings.py").write_text(experiment)
-    (project / "exp.py").write_text(experiment + TASKS + TOOLS + GO)
+    (project / "siblings.py").write_text(EXPERIMENT_TEXT)
+    (project / "exp.py").write_text(EXPERIMENT_TEXT + TASKS + TOOLS + GO)
     git("add", ".", cwd=project)
     git("commit", "-qm", "Send", cwd=project)
     return project
 
 
+def check(folder: Path, names: list[str], tasks: dict[str, str]) -> None:
+    """Look at the locks of what was sent: as if it had run at home."""
+    tree = git("rev-parse", "HEAD^{tree}", cwd=folder).strip()
+    for name in names:
+        record = load_run(folder / "results" / name).record
+        assert (record.status, record.task, record.save_dir) == ("finished", tasks[name], f"results/{name}")
+        assert [(code.path, code.tree) for code in record.code] == [(str(folder), tree)]
+
+
+def write_row(tool: str, column: int, names: list[str]) -> None:
+    """Say in the guarantees what arrived from where."""
+
+    def edit(rows: dict[str, list[str]]) -> list[list[str]]:
+        row = rows.setdefault(TOOL_NAMES[tool], ["-", "-"])
+        row[column] = ", ".join(names)
+        return [HEAD, *([known, *rows[known]] for known in TOOL_NAMES.values() if known in rows)]
+
+    check_table("workers", edit)
+
+
 @pytest.mark.parametrize("tool", TOOL_NAMES)
 def test_it_is_the_same_task_there(workers: Path, script: Script, tool: str) -> None:
     """Its name in the lock, its script's snapshot, its data, its folder; and none of the words that were typed."""
-    tree = git("rev-parse", "HEAD^{tree}", cwd=workers).strip()
-    names = [name for name in TASK_OF if tool in ("joblib", "submitit", "dask") or name not in NOT_PICKLED]
+    names = [name for name in TASK_OF if tool in BY_CLOUDPICKLE or name not in NOT_PICKLED]
     done = script("exp.py", tool, ",".join(names))
     assert "naga: " not in done.stderr
-    for name in names:
-        record = load_run(workers / "results" / name).record
-        assert (record.status, record.task, record.save_dir) == ("finished", TASK_OF[name], f"results/{name}")
-        assert [(code.path, code.tree, code.dirty) for code in record.code] == [(str(workers), tree, False)]
-        assert record.process.argv[1:3] != ("exp.py", tool) or tool in ("fork", "futures")
+    check(workers, names, TASK_OF)
+    write_row(tool, 0, names)
+
+
+@pytest.mark.parametrize("tool", TOOL_NAMES)
+def test_it_is_the_same_task_of_a_notebook(workers: Path, monkeypatch: pytest.MonkeyPatch, tool: str) -> None:
+    """Its cells go along."""
+    monkeypatch.setenv("IPYTHONDIR", str(workers.parent / "ipython"))
+    names = [name for name in TASK_OF if tool in BY_CLOUDPICKLE or name in ("module", "gives a number")]
+    sends = (
+        f"for name in {names}:\n    print(name, {tool}(SENT[name], learning_rate=0.5, save_dir=f'results/{{name}}'))\n"
+    )
+    cells = [EXPERIMENT_TEXT + TASKS, TOOLS, sends, "main(save_dir='results/home')"]
+    notebook = nbformat.from_dict(  # type: ignore[no-untyped-call]
+        {"nbformat": 4, "nbformat_minor": 4, "metadata": {}}
+        | {"cells": [{"cell_type": "code", "metadata": {}, "source": cell, "outputs": []} for cell in cells]}
+    )
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(workers)}}).execute()
+    home = load_run("results/home").record.task.rpartition("main")[0]
+    check(workers, names, {name: task.replace("exp.", home) for name, task in TASK_OF.items()})
+    write_row(tool, 1, names)
+
+
+def test_a_worker_that_works_elsewhere(workers: Path, script: Script) -> None:
+    """Relative paths mean the folder that the task was sent from, also for a worker that others have started."""
+    (workers / "send.py").write_text(
+        "import os, subprocess, sys\nfrom exp import *\nfrom distributed import Client, LocalCluster\n"
+        "@runlock\n@track_data('input_data')\ndef near(cfg=Config()):\n"
+        "    return os.getcwd(), len(Path(cfg.input_data).read_text())\n"
+        "if __name__ == '__main__':\n"
+        "    with LocalCluster(n_workers=0, dashboard_address=None) as own, Client(own) as client:\n"
+        "        words = ['-m', 'distributed.cli.dask_worker', own.scheduler_address, '--no-dashboard', '--no-nanny']\n"
+        "        worker = subprocess.Popen([sys.executable, *words, '--nthreads', '2'], cwd='/')\n"
+        "        for n in (1, 2):\n"
+        "            print(*client.submit(near, save_dir=f'results/{n}').result(timeout=60))\n"
+        "            print(client.submit(lambda: near(save_dir='results/3')).result(timeout=60)[0])\n"
+        "    worker.wait(30)\n"
+    )
+    done = script("send.py", "learning_rate=7", "--nonsense")
+    assert done.stdout.split("\n")[:4] == [f"{workers} 4", str(workers)] * 2, done.stderr
+    record = load_run(workers / "results/1").record
+    assert (record.task, record.config["learning_rate"], record.data["input_data"].files) == ("send.near", 0.01, 1)
+
+
+@pytest.mark.parametrize("words", [["-c"], ["-"]])
+def test_code_without_a_file_goes_by_value(workers: Path, words: list[str]) -> None:
+    """From `python -c` and from a pipe."""
+    text = (workers / "exp.py").read_text().replace("sys.argv[1]", "'joblib'").replace("sys.argv[2]", "'task'")
+    subprocess.run([sys.executable, *words, *([text] if words == ["-c"] else [])], check=True, text=True, input=text)
+    assert load_run("results/task").record.task == "__main__.main"
+
+
+def test_a_script_that_does_it_all_at_once(workers: Path, script: Script) -> None:
+    """A worker that runs it to find the task would send again: it is one line, and nothing was computed there."""
+    (workers / "eager.py").write_text(
+        "from joblib import Parallel, delayed\nfrom exp import *\n@runlock\ndef own(cfg=Config()):\n    pass\n"
+        "Parallel(n_jobs=2)([delayed(own)(save_dir='results/a'), delayed(own)(save_dir='results/b')])\n"
+    )
+    done = script("eager.py", check=False)
+    assert done.returncode != 0
+    assert 'if __name__ == "__main__": own()' in done.stderr
+    assert not (workers / "results").exists()

@@ -71,8 +71,10 @@ def is_read_by_argparse() -> bool:
 
 def file_of(fn: Callable[..., Any]) -> Path | None:
     """Find the file that a function was written in; None in a notebook, at a prompt, or from a pipe."""
-    module = sys.modules.get(getattr(fn, "__module__", ""))
-    name = globals_of(fn).get("__file__") or getattr(module, "__file__", None)
+    module = getattr(fn, "__module__", "")
+    # The main module of a worker is the worker's, and not that of a cell that was sent to it.
+    of_module = None if module == "__main__" else getattr(sys.modules.get(module), "__file__", None)
+    name = globals_of(fn).get("__file__") or of_module
     places = (Path(os.path.abspath(Path(start, name))) for start in _STARTED_IN) if name else ()  # noqa: PTH100
     # `python app.pyz` runs app.pyz/__main__.py.
     return next((file for place in places for file in (place, *place.parents[:-1]) if file.is_file()), None)

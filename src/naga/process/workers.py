@@ -11,7 +11,6 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +21,7 @@ from naga.process.entry_point import file_of, globals_of, task_name
 
 _SCRIPT = ("__main__", "__mp_main__")
 _loaded: dict[str, ModuleType] = {}  # the scripts that this worker has run to their end, by file
-_loading: ContextVar[bool] = ContextVar("naga_loading", default=False)
+_loading: list[str] = []  # of the whole process: a script that sends all at once does so from threads of its own
 _one_at_a_time = threading.RLock()  # a worker of dask has several threads
 
 
@@ -111,9 +110,10 @@ class Reference:
     def _run_script(self) -> ModuleType:
         module, file = ModuleType("__mp_main__"), str(self.file)
         module.__file__, module.__package__ = file, self.package or None
-        argv, token = sys.argv, _loading.set(True)
+        argv = sys.argv
         self._find_siblings()
         sys.modules["__mp_main__"], sys.argv = module, list(self.argv)
+        _loading.append(file)
         try:
             with self._refusal():
                 if self.package:
@@ -121,7 +121,7 @@ class Reference:
                 exec(compile(Path(file).read_bytes(), file, "exec", dont_inherit=True), vars(module))  # noqa: S102
         finally:
             sys.argv = argv
-            _loading.reset(token)
+            _loading.remove(file)
         _loaded[file] = module
         return module
 
@@ -145,7 +145,7 @@ class Reference:
 
 def is_loading_script() -> bool:
     """Tell whether this worker is running its parent's script, only to find a task in it."""
-    return _loading.get()
+    return bool(_loading)
 
 
 def reference_to(task: Any) -> Reference | None:
@@ -154,7 +154,7 @@ def reference_to(task: Any) -> Reference | None:
     file = file_of(fn)
     home = globals_of(fn) if module in _SCRIPT else vars(sys.modules.get(module, ModuleType(module)))
     name = _name_of(task, home)
-    if name is None or (module in _SCRIPT and file is None):
+    if name is None or (module in _SCRIPT and (file is None or file.suffix == ".pyz")):
         return None
     if module in _SCRIPT:
         importlib.import_module("multiprocessing")  # gives the main module its other name
