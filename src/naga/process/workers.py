@@ -154,7 +154,7 @@ def reference_to(task: Any) -> Reference | None:
     file = file_of(fn)
     home = globals_of(fn) if module in _SCRIPT else vars(sys.modules.get(module, ModuleType(module)))
     name = _name_of(task, home)
-    if name is None or (module in _SCRIPT and (file is None or file.suffix == ".pyz")):
+    if name is None or (module in _SCRIPT and (file is None or file.name != Path(home["__file__"]).name)):
         return None
     if module in _SCRIPT:
         importlib.import_module("multiprocessing")  # gives the main module its other name
