@@ -200,11 +200,24 @@ def test_a_child_that_imports_an_unguarded_script_starts_no_run(project: Path) -
     assert len(list(find_runs("."))) == 1
 
 
-def test_a_rank_with_words_of_its_own_is_refused(job: Path) -> None:
-    """Under `srun` independent runs have a rank, too: what was typed for one of them is not dropped."""
-    done = list(ends(start(0, {}, "lr=3", variable="PMI_RANK"), start(1, {}, "lr=9", variable="PMI_RANK")))
-    assert [code for code, _, _ in done] == [0, 2]
-    assert "this rank was given lr=9, and rank 0 lr=3" in done[1][2]
+@pytest.mark.parametrize(
+    ("zero", "one", "said"),
+    [
+        (["lr=3"], ["lr=9"], "this rank was given lr=9, and rank 0 lr=3"),
+        (["lr=3"], [], "this rank was given lr=0.1, and rank 0 lr=3"),
+        ([], ["lr=9"], "this rank was given lr=9, and rank 0 lr=0.1"),
+        (["--config", "a.yaml"], [], "this rank was given lr=0.1, and rank 0 lr=4"),
+        (["--config", "a.yaml"], ["--config", "a.yaml"], None),
+        (["lr=3", "token=canary-7f3a"], ["token=canary-7f3a", "lr=3"], None),
+    ],
+)
+def test_a_rank_with_words_of_its_own_is_refused(job: Path, zero: list[str], one: list[str], said: str | None) -> None:
+    """Under `srun` independent runs have a rank, too: what was typed for one of them, or only for the other, counts."""
+    (job / "a.yaml").write_text("lr: 4\n")
+    step = {"SLURM_JOB_ID": "77", "SLURM_STEP_ID": "0", "SLURM_STEP_NUM_TASKS": "2"}
+    done = list(ends(start(0, step, *zero, variable="PMI_RANK"), start(1, step, *one, variable="PMI_RANK")))
+    assert [code for code, _, _ in done] == [0, 2 if said else 0], done
+    assert (said or "") in done[1][2]
 
 
 def test_two_steps_of_one_allocation_are_two_runs(job: Path) -> None:

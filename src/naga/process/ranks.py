@@ -24,6 +24,7 @@ from naga.record import yaml_text
 from naga.record.atomic import write_atomic
 from naga.record.schema import Process, from_plain, to_plain
 from naga.secrets import redact_config
+from naga.terminal import say
 
 _RANK = ("NAGA_RANK", "RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK")
 _SIZE = ("NAGA_WORLD_SIZE", "WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE")
@@ -39,25 +40,32 @@ _JOB = (
     "OMPI_MCA_ess_base_jobid",
     "PMIX_NAMESPACE",
 )
+_OF_SLURM = ("PMIX_RANK", "PMI_RANK")  # its plugins set them, for tasks that know nothing of each other too
 _POLL_S = 0.05
+_SILENT_S = 10.0
 _JUST_ENDED_S = 120.0
 _FORGOTTEN_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Which process of a job this is; ``size`` is None where the launcher does not say."""
+    """Which process of a job this is, and the variable that says so; ``size`` is None where no launcher says it."""
 
     number: int
     size: int | None
+    variable: str = "NAGA_RANK"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What rank 0 decided: ``computes`` with this configuration in this folder, does not, or refused and said why."""
+    """What rank 0 decided: ``computes`` with this configuration in this folder, does not, or refused and said why.
+
+    ``words`` are what its command line named, without the values.
+    """
 
     id: str
     computes: bool = False
+    words: tuple[str, ...] = ()
     config: dict[Any, Any] | None = None
     save_dir: str | None = None
     refusal: str | None = None
@@ -80,21 +88,23 @@ def this_rank() -> Rank | None:
     ``NAGA_RANK`` comes first, then ``RANK`` (torchrun), then what MPI launchers set. ``SLURM_PROCID`` does not count:
     independent runs under ``srun`` have it too.
     """
-    number = _number(_RANK)
-    size = _number(_SIZE)
+    (number, name), (size, _) = _number(_RANK), _number(_SIZE)
+    # `srun` makes ranks of the tasks of one step, and of a single task none; what is set by hand may span steps.
+    if size is None and name in _OF_SLURM:
+        size, _ = _number(("SLURM_STEP_NUM_TASKS",))
     if number is None or size == 1:
         return None
-    return Rank(number, size)
+    return Rank(number, size, name)
 
 
-def _number(names: tuple[str, ...]) -> int | None:
+def _number(names: tuple[str, ...]) -> tuple[int | None, str]:
     for name in names:
         text = os.environ.get(name, "")
         if text.isdecimal():
-            return int(text)
+            return int(text), name
         if text and name.startswith("NAGA_"):
             raise UsageError(f"{name} is {text!r}, not a number", hint=f"{name}=0")
-    return None
+    return None, ""
 
 
 class Meeting:
@@ -132,12 +142,18 @@ class Meeting:
     def wait(self) -> Announcement:
         """Wait for what rank 0 has decided."""
         patience = _patience_s()
-        deadline = time.monotonic() + patience
+        start, silent = time.monotonic(), True
         while not (found := self._taken()):
-            if time.monotonic() > deadline:
+            waited = time.monotonic() - start
+            if silent and waited > _SILENT_S:
+                # A variable that a shell or a notebook has from elsewhere would look like a program that hangs.
+                silent, name = False, self.rank.variable
+                say(f"rank {self.rank.number} waits for rank 0 of its job, because {name} is set; else: unset {name}")
+            if waited > patience:
                 raise UsageError(
                     f"rank {self.rank.number}: rank 0 has not said within {patience:g} s what to run ('{self.file}')",
-                    hint="did it end? NAGA_CACHE_DIR must be a folder that all ranks see",
+                    hint="did it end? NAGA_CACHE_DIR must be a folder that all ranks see; "
+                    f"if this is no rank: unset {self.rank.variable}",
                 )
             time.sleep(_POLL_S)
         if found.refusal is not None:

@@ -57,7 +57,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
         if claim:
             _write(claim, record)
         if met:
-            met.announce(computes=True, config=plan.config.plain, save_dir=plan.config.save_dir)
+            met.announce(computes=True, words=plan.words, config=plan.config.plain, save_dir=plan.config.save_dir)
     except BaseException:
         if claim:
             claim.undo()

@@ -8,7 +8,7 @@ import inspect
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +40,8 @@ class Plan:
 
     ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``inputs`` are the tracked paths
     and ``stages`` the folders of earlier runs, all absolute; ``base`` is what relative paths are relative to.
-    ``elsewhere`` plans the same run in another folder, where nobody has named the one that it has.
+    ``words`` is what the command line named; ``elsewhere`` plans the same run in another folder, where nobody has named
+    the one that it has.
     """
 
     run_id: str
@@ -53,6 +54,7 @@ class Plan:
     kwargs: Mapping[str, Any]
     existing: Existing
     elsewhere: Callable[[str], "Plan"] | None
+    words: tuple[str, ...]
     base: Path
     inputs: tuple[Path, ...]
     stages: tuple[Path, ...]
@@ -95,6 +97,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
             kwargs=kwargs,
             existing=existing or "archive",
             elsewhere=there if elsewhere and existing is None else None,
+            words=_words(request),
             base=base,
             inputs=tracked_paths(config.plain, declares.tracked, base),
             stages=stage_folders(config.plain, declares.stages, base),
@@ -136,9 +139,10 @@ def follow(
         return args, kwargs, announced.computes
     plain = announced.config or {}
     # What is typed beside --reuse gives secrets, and is no configuration to compare.
-    if (request.overrides and request.reuse is None) or (announced.computes and redacted_keys(plain)):
+    compares = call.argv is not None and request.reuse is None and bool(_words(request) or announced.words)
+    if compares or (announced.computes and redacted_keys(plain)):
         own = _compose(declared, request, given, keywords).plain
-        _refuse_other_words(request, own, plain)
+        _refuse_other_words(_words(request), announced.words, own, plain)
         plain = with_secrets(plain, own) if announced.computes else plain
     if _rank_word(request, plain):
         plain = {**plain, "local_rank": request.local_rank}
@@ -146,15 +150,26 @@ def follow(
     return (config, *args), kwargs, announced.computes
 
 
-def _refuse_other_words(request: Request, own: Mapping[Any, Any], decided: Mapping[Any, Any]) -> None:
+def _words(request: Request) -> tuple[str, ...]:
+    """Name what a command line says of the configuration: the keys of its overrides, and its files."""
+    files = (f"--config {file} --experiment {part}" for file, part in request.files)
+    return *files, *(text.partition("=")[0] for text in request.overrides if "${" not in text)
+
+
+def _refuse_other_words(
+    words: Sequence[str], of_rank_0: Sequence[str], own: Mapping[Any, Any], decided: Mapping[Any, Any]
+) -> None:
     """Refuse in a rank whose own command line says something else than that of rank 0: its words would do nothing.
 
     A value with an interpolation may differ by itself: each rank evaluates ``${now:...}`` at its own time.
     """
-    typed = [text.partition("=")[0] for text in request.overrides if "${" not in text]
     mine = same_secrets(own, decided)
-    for key in differing_keys(same_secrets(decided, mine), mine):
-        if any(f"{key}.".startswith(f"{word}.") for word in typed):
+    different = differing_keys(same_secrets(decided, mine), mine)
+    of_files = any(word.startswith("--") for word in {*words} ^ {*of_rank_0})
+    of_files_alone = {*different} - {"save_dir", "local_rank"} if of_files else ()
+    named = (*words, *of_rank_0, *of_files_alone)
+    for key in different:
+        if any(f"{key}.".startswith(f"{word}.") for word in named):
             values = [value_at(plain, key) for plain in (mine, decided)]
             raise UsageError(
                 f"this rank was given {key}={values[0]}, and rank 0 {key}={values[1]}: they are one run",
