@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from workbench import Script
+from workbench import Script, git
 
 from naga import load_run
 
@@ -78,3 +78,41 @@ def test_imported_it_reads_no_command_line(hydra_project: Path, script: Script) 
         "print(hydra_exp.main(cfg).model.depth)\n"
     )
     assert script("driver.py", "--nonsense").stdout.strip() == "4"
+
+
+PARALLEL = "hydra/launcher=joblib"
+
+
+@pytest.mark.parametrize("chdir", ["false", "true"])
+def test_a_parallel_launcher_runs_the_same_task(hydra_project: Path, script: Script, chdir: str) -> None:
+    """Workers know its name, its script's snapshot and its folder, or the one that Hydra gives each job."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    with Path(".gitignore").open("a") as ignored:
+        ignored.write("sweep/\n")
+    git("add", ".", cwd=hydra_project)
+    git("commit", "-qm", "Compose", cwd=hydra_project)
+    data = f"input_data={hydra_project}/data/raw.csv"
+    words = (
+        "model.depth=1,2",
+        f"hydra.job.chdir={chdir}",
+        "hydra.sweep.dir=sweep",
+        *([data] if chdir == "true" else []),
+    )
+    done = script("hydra_exp.py", "--multirun", PARALLEL, "hydra.launcher.n_jobs=2", *words)
+    assert done.stdout.splitlines()[-1] == "2"  # what the last of them has returned
+    places = [hydra_project] if chdir == "false" else [hydra_project / "sweep/0", hydra_project / "sweep/1"]
+    records = [load_run(folder).record for place in places for folder in (place / "results").iterdir()]
+    assert sorted(record.config["model"]["depth"] for record in records) == [1, 2]
+    tree = git("rev-parse", "HEAD^{tree}", cwd=hydra_project).strip()
+    for record in records:
+        assert (record.status, record.task, record.code[0].tree) == ("finished", "hydra_exp.main", tree)
+        assert "joblib.externals.loky.backend.popen_loky_posix" in record.process.argv
+
+
+def test_a_worker_of_hydra_says_what_is_wrong_in_one_line(hydra_project: Path, script: Script) -> None:
+    """And the launcher ends with it."""
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    done = script("hydra_exp.py", "--multirun", PARALLEL, "input_data=nowhere.csv", check=False)
+    assert done.returncode == 2
+    assert "nowhere.csv" in done.stderr
+    assert not Path("results").exists()

@@ -6,7 +6,9 @@ of (`hydra.main.decorated_main` and its closure) has been the same from Hydra 1.
 """
 
 import functools
+import os
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import CellType, FunctionType
 from typing import Any
 
@@ -20,14 +22,69 @@ def hydra_start(fn: Callable[..., Any]) -> Callable[[Callable[[Any], Any]], Any]
 
 
 def _start(fn: Any, task: Callable[[Any], Any]) -> Any:
-    returned: list[Any] = []
     cells = dict(zip(fn.__code__.co_freevars, fn.__closure__, strict=True))
-
-    @functools.wraps(cells["task_function"].cell_contents)
-    def instead(cfg: Any) -> Any:
-        returned.append(task(cfg))
-        return returned[-1]
-
-    cells["task_function"] = CellType(instead)
+    job = _Job(cells["task_function"].cell_contents, task)
+    cells["task_function"] = CellType(job)
     FunctionType(fn.__code__, fn.__globals__, argdefs=fn.__defaults__, closure=tuple(cells.values()))()
-    return returned[-1] if returned else None
+    return job.returned[max(job.returned)] if job.returned else None
+
+
+_started: dict[str, "_Job"] = {}
+
+
+class _Job:
+    """What Hydra calls for each of its jobs, here or in the workers of a launcher; ``returned`` is by their numbers."""
+
+    def __init__(self, fn: Any, task: Callable[[Any], Any]) -> None:
+        functools.update_wrapper(self, fn)  # Hydra looks for the folder of the configuration beside the function
+        self.task = task
+        self.returned: dict[int, Any] = {}
+        self.key = os.urandom(8).hex()
+
+    def __call__(self, cfg: Any) -> Any:
+        value = self.task(cfg)
+        self.returned[_number()] = value
+        return value
+
+    def __reduce__(self) -> Any:
+        _started[self.key] = self
+        return _Sent, (self.key, self.task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The same in a worker: what it returns finds its way to the job that was sent."""
+
+    key: str
+    task: Callable[[Any], Any]
+
+    def __call__(self, cfg: Any) -> Any:
+        return _Returned(self.key, _number(), self.task(cfg))
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    """What a job has returned in a worker; at home it becomes the value itself."""
+
+    key: str
+    number: int
+    value: Any
+
+    def __reduce__(self) -> Any:
+        return _arrive, (self.key, self.number, self.value)
+
+
+def _arrive(key: str, number: int, value: Any) -> Any:
+    if key not in _started:
+        return _Returned(key, number, value)  # on its way
+    _started[key].returned[number] = value
+    return value
+
+
+def _number() -> int:
+    """Give the number of Hydra's job; a single run has none."""
+    from hydra.core.hydra_config import HydraConfig
+    from omegaconf import OmegaConf
+
+    job = HydraConfig.get().job
+    return 0 if OmegaConf.is_missing(job, "num") else int(job.num)
