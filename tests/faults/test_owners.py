@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 
 from naga import load_run, runlock
+from naga.capture.data.inputs import capture_beside, capture_data
 from naga.cli import main
 from naga.compare.verify import verify
+from naga.declarations import Tracked
 from naga.errors import ClaimError
 from naga.record import final
 from naga.record.atomic import write_atomic
@@ -35,8 +37,10 @@ naga.save_dir.heartbeat.BEAT_S = 0.05
 @naga.clicfg
 def main(cfg={"save_dir": "results/run", "name": "a"}):
     Path("started-" + cfg["name"]).touch()
+    print(cfg["name"], "begins", flush=True)
     while not Path("go-" + cfg["name"]).exists():
         time.sleep(0.01)
+    print(cfg["name"], "ends", flush=True)
     Path(cfg["save_dir"], "result-" + cfg["name"]).touch()
 
 if __name__ == "__main__":
@@ -99,12 +103,14 @@ def test_a_superseded_run_touches_nothing_of_its_successor_when_it_wakes(start: 
     second = start("b")
     wait_for(FOLDER / ".naga/heartbeat")
     (FOLDER / ".naga/outputs.json").write_text("the successor's")
+    log = (FOLDER / "console.log").read_text()
     lock = (FOLDER / "run.lock").read_bytes()
     Path("go-a").touch()
     first.send_signal(signal.SIGCONT)
     assert "has taken" in first.communicate()[1]
     assert (FOLDER / "run.lock").read_bytes() == lock
     assert (FOLDER / ".naga/outputs.json").read_text() == "the successor's"
+    assert (FOLDER / "console.log").read_text() == log
     assert (FOLDER / ".naga/heartbeat").exists()
     assert "status: finished" in (FOLDER / f".naga/attempts/0001-{run_id}.lock").read_text()
     Path("go-b").touch()
@@ -151,6 +157,16 @@ main()
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
     assert "computes" not in done.stdout
     assert "was taken over by another run" in done.stderr
+
+
+def test_a_run_that_was_superseded_while_it_hashed_its_inputs_lists_none(project: Path) -> None:
+    """The list in the folder is its successor's."""
+    for background in (True, False):
+        listed = project / f"run-{background}" / ".naga" / "inputs.json"
+        config, tracked = {"x": "data/raw.csv"}, [Tracked(keys=("x",), background=background)]
+        for capture in (capture_data, lambda *given, **more: capture_beside(*given, **more).join()):
+            capture(config, tracked, project, manifest_dir=listed.parent, may_write=lambda: False)
+        assert not listed.exists()
 
 
 HASHING = """

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -51,10 +50,10 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
         started=now(),
         config=plan.config.plain,
         process=process,
-        warnings=tuple(_surprises(plan, claim)) if claim else (),
     )
     try:
         if claim:
+            record = replace(record, warnings=tuple(_surprises(plan, claim)))
             _write(claim, record)
         if met:
             met.announce(computes=True, words=plan.words, config=plan.config.plain, save_dir=plan.config.save_dir)
@@ -67,27 +66,26 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
 
 def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
     """Claim the folder, or, where a time makes its name and another run has that, the first free ``-1``, ``-2``, ..."""
-    meant = plan
-    for number in count(1):
+    meant, number = plan, 0
+    while True:
         needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
-        folder = cast("Path", plan.save_dir)
         try:
             # Of many that start in one second each gets a folder of its own: a claim has one winner, and who loses it
             # goes on to the next name.
             claim = claim_folder(
-                folder,
+                cast("Path", plan.save_dir),
                 plan.run_id,
                 process,
                 existing=plan.existing,
                 needs=needs,
                 unused=meant.elsewhere is not None,
             )
+            break
         except TakenError:
             if meant.elsewhere is None:
                 raise
+            number += 1
             plan = meant.elsewhere(f"{(meant.config.written_save_dir or '').rstrip('/')}-{number}")
-            continue
-        break
     if plan is not meant:
         say(f"'{meant.config.written_save_dir}' is taken: this run is in '{plan.config.written_save_dir}'")
     return plan, claim
@@ -117,8 +115,9 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
     inputs = (plan.config.plain, plan.declares.tracked, plan.base)
     manifest = naga_folder(plan.save_dir) if plan.save_dir else None
-    data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream)
-    beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream)
+    mine = claim.is_mine if claim else lambda: True
+    data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream, may_write=mine)
+    beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream, may_write=mine)
     folder = plan.script.parent if plan.script else None
     warnings = [*(code.warnings if code else ()), swallowing(plan.fn) if lock else None]
     record = replace(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from naga.declarations import Existing
 from naga.errors import ClaimError, LockError, SaveDirError
-from naga.layout import LOCK_NAME, attempt_lock, attempts_folder, naga_folder
+from naga.layout import CONSOLE_LOG, LOCK_NAME, attempt_lock, attempts_folder, naga_folder
 from naga.process.identity import is_here
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import read_lock
@@ -155,6 +155,8 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
             attempts_folder(save_dir).mkdir(exist_ok=True)
             kept = attempt_lock(save_dir, former.attempt, former.run_id)
             write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
+            if former.status not in FINAL and not is_here(former.process):
+                _detach(save_dir / CONSOLE_LOG)
     except BaseException:
         chain.remove(save_dir, owner.run_id)
         kernel_lock.let_go(descriptor)
@@ -168,6 +170,14 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
         descriptor=descriptor,
         claimed_ns=os.fstat(descriptor).st_mtime_ns,
     )
+
+
+def _detach(log: Path) -> None:
+    """Put a copy in the place of a log: a run that is stopped, not dead, writes into the old one when it wakes."""
+    with suppress(FileNotFoundError):
+        if not log.is_symlink():
+            with log.open("rb") as file:
+                write_atomic(log, iter(lambda: file.read(2**20), b""))
 
 
 def _sweep(save_dir: Path) -> None:

@@ -62,13 +62,14 @@ def capture_data(
     *,
     manifest_dir: Path | None,
     upstream: Sequence[Upstream] = (),
+    may_write: Callable[[], bool] = lambda: True,
 ) -> dict[str, Data]:
     """Hash all inputs but those that are to be hashed in the background."""
     hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
     trees = {key: hash_() for key, hash_ in hashes.items()}
     ignored = _ignored(tracked)
     data = {key: _data(plain_value(config, key), tree, ignored[key]) for key, tree in trees.items()}
-    if manifest_dir is not None and tracked:
+    if manifest_dir is not None and tracked and may_write():  # the hash may have taken hours
         manifest_dir.mkdir(parents=True, exist_ok=True)
         write_inputs(manifest_dir / INPUTS_LIST, _entries(data, trees))
     return data
@@ -81,6 +82,7 @@ def capture_beside(
     *,
     manifest_dir: Path | None,
     upstream: Sequence[Upstream] = (),
+    may_write: Callable[[], bool] = lambda: True,
 ) -> "Beside":
     """List the inputs that are to be hashed in the background, and begin; as `capture_data`, which comes before."""
     hashes = _prepare([each for each in tracked if each.background], config, base, upstream)
@@ -89,16 +91,22 @@ def capture_beside(
     pending = {
         key: Data(path=plain_value(config, key), kind="unknown", ignore=ignored[key], reason=reason) for key in hashes
     }
-    return Beside(hashes, pending, manifest_dir)
+    return Beside(hashes, pending, manifest_dir, may_write)
 
 
 class Beside:
     """Inputs that are hashed in the background, in the state in which they were when the function began."""
 
-    def __init__(self, hashes: Mapping[str, Hash], pending: Mapping[str, Data], manifest_dir: Path | None) -> None:
+    def __init__(
+        self,
+        hashes: Mapping[str, Hash],
+        pending: Mapping[str, Data],
+        manifest_dir: Path | None,
+        may_write: Callable[[], bool],
+    ) -> None:
         self.pending = dict(pending)
         self._hashes = hashes
-        self._manifest_dir = manifest_dir
+        self._manifest_dir, self._may_write = manifest_dir, may_write
         self._trees: dict[str, Tree | BaseException] = {}
         # A daemon: after Ctrl-C nobody waits for it.
         self._thread = threading.Thread(target=self._hash, name="naga-hash", daemon=True)
@@ -127,7 +135,7 @@ class Beside:
                 data[key], trees[key] = _data(self.pending[key].path, tree, self.pending[key].ignore), tree
                 if tree.changed:
                     warnings.append(_changed(key, data[key]))
-        if self._manifest_dir is not None and trees:
+        if self._manifest_dir is not None and trees and self._may_write():
             add_inputs(self._manifest_dir / INPUTS_LIST, _entries(data, trees))
         return data, tuple(warnings)
 
