@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tables stress benchmark constraints clean
+.PHONY: help demo test lint docs tables stress mutants benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -38,6 +38,9 @@ tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTR
 
 stress: .venv/dev ## Run the long forms of the slow tests; `make test` has their short forms
 	$(BIN)/pytest -m stress --timeout 3600
+
+mutants: .venv/dev ## Change the source of ROOM in 200 small ways, and list those that its tests let live
+	$(BIN)/python tests/mutants.py $(or $(ROOM),secrets record save_dir run tracking process config capture)
 
 benchmark: .venv/dev ## Measure what Naga costs
 	$(BIN)/python -m benchmarks

@@ -12,6 +12,8 @@ from workbench import EXPERIMENT, Script, git
 from naga.hashing.hash_tree import hash_path
 from naga.project import top_of
 
+collect_ignore = ["mutants.py"]  # a command
+
 
 @pytest.fixture(autouse=True)
 def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
