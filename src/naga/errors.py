@@ -42,6 +42,9 @@ __all__ = [
 ]
 
 
+_SHOWN = 1000  # letters of a message: who types a word of a megabyte does not want to read it again
+
+
 class NagaError(Exception):
     """Something a user can put right.
 
@@ -124,8 +127,8 @@ class TrackerError(DiagError):
     """The tracking server does not answer."""
 
 
-def one_line(error: NagaError) -> str:
-    """Say an error as the terminal shows it: one line, then its hint.
+def one_line(error: NagaError, otherwise: str = "") -> str:
+    r"""Say an error as the terminal shows it: one line, then its hint, whatever was typed; ``otherwise`` is its hint.
 
     Examples
     --------
@@ -133,11 +136,18 @@ def one_line(error: NagaError) -> str:
     naga: unknown key 'lr'
       hint: did you mean 'learning_rate'?
     """
-    text = f"naga: {error.message}"
-    return f"{text}\n  hint: {error.hint}" if error.hint else text
+    text, hint = f"naga: {_shown(error.message)}", _shown(error.hint or otherwise)
+    return f"{text}\n  hint: {hint}" if hint else text
 
 
-def report_uncaught() -> None:
+def _shown(text: str) -> str:
+    """Write what a terminal would obey so that it shows it, and of a very long text its beginning and its end."""
+    if len(text) > _SHOWN:
+        text = f"{text[: _SHOWN - 100]} [...] {text[-100:]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def report_uncaught(otherwise: str = "") -> None:
     """Let the running script end with one line, not a traceback, when a `NagaError` escapes from it.
 
     Replaces ``sys.excepthook``, once; every other exception goes to the former hook unchanged. Called only by a task
@@ -151,7 +161,7 @@ def report_uncaught() -> None:
         if not isinstance(error, NagaError):
             former(kind, error, trace)
             return
-        print(one_line(error), file=sys.stderr)
+        print(one_line(error, otherwise), file=sys.stderr)
         raise SystemExit(error.exit_code)
 
     hook.is_naga = True  # type: ignore[attr-defined]  # how a second call knows its own hook

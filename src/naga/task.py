@@ -4,6 +4,7 @@ A decorator adds one mark to a `Task`; their order cannot matter, because nothin
 hands the function and its marks to `naga.run.life.run`, where everything happens.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -45,7 +46,7 @@ class Task(Decorated[P, R]):
         if self._origin:
             self._origin.enter()
         elif is_script(self.fn):
-            report_uncaught()
+            report_uncaught(self._help())
             if not args and not kwargs:
                 if start := hydra_start(self.fn):
                     return cast("R", start(self._under_hydra))
@@ -84,8 +85,12 @@ class Task(Decorated[P, R]):
         try:
             return self._run(call)
         except NagaError as error:
-            print(one_line(error), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
+            print(one_line(error, self._help()), file=sys.stderr)  # noqa: T201  # a command says what is wrong with its use
             raise SystemExit(error.exit_code) from None
+
+    def _help(self) -> str:
+        is_ours = self.declares.command_line
+        return f"{os.path.basename(sys.argv[0])} --help lists the keys with their types" if is_ours else ""  # noqa: PTH119
 
     def _run(self, call: Call) -> R:
         # Only now: `import naga` is to cost next to nothing.

@@ -12,6 +12,7 @@ import pytest
 from workbench import Script, git
 
 from naga import load_run
+from naga.cli import main
 
 DIAG = """
 from naga.mlflow_log import mlflow_log_run
@@ -38,6 +39,15 @@ def listing(folder: Path) -> set[str]:
         (["learning_rte=1"], "learning_rte", "learning_rate"),
         (["epochs=many"], "epochs", "int"),
         (["epochs"], "epochs", "="),
+        (["epochs=many"], "epochs", "exp.py --help"),
+        (["x" * 100_000], "[...]", "="),
+        (["input_data=" + "x" * 5000], "too long", "input_data="),
+        (["input_data=fifo"], "neither a file nor a folder", "input_data="),
+        (["input_data=exp.py/x"], "Not a directory", "input_data="),
+        (["--reuse", "x" * 5000], "[...]", "naga ls"),
+        (["--reuse", ""], "'' is no path", "--help"),
+        (["--reuse", "a\nb\x1b[2J"], "a\\nb\\x1b[2J", "naga ls"),
+        (["--config", ""], "'' is no path", "--help"),
         (["--config", "missing.yaml"], "missing.yaml", ""),
         (["--config", "broken.yaml"], "broken.yaml", ""),
         (["--config", "other.yaml"], "optimiser", ""),
@@ -64,6 +74,7 @@ def test_a_wrong_command_line(project: Path, script: Script, words: list[str], s
     for name, text in (("foreign", "timestamp: 2024\n"), ("torn", "schema: naga.run/1\nrun_id: 'a")):
         Path(name).mkdir()
         Path(name, "run.lock").write_text(text)
+    os.mkfifo("fifo")
     before = listing(project)
     done = script("exp.py", *words, check=False)
     assert done.returncode == 2, done.stderr
@@ -160,3 +171,30 @@ def test_a_server_that_does_not_answer(project: Path, script: Script, how: str) 
     # Ten for Naga; the rest is the import of MLflow on a busy machine.
     assert time.monotonic() - began < 40
     assert load_run("results/run").lock_hash == run.lock_hash
+
+
+ODD = ["", "x" * 5000, "\n", "\x1b[2J", "exp.py/x", "nope", "~nobody"]
+COMMANDS = [
+    ["ls"],
+    ["doctor"],
+    ["mlflow-view"],
+    ["show"],
+    ["verify"],
+    ["hash"],
+    ["diag", "exp.py"],
+    ["hash", "--check"],
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_an_odd_word(project: Path, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    """One line of bounded length and a hint, for all that a shell may make of a word."""
+    before = listing(project)
+    for word in ODD:
+        assert main([*command, word]) == 2, word
+        out, err = capsys.readouterr()
+        message, hint = err.splitlines()
+        assert (out, message[:6], hint[:8]) == ("", "naga: ", "  hint: ")
+        assert len(err) < 2500
+        assert "\x1b" not in err
+    assert listing(project) == before

@@ -1,13 +1,14 @@
 """The command `naga`: one function per command; what they do lies in the layers below."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import naga
 from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
-from naga.errors import NagaError, UsageError, one_line
+from naga.errors import NagaError, RunNotFoundError, UsageError, one_line
 from naga.runs.filter import COLUMNS
 
 _RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
@@ -24,12 +25,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         words = _read(sys.argv[1:] if argv is None else argv)
         code: int = words.command(words)
     except NagaError as error:
-        print(one_line(error), file=sys.stderr)
+        print(one_line(error, otherwise="naga --help"), file=sys.stderr)
         return error.exit_code
     except BrokenPipeError:
         # Whoever read the table has seen enough (`naga ls | head`).
         sys.stderr.close()
         return 0
+    except OSError as error:
+        where = f" {str(error.filename)!r}" if error.filename else ""
+        print(one_line(NagaError(f"cannot read or write{where}: {error.strerror or error}")), file=sys.stderr)
+        return NagaError.exit_code
     return code
 
 
@@ -42,6 +47,19 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     if further:
         words.run = [*words.run, *further]
     return words
+
+
+def _folder(word: str) -> str:
+    """Take the name of a folder; an empty one is a variable of the shell that is not set, not the current folder."""
+    if not os.path.isdir(word):  # noqa: PTH112  # a name that is too long is none
+        raise RunNotFoundError(f"no folder '{word}'", hint="naga ls <a folder>")
+    return word
+
+
+def _path(word: str) -> str:
+    if not word:
+        raise UsageError("'' is no path", hint="naga hash PATH")
+    return word
 
 
 class _Parser(argparse.ArgumentParser):
@@ -58,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=lambda _: print(parser.format_help(), end="") or 0)
 
     command = commands.add_parser("ls", help="list the runs below a folder")
-    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="default: the current folder")
+    _add_root(command, help="default: the current folder")
     command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
     command.add_argument("--filter", default="", metavar="TERMS", help=_FILTER)
     command.add_argument("--sort", default="started", metavar="KEY", help="a column, or config.KEY; default: started")
@@ -76,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_diag(commands)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
-    command.add_argument("path", nargs="+", metavar="PATH", help="with --check: lists; with --record: runs")
+    command.add_argument("path", nargs="+", type=_path, metavar="PATH", help="with --check: lists; with --record: runs")
     what = command.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
     what.add_argument("--record", action="store_true", help="hash the outputs of runs that were too large at their end")
@@ -85,16 +103,20 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser(
         "mlflow-view", help="print the address of the newest MLflow run of each run, and only those"
     )
-    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
+    _add_root(command, help="a folder of the project; default: here")
     command.add_argument("--experiment", metavar="NAME", help="its name or id; default: that of MLFLOW_EXPERIMENT_NAME")
     command.set_defaults(command=mlflow_view)
 
     command = commands.add_parser(
         "doctor", help="repair what crashed runs left behind; report what needs your decision"
     )
-    command.add_argument("root", nargs="?", default=".", metavar="ROOT", help="a folder of the project; default: here")
+    _add_root(command, help="a folder of the project; default: here")
     command.set_defaults(command=doctor)
     return parser
+
+
+def _add_root(command: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  # as argparse has it
+    command.add_argument("root", nargs="?", type=_folder, default=".", metavar="ROOT", help=help)
 
 
 def _diag(words: argparse.Namespace) -> int:

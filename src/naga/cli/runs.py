@@ -12,7 +12,7 @@ from naga.capture.data.check import check
 from naga.cli.tables import run_page, runs_table
 from naga.compare.verify import verify
 from naga.diagnose.freshness import freshness
-from naga.errors import NagaError, RunNotFoundError, one_line
+from naga.errors import NagaError, one_line
 from naga.hashing.hash_tree import hash_path
 from naga.runs.filter import COLUMNS, parse_filter, sort_key
 from naga.runs.find import Run, as_row, find_runs, load_run
@@ -28,8 +28,6 @@ _REPAIRS = (repair_runs, repair_history)
 def ls(words: argparse.Namespace) -> int:
     """List the runs below a folder."""
     wanted, sort = parse_filter(words.filter), sort_key(words.sort)
-    if not Path(words.root).is_dir():
-        raise RunNotFoundError(f"no folder '{words.root}'", hint="naga ls <a folder>")
     runs = sorted(find_runs(words.root, archived=words.archived), key=sort)
     diags = _freshness(runs, Path(words.root))
     runs = [run for run in runs if wanted.matches(run, diag=diags.get(run.run_id))]

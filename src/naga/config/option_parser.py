@@ -11,6 +11,12 @@ from naga.config.merge import dotted_keys, nearest_key
 from naga.errors import UsageError
 
 
+def _path(word: str) -> Path:
+    if not word:  # a variable of the shell that is not set; Path("") is the current folder
+        raise argparse.ArgumentTypeError("'' is no path")
+    return Path(word)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser that knows a task's configuration, and whose errors are Naga's."""
 
@@ -27,7 +33,7 @@ class Parser(argparse.ArgumentParser):
         add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
         # Both in one list, because their order says what belongs to what.
         layer = partial(add, dest="layers", action="append", default=[])
-        layer("--config", metavar="FILE", type=Path, help="values from a YAML file; several are laid in order")
+        layer("--config", metavar="FILE", type=_path, help="values from a YAML file; several are laid in order")
         layer("--experiment", metavar="KEY", help="only the part of that file under this dotted key")
         add("--show-config", action="store_true", help="print the configuration and do nothing else")
         add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
@@ -38,7 +44,7 @@ class Parser(argparse.ArgumentParser):
             type=int,
             help="what torch.distributed.launch and DeepSpeed add",
         )
-        add("--reuse", metavar="RUN_DIR", type=Path, help="compute nothing: take the configuration of this run")
+        add("--reuse", metavar="RUN_DIR", type=_path, help="compute nothing: take the configuration of this run")
 
     def format_help(self) -> str:
         """Add the fields of the configuration, which are looked for in the source only when they are shown."""

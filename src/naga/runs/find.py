@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -89,12 +90,18 @@ def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -
         The run.lock cannot be read.
     """
     path = Path(os.path.abspath(name))  # noqa: PTH100  # `resolve` would follow the user's own links
-    if path.name == LOCK_NAME or (path / LOCK_NAME).exists():
+    # os.path: a name that is too long, or below a file, is none.
+    if os.fspath(name) and (path.name == LOCK_NAME or os.path.lexists(path / LOCK_NAME)):
         folder = path.parent if path.name == LOCK_NAME else path
         return Run(folder, read_lock(folder / LOCK_NAME))
-    if path.is_dir() or not _RUN_ID.fullmatch(os.fspath(name)):
-        raise RunNotFoundError(f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls '{path.parent}'")
+    if os.path.isdir(path) or not _RUN_ID.fullmatch(os.fspath(name)):  # noqa: PTH112
+        raise RunNotFoundError(f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls {_near(path)}")
     return _by_run_id(os.fspath(name), Path(root))
+
+
+def _near(path: Path) -> str:
+    """Name the nearest folder above a path that is there, as a shell takes it."""
+    return shlex.quote(next((str(above) for above in path.parents if os.path.isdir(above)), "/"))  # noqa: PTH112
 
 
 def _by_run_id(prefix: str, root: Path) -> Run:

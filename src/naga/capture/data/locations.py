@@ -6,6 +6,7 @@ A key holds a path, a list or mapping of paths, a glob, or a URL. Nothing else k
 import glob
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,10 +30,7 @@ class Place:
 
     def require(self, key: str) -> None:
         """Refuse if nothing lies there; what is remote is not asked for."""
-        if self.kind == "path" and not self.path.exists():
-            problem = f"no file or folder '{self.path}'"
-            if self.path.is_symlink():
-                problem = f"'{self.path}' is a link to '{self.path.readlink()}', which does not exist"
+        if self.kind == "path" and (problem := _problem(self.path)):
             raise DataError(f"{key}: {problem}", hint=f"{key}=PATH")
         if self.kind == "glob" and not self.inside:
             raise DataError(f"{key}: nothing matches '{self.path}'", hint=f"{key}=PATH")
@@ -49,6 +47,18 @@ class Place:
             yield self.path
         for place in self.inside.values():
             yield from place.paths()
+
+
+def _problem(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, ValueError):
+        if "\0" not in str(path) and path.is_symlink():
+            return f"'{path}' is a link to '{path.readlink()}', which does not exist"
+        return f"no file or folder '{path}'"
+    except OSError as error:
+        return f"'{path}' cannot be read: {error.strerror}"
+    return "" if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else f"'{path}' is neither a file nor a folder"
 
 
 def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
