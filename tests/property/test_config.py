@@ -69,7 +69,7 @@ def test_text_on_the_command_line_is_that_text(text: str) -> None:
     """In a field of text, unless it stands in quotes or is an interpolation."""
     if "${" in text or (len(text) > 1 and text[0] in "'\"" and text[-1] == text[0]):
         return
-    declared = Declared("cfg", "dataclass", OmegaConf.structured(Labelled))
+    declared = Declared("cfg", "object", OmegaConf.structured(Labelled))
     assert compose(declared, overrides=[f"label={text}"]).value == Labelled(text)
 
 

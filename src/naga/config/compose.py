@@ -9,18 +9,19 @@ from types import MappingProxyType
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.declared import Declared
 from naga.config.field_types import hint_name, is_structured
 from naga.config.interpolation import Memory, resolve
 from naga.config.merge import merge, override, override_text
+from naga.config.objects import instantiate, is_object, mirrored
 from naga.config.omegaconf_nodes import (
     as_written,
     close_again,
     dotted,
     escaped,
     node_hint,
+    node_type,
     open_up,
     own_copy,
     walk,
@@ -63,6 +64,7 @@ def compose(
         merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
     if given is not None:
         cfg = _with_given(cfg, given)
+        declared = declared if isinstance(given, Mapping) else replace(declared, original=given)
     for key, value in keywords.items():
         override(cfg, key, value)
     for text in overrides:
@@ -98,10 +100,13 @@ def _time_in_save_dir(cfg: DictConfig) -> str:
 
 
 def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
-    kind = OmegaConf.get_type(given) if isinstance(given, DictConfig) else type(given)
+    kind = node_type(given) if isinstance(given, DictConfig) else type(given)
     if is_structured(kind):
-        _check_kind(OmegaConf.get_type(cfg), kind)
+        _check_kind(node_type(cfg), kind)
         return own_copy(given if isinstance(given, DictConfig) else OmegaConf.structured(given))
+    if is_object(kind) and not isinstance(given, Mapping):
+        _check_kind(node_type(cfg), kind)
+        return mirrored(given)
     if not isinstance(given, Mapping):
         raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
     plain: Any = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else given
@@ -136,6 +141,8 @@ def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:
         override(cfg, "save_dir", escaped(absolute))
     value = as_kind(declared, cfg)
     plain = plain_config(value)
+    if hasattr(node_type(cfg), "mirrors"):  # an object need not have what it is made of
+        plain = {key: plain.get(key, value) for key, value in plain_config(cfg).items()}
     chosen = plain.get("save_dir")
     if chosen is None:
         return Resolved(value, plain, None, None)
@@ -159,8 +166,14 @@ def as_kind(declared: Declared, cfg: DictConfig) -> Any:
         close_again(cfg)
         return cfg
     try:
-        return OmegaConf.to_object(cfg)
-    except (OmegaConfBaseException, ValueError, TypeError, AssertionError) as error:
-        name = getattr(OmegaConf.get_type(cfg), "__name__", "configuration")
-        reason = " ".join(str(error).split("full_key")[0].split()) or type(error).__name__
-        raise ConfigError(f"{name}: {reason}") from error
+        return instantiate(cfg, declared.original)
+    except Exception as error:  # a class may check itself in any way
+        raise ConfigError(f"{node_type(cfg).__name__}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    if callable(errors := getattr(error, "errors", None)):  # pydantic names each value
+        return "; ".join(f"{dotted(item['loc'])}={item['input']!r}: {item['msg']}" for item in errors())
+    text = " ".join(str(error).split())
+    is_plain = isinstance(error, ValueError | TypeError | AssertionError | RuntimeError) and text
+    return text if is_plain else f"{type(error).__name__}: {text}".removesuffix(": ")

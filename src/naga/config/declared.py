@@ -10,21 +10,24 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.field_types import is_structured, split_optional
+from naga.config.objects import is_object, mirrored
 from naga.errors import ConfigError
 
-Kind = Literal["dictconfig", "dataclass", "dict"]
+Kind = Literal["dictconfig", "object", "dict"]
 
 
 @dataclass(frozen=True)
 class Declared:
     """A function's configuration: the parameter that takes it, what it takes, and the defaults.
 
-    ``base`` belongs to the declaration: it is never handed out and never changed, only copied.
+    ``base`` belongs to the declaration: it is never handed out and never changed, only copied. ``original`` is a
+    default that is an object.
     """
 
     parameter: str
     kind: Kind
     base: DictConfig
+    original: Any = None
 
 
 def declared_config(function: Callable[..., Any]) -> Declared | None:
@@ -43,12 +46,15 @@ def declared_config(function: Callable[..., Any]) -> Declared | None:
         name = getattr(function, "__name__", "the task")
         key = f" at {error.full_key!r}" if error.full_key else ""
         raise ConfigError(f"the configuration of {name}(){key}: {str(error).splitlines()[0]}") from None
-    return Declared(first.name, kind, base)
+    is_original = kind == "object" and not isinstance(source, type)
+    return Declared(first.name, kind, base, source if is_original else None)
 
 
 def _structured(source: Any) -> DictConfig:
-    cfg: DictConfig = source if isinstance(source, DictConfig) else OmegaConf.structured(source)
-    return cfg
+    if isinstance(source, DictConfig):
+        return source
+    kind = source if isinstance(source, type) else type(source)
+    return OmegaConf.structured(source) if is_structured(kind) else mirrored(source)
 
 
 def _of_default(parameter: inspect.Parameter) -> tuple[Kind, Any]:
@@ -57,8 +63,8 @@ def _of_default(parameter: inspect.Parameter) -> tuple[Kind, Any]:
         return "dictconfig", default
     if isinstance(default, dict):
         return "dict", default
-    if is_structured(default) or is_structured(type(default)):
-        return "dataclass", default
+    if any(is_structured(kind) or is_object(kind) for kind in (default, type(default))):
+        return "object", default
     raise ConfigError(
         f"{parameter.name}={default!r} is no configuration",
         hint=f"{parameter.name}=OmegaConf.structured(Config), Config() or a dict",
@@ -77,6 +83,6 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> A
 
 def _of_annotation(annotation: Any) -> tuple[Kind, Any]:
     wanted, _ = split_optional(annotation)
-    if is_structured(wanted):
-        return "dataclass", wanted
+    if is_structured(wanted) or (is_object(wanted) and mirrored(wanted)):
+        return "object", wanted
     return ("dict" if wanted is dict or getattr(wanted, "__origin__", None) is dict else "dictconfig"), {}

@@ -1,6 +1,7 @@
 """The types of fields."""
 
 import dataclasses
+import inspect
 import types
 from enum import Enum
 from typing import Any, Literal, Union, get_args, get_origin
@@ -11,6 +12,39 @@ from naga.secrets import MARK
 def is_structured(kind: Any) -> bool:
     """Tell whether a type is one that OmegaConf makes structured configurations of."""
     return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"))
+
+
+def is_model(kind: Any) -> bool:
+    """Tell whether a type is a model of pydantic's, which need not be installed."""
+    return isinstance(kind, type) and hasattr(kind, "model_fields") and hasattr(kind, "model_validate")
+
+
+def parameters(kind: Any) -> list[inspect.Parameter]:
+    """Give what a class is made of, where it says so by name."""
+    try:
+        found = inspect.signature(kind).parameters.values()
+    except (TypeError, ValueError):  # a class of C's
+        return []
+    return [item for item in found if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)]
+
+
+def field_names(value: Any) -> list[str]:
+    """Name the fields of an object: those that its class declares, is made of, or else all that is public in it."""
+    kind = type(value)
+    if dataclasses.is_dataclass(kind):
+        return [field.name for field in dataclasses.fields(kind)]
+    if is_model(kind):
+        return [*kind.model_fields, *(value.model_extra or ())]
+    if declared := getattr(kind, "__attrs_attrs__", None):
+        return [attribute.name for attribute in declared]
+    if made_of := [item.name for item in parameters(kind) if hasattr(value, item.name)]:
+        return made_of
+    of_class = {name: item for parent in reversed(kind.__mro__[:-1]) for name, item in vars(parent).items()}
+    return [
+        name
+        for name, item in {**of_class, **getattr(value, "__dict__", {})}.items()
+        if not (name.startswith("_") or callable(item) or hasattr(item, "__get__"))
+    ]
 
 
 def element_hint(hint: Any, key: Any) -> Any:

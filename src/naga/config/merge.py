@@ -4,7 +4,7 @@ import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any
+from typing import Any, get_origin
 
 from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
@@ -162,7 +162,8 @@ def _fitted(slot: _Slot, value: Any) -> Any:
         return {own: _fitted(slot.below(own), value[key]) for key, own in keys.items()}
     if isinstance(value, list | tuple):
         items = replace(slot, box=None)
-        return [_fitted(items.below(i), item) for i, item in enumerate(value)]
+        found = [_fitted(items.below(i), item) for i, item in enumerate(value)]
+        return tuple(found) if get_origin(split_optional(slot.hint)[0]) is tuple else found
     return typed_for(value, slot.wanted)
 
 

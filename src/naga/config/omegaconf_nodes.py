@@ -80,6 +80,11 @@ def expanded(hint: Any) -> Any:
     return None
 
 
+def node_type(cfg: Any) -> Any:
+    """Give the class that a configuration is made of; dict or list for those without."""
+    return OmegaConf.get_type(cfg)
+
+
 def node_hint(node: Any) -> Any:
     """Give the declared type of a node."""
     hint = node._metadata.type_hint

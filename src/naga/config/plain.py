@@ -1,7 +1,7 @@
 """A configuration as plain values, as a run.lock holds it."""
 
-import dataclasses
 import math
+import os
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
@@ -9,7 +9,9 @@ from typing import Any
 from omegaconf import Container, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from naga.config.field_types import field_names, is_model, is_structured
 from naga.config.omegaconf_nodes import dotted
+from naga.secrets import MARK
 
 ABSENT = object()
 
@@ -21,6 +23,8 @@ def plain_config(value: Any) -> dict[Any, Any]:
     mandatory value that nobody gave stays ``???``.
     """
     plain = _plain(value, ())
+    if isinstance(plain, str) and not isinstance(value, str | os.PathLike):  # an object that only its own class knows
+        plain = _fields(value, ())
     return plain if isinstance(plain, dict) else {}
 
 
@@ -32,19 +36,17 @@ def _plain(value: Any, above: tuple[Any, ...]) -> Any:
         return _type_name(value)
     if isinstance(value, Mapping):
         return {_plain_key(key): _plain(item, (*above, value)) for key, item in value.items()}
+    if hasattr(value, "_fields") and isinstance(value, tuple) and not above:  # a named tuple that is a configuration
+        return _fields(value, above)
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, (*above, value)) for item in value]
-    names = _field_names(value)
-    if names is not None:
-        return {name: _plain(getattr(value, name, "???"), (*above, value)) for name in names}
+    if is_structured(type(value)) or is_model(type(value)):
+        return _fields(value, above)
     return _plain_scalar(value)
 
 
-def _field_names(value: Any) -> list[str] | None:
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return [field.name for field in dataclasses.fields(value)]
-    attributes = getattr(type(value), "__attrs_attrs__", None)
-    return None if attributes is None else [attribute.name for attribute in attributes]
+def _fields(value: Any, above: tuple[Any, ...]) -> dict[str, Any]:
+    return {name: _plain(getattr(value, name, "???"), (*above, value)) for name in field_names(value)}
 
 
 def _plain_scalar(value: Any) -> Any:
@@ -53,8 +55,8 @@ def _plain_scalar(value: Any) -> Any:
     for kind in (bool, int, float, str, bytes):  # subclasses too, such as NumPy's float64
         if isinstance(value, kind):
             return kind(value)  # type: ignore[arg-type]  # one of its own
-    if value is None:
-        return None
+    if value is None or hasattr(value, "get_secret_value"):  # one of pydantic's, which says itself that it is a secret
+        return value and MARK
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's
         return _plain_scalar(value.item())
     if hasattr(value, "isoformat"):

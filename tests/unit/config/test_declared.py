@@ -46,13 +46,13 @@ def of_any_number(*cfg: Any) -> None: ...
     ("function", "kind", "content"),
     [
         (of_dictconfig, "dictconfig", {"lr": 0.1}),
-        (of_instance, "dataclass", {"lr": 0.5}),
-        (of_class, "dataclass", {"lr": 0.1}),
-        (of_attrs, "dataclass", {"lr": 0.1}),
+        (of_instance, "object", {"lr": 0.5}),
+        (of_class, "object", {"lr": 0.1}),
+        (of_attrs, "object", {"lr": 0.1}),
         (of_dict, "dict", {"lr": 0.1}),
-        (of_annotation, "dataclass", {"lr": 0.1}),
-        (of_string, "dataclass", {"lr": 0.1}),
-        (of_optional, "dataclass", {"lr": 0.1}),
+        (of_annotation, "object", {"lr": 0.1}),
+        (of_string, "object", {"lr": 0.1}),
+        (of_optional, "object", {"lr": 0.1}),
         (of_dict_annotation, "dict", {}),
         (of_nothing, "dictconfig", {}),
         (of_config_annotation, "dictconfig", {}),
@@ -77,7 +77,7 @@ def test_a_wrapped_function_declares_what_it_wraps() -> None:
 
     declared = declared_config(wrapper)
     assert declared is not None
-    assert declared.kind == "dataclass"
+    assert declared.kind == "object"
 
 
 @pytest.mark.parametrize("function", [of_none, of_any_number])

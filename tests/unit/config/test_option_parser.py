@@ -11,7 +11,7 @@ import pytest
 from omegaconf import MISSING, OmegaConf
 
 from naga.config.declared import Declared
-from naga.config.help_text import describe_fields
+from naga.config.option_parser import describe_fields
 
 Of = Callable[[Any], Declared]
 
