@@ -11,7 +11,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from naga.config.declared import Declared
-from naga.config.field_types import hint_name, is_structured
+from naga.config.field_types import hint_name, is_computed, is_structured
 from naga.config.interpolation import Memory, resolve
 from naga.config.merge import merge, override, override_text
 from naga.config.objects import instantiate, is_object, mirrored
@@ -24,6 +24,7 @@ from naga.config.omegaconf_nodes import (
     node_type,
     open_up,
     own_copy,
+    parent_type,
     walk,
 )
 from naga.config.plain import plain_config
@@ -125,7 +126,7 @@ def resolve_values(cfg: DictConfig, memory: Memory | None = None) -> None:
     """Resolve a configuration that has all its values."""
     open_up(cfg)
     for keys, node in walk(cfg):
-        if as_written(node) == "???":
+        if as_written(node) == "???" and not is_computed(parent_type(node), keys[-1]):
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
     resolve(cfg, memory)
@@ -165,15 +166,4 @@ def as_kind(declared: Declared, cfg: DictConfig) -> Any:
     if declared.kind == "dictconfig":
         close_again(cfg)
         return cfg
-    try:
-        return instantiate(cfg, declared.original)
-    except Exception as error:  # a class may check itself in any way
-        raise ConfigError(f"{node_type(cfg).__name__}: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    if callable(errors := getattr(error, "errors", None)):  # pydantic names each value
-        return "; ".join(f"{dotted(item['loc'])}={item['input']!r}: {item['msg']}" for item in errors())
-    text = " ".join(str(error).split())
-    is_plain = isinstance(error, ValueError | TypeError | AssertionError | RuntimeError) and text
-    return text if is_plain else f"{type(error).__name__}: {text}".removesuffix(": ")
+    return instantiate(cfg, declared.original)

@@ -47,6 +47,13 @@ def field_names(value: Any) -> list[str]:
     ]
 
 
+def is_computed(kind: Any, name: Any) -> bool:
+    """Tell whether a dataclass gives a field its value itself, in ``__post_init__``."""
+    return dataclasses.is_dataclass(kind) and any(
+        not item.init and item.name == name for item in dataclasses.fields(kind)
+    )
+
+
 def element_hint(hint: Any, key: Any) -> Any:
     """Give the type of what lies under a key of a container type, where that says it."""
     kind, _ = split_optional(hint)

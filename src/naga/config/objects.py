@@ -17,8 +17,9 @@ from omegaconf import MISSING, Container, DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.field_types import field_names, is_model, is_structured, parameters, split_optional
-from naga.config.omegaconf_nodes import node_hint, node_type
+from naga.config.omegaconf_nodes import Keys, dotted, node_hint, node_type
 from naga.config.plain import plain_config
+from naga.errors import ConfigError
 
 _NO_CONFIGURATION = ("builtins", "typing", "collections", "omegaconf", "abc", "pathlib", "enum")
 
@@ -39,31 +40,51 @@ def mirrored(source: Any) -> DictConfig:
     cfg: DictConfig = OmegaConf.structured(_mirror(kind) if is_own else _made(kind, original))
     if is_model(kind) and kind.model_config.get("extra") == "allow":
         OmegaConf.set_struct(cfg, False)
-    for name, value in _defaults(kind, original) if original is not None else ():
-        cfg[name] = _content(value)
+    values = dict(_defaults(kind, original)) if original is not None else {}
+    if values and (lost := [item.name for item in parameters(kind) if item.name not in values and not is_model(kind)]):
+        hint = f"self.{lost[0]} = {lost[0]}, or cfg: {kind.__name__} without a default"
+        raise ConfigError(f"{kind.__name__} does not keep the {lost[0]!r} that it was made with", hint=hint)
+    for name, value in values.items():
+        try:
+            OmegaConf.update(cfg, name, _content(value), merge=False)
+        except OmegaConfBaseException:
+            raise ConfigError(f"{kind.__name__}: {name}={value!r} is not of its type") from None
     return cfg
 
 
-def instantiate(node: Any, original: Any = None) -> Any:
+def instantiate(node: Any, original: Any = None, keys: Keys = ()) -> Any:
     """Make the objects that the types of a resolved configuration name; ``original`` is the default that it is of."""
     if not isinstance(node, Container):
         return node
     if not isinstance(node, DictConfig):
-        items = [instantiate(item) for item in node]  # a list, or a tuple since 2.4
+        items = [instantiate(item, None, (*keys, i)) for i, item in enumerate(node)]  # a list, or a tuple since 2.4
         is_list = isinstance(node, ListConfig) and get_origin(split_optional(node_hint(node))[0]) is not tuple
         return items if is_list else tuple(items)
     kind = node_type(node)
     known: list[Any] = [key for key in node if not OmegaConf.is_missing(node, key)]
-    if hasattr(kind, "mirrors"):
-        defaults = dict(_defaults(kind.mirrors, original))
-        return _built(kind.mirrors, original, {key: _kept(node[key], defaults.get(key)) for key in known})
-    values = {key: instantiate(node[key], getattr(original, str(key), None)) for key in known}
-    return _structured(kind, values) if is_structured(kind) else values
+    mirrors = getattr(kind, "mirrors", None)
+    defaults = dict(_defaults(mirrors, original)) if mirrors else {}
+    values = {key: instantiate(node[key], defaults.get(key), (*keys, key)) for key in known}
+    if not is_structured(kind):
+        return values
+    try:
+        if mirrors:
+            return _built(mirrors, original, {key: _kept(value, defaults.get(key)) for key, value in values.items()})
+        return _structured(kind, values)
+    except Exception as error:  # a class may check itself in any way
+        raise ConfigError(f"{kind.__name__}: {_reason(error, keys)}") from error
 
 
-def _kept(node: Any, default: Any) -> Any:
+def _reason(error: Exception, keys: Keys) -> str:
+    if callable(errors := getattr(error, "errors", None)):  # pydantic names each value
+        return "; ".join(f"{dotted((*keys, *item['loc']))}={item['input']!r}: {item['msg']}" for item in errors())
+    text = " ".join(str(error).split())
+    is_plain = isinstance(error, ValueError | TypeError | AssertionError | RuntimeError) and text
+    return text if is_plain else f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
+def _kept(value: Any, default: Any) -> Any:
     """Give a default itself where its value was not changed: some kinds cannot be made of plain values again."""
-    value = instantiate(node, default)
     if default is None or type(value) is type(default) or plain_config({0: value}) != plain_config({0: default}):
         return value
     return copy.deepcopy(default)

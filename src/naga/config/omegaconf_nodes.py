@@ -85,6 +85,11 @@ def node_type(cfg: Any) -> Any:
     return OmegaConf.get_type(cfg)
 
 
+def parent_type(node: Any) -> Any:
+    """Give the class of what a node lies in."""
+    return node_type(node._get_parent()) if node._get_parent() is not None else None
+
+
 def node_hint(node: Any) -> Any:
     """Give the declared type of a node."""
     hint = node._metadata.type_hint

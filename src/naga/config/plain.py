@@ -39,7 +39,8 @@ def _plain(value: Any, above: tuple[Any, ...]) -> Any:
     if hasattr(value, "_fields") and isinstance(value, tuple) and not above:  # a named tuple that is a configuration
         return _fields(value, above)
     if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item, (*above, value)) for item in value]
+        items = sorted(value, key=repr) if isinstance(value, set | frozenset) else value
+        return [_plain(item, (*above, value)) for item in items]
     if is_structured(type(value)) or is_model(type(value)):
         return _fields(value, above)
     return _plain_scalar(value)

@@ -15,6 +15,7 @@ from naga.config.omegaconf_nodes import Keys, dotted, empty_open, escaped, open_
 from naga.config.plain import plain_config
 from naga.errors import ConfigError
 from naga.secrets import redact_config, redacted_keys
+from naga.terminal import say
 
 
 def same_secrets(plain: Mapping[Any, Any], recorded: Mapping[Any, Any]) -> dict[Any, Any]:
@@ -56,8 +57,10 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     if declared is not None:
         try:
             return _refilled(declared, literal | place if "save_dir" in plain else literal)
-        except ConfigError:
-            pass
+        except ConfigError as error:
+            say(
+                f"warning: the recorded configuration is no longer what is declared, and given as plain values: {error}"
+            )
     return OmegaConf.create(literal | place)
 
 

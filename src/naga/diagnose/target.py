@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from naga.config.declared import declared_config
+from naga.config.declared import Declared, declared_config
 from naga.config.plain import differing_keys, plain_config
 from naga.config.recorded import rebuild, same_secrets
 from naga.errors import DiagError, UnfinishedRunError
 from naga.layout import CONSOLE_LOG, LOCK_NAME
+from naga.process.entry_point import task_name
 from naga.record.opener import is_inside
 from naga.runs.find import Run, load_run
 from naga.terminal import say
+from naga.wrapper import Decorated
 
 PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
 
@@ -41,7 +43,7 @@ def target_of(
     """Find the run that a diag is called with."""
     if isinstance(given, Run | str | os.PathLike):
         run = given if isinstance(given, Run) else load_run(given)
-        config = rebuild(declared_config(fn), run.record.config, run.save_dir)
+        config = rebuild(_declared(fn, run), run.record.config, run.save_dir)
     else:
         plain = plain_config(given)
         run = load_run(_lock_path(fn, given, plain, run_lock_path))
@@ -53,6 +55,16 @@ def target_of(
             hint=f"{_UNFINISHED[run.status]}; or @mlflow_log_run(allow_unfinished=True)",
         )
     return Target(run, config, _log(run, config, log_file_path))
+
+
+def _declared(fn: Callable[..., Any], run: Run) -> Declared | None:
+    """Give what a diag declares, or else what the task beside it does: a diag gets the kind that its task returned."""
+    own = declared_config(fn)
+    if own is None or own.kind != "dictconfig" or len(own.base):
+        return own
+    beside = [value for value in getattr(fn, "__globals__", {}).values() if hasattr(value, "declares")]
+    tasks = [value.fn for value in beside if isinstance(value, Decorated)]
+    return next((declared_config(task) for task in tasks if task_name(task) == run.record.task), own)
 
 
 def _lock_path(fn: Callable[..., Any], given: Any, plain: Mapping[Any, Any], path: PathOf) -> Path:

@@ -59,6 +59,11 @@ def reuse_named(declared: Declared | None, run: Run, task: str, overrides: Seque
 
 def _stands_for(declared: Declared | None, run: Run, recorded: Mapping[Any, Any]) -> Reuse:
     config = rebuild(declared, recorded, run.save_dir)
+    unknown = redacted_keys(plain_config(config))
+    if keys := [".".join(map(str, keys)) for keys in redacted_keys(recorded) if keys not in unknown]:
+        say(
+            f"warning: {', '.join(keys)} of run {run.run_id}: redacted in its run.lock, so what is declared now is used"
+        )
     warn_of_unknown_secrets(config, run)
     return Reuse(config, dict(recorded), run.save_dir)
 
