@@ -24,6 +24,7 @@ from naga.record.atomic import write_atomic
 from naga.record.final import write_final_lock
 from naga.record.lockfile import write_lock
 from naga.record.schema import BEING_HASHED, Outputs
+from naga.save_dir import kernel_lock
 
 WAITING = """
 import os, sys, time
@@ -260,3 +261,35 @@ def test_a_lock_that_is_put_back_replaces_no_final_one(
     write_lock(FOLDER, replace(record, outputs=outputs or record.outputs))
     assert len(list(final.put_back_all())) == 1
     assert load_run(FOLDER).record.warnings == warnings
+
+
+CLOSING = """
+import os, naga
+@naga.runlock
+def main(cfg={"save_dir": "results/run"}):
+    {body}
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["os.closerange(3, 256)", "os.closerange(0, 256)", "os.mkdir('gone'); os.chdir('gone'); os.rmdir('../gone')"],
+)
+def test_a_function_that_takes_its_process_apart_gets_its_lock(project: Path, body: str) -> None:
+    """It closes what it did not open, or works in a folder that is gone: its run has finished."""
+    done = subprocess.run([sys.executable, "-c", CLOSING.replace("{body}", body)], check=False, capture_output=True)
+    assert (done.returncode, load_run(FOLDER).status) == (0, "finished"), done.stderr
+
+
+def test_a_lock_that_was_closed_closes_no_other_file(tmp_path: Path) -> None:
+    """Its number is another file's by then."""
+    file = (tmp_path / "claim").open("wb")
+    number = os.dup(file.fileno())
+    kernel_lock.hold(number)
+    os.close(number)
+    other = os.open(tmp_path / "other", os.O_CREAT)
+    assert other == number
+    kernel_lock.let_go(number)
+    os.close(other)
+    file.close()

@@ -110,6 +110,12 @@ class Console:
         if not self._channels or os.getpid() != self._pid:
             return
         _owners.pop()
+        try:
+            self._lead_back()
+        except (OSError, ValueError) as error:  # the function has closed what it did not open: no fault of the run
+            say(f"warning: '{self._log}' may lack its end: {getattr(error, 'strerror', None) or error}")
+
+    def _lead_back(self) -> None:
         _flush()
         for channel in self._channels:
             for number in channel.numbers:

@@ -10,14 +10,15 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-_held: set[int] = set()
+_held: dict[int, tuple[int, int]] = {}  # what each descriptor was: device and inode
 
 
 def _close_in_child() -> None:
     # A forked child shares the lock: where it outlives the run, as a daemon or an orphaned worker does, the folder
     # would be taken forever. Closing gives up the child's share alone.
-    while _held:
-        os.close(_held.pop())
+    for descriptor in list(_held):
+        if _is_still_held(descriptor):
+            os.close(descriptor)
 
 
 os.register_at_fork(after_in_child=_close_in_child)
@@ -25,19 +26,31 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 def hold(descriptor: int) -> None:
     """Lock an open file that no other process can know yet, until `let_go` or the end of this process."""
-    _held.add(descriptor)
+    _held[descriptor] = _identity(descriptor)
     with suppress(OSError):  # a filesystem without locks: the process and its heartbeat stand for the run
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def let_go(descriptor: int) -> None:
-    """Close a file that was locked, once, and not in a forked child, where its number may be another file's."""
-    if descriptor in _held:
-        _held.remove(descriptor)
-        with suppress(OSError):  # the function has closed what it did not open
-            # Closing alone would leave it to a child that has just been forked and has not come to close its own.
+    """Unlock and close a file that was locked, once."""
+    if _is_still_held(descriptor):
+        # Closing alone would leave it to a child that has just been forked and has not come to close its own.
+        with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
+        os.close(descriptor)
+
+
+def _is_still_held(descriptor: int) -> bool:
+    """Forget a descriptor, and tell whether it was still the locked file."""
+    # The function may have closed what it did not open, and the number may be another file's since.
+    with suppress(OSError, KeyError):
+        return _held.pop(descriptor) == _identity(descriptor)
+    return False
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def is_held(file: Path) -> bool:

@@ -266,10 +266,10 @@ def test_a_child_that_outlives_its_run_does_not_hold_the_folder(tmp_path: Path) 
 
 def test_a_zombie_owns_nothing(tmp_path: Path) -> None:
     """A process that has ended, and that its parent has not asked for, keeps its number."""
-    with subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE) as child:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as child:
         ticks = started_ticks(child.pid)
-        assert child.stdout
-        child.stdout.read()
+        assert child.stdin
+        child.stdin.close()
         while started_ticks(child.pid) is not None:
             time.sleep(0.01)
         owner = replace(this_process(), pid=child.pid, started_ticks=ticks)
