@@ -72,5 +72,7 @@ def _put_back(save_dir: Path, text: str, record: Record) -> str:
         return f"'{save_dir / LOCK_NAME}' is there already"
     own = there is None or there.run_id == record.run_id
     target = save_dir / LOCK_NAME if own else attempt_lock(save_dir, record.attempt, record.run_id)
+    if not own:
+        target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, text.encode())
     return f"'{target}' was put back ({record.status})"
