@@ -29,7 +29,7 @@ LAYERS = [
     ["save_dir"],
     ["hashing"],
     ["config"],
-    ["wrapper"],
+    ["paths", "wrapper"],
     ["process"],
     ["record"],
     ["cache_dir", "errors", "terminal"],

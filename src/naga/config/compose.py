@@ -17,6 +17,7 @@ from naga.config.merge import merge, override, override_text
 from naga.config.objects import instantiate, is_object, mirrored
 from naga.config.omegaconf_nodes import (
     as_written,
+    child,
     close_again,
     dotted,
     escaped,
@@ -30,6 +31,7 @@ from naga.config.omegaconf_nodes import (
 from naga.config.plain import plain_config
 from naga.config.typed_text import read_file
 from naga.errors import ConfigError
+from naga.paths import expanded
 from naga.secrets import MARK, redacted_keys, without_redacted
 
 
@@ -129,6 +131,9 @@ def resolve_values(cfg: DictConfig, memory: Memory | None = None) -> None:
         if as_written(node) == "???" and not is_computed(parent_type(node), keys[-1]):
             what = hint_name(node_hint(node))
             raise ConfigError(f"{dotted(keys)} has no value", hint=f"{dotted(keys)}=<{what}>")
+    written = as_written(child(cfg, "save_dir")) if "save_dir" in cfg.keys() else None  # noqa: SIM118  # `in` evaluates
+    if isinstance(written, str | Path) and "${" not in str(written):
+        override(cfg, "save_dir", expanded(str(written)))
     resolve(cfg, memory)
     for keys, node in walk(cfg):
         if isinstance(value := as_written(node), str) and MARK in value:
@@ -137,7 +142,8 @@ def resolve_values(cfg: DictConfig, memory: Memory | None = None) -> None:
 
 def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:
     written = OmegaConf.select(cfg, "save_dir")
-    absolute = _absolute(folder, written) if written and isinstance(written, str | Path) else None
+    written = expanded(str(written)) if written and isinstance(written, str | Path) else written
+    absolute = _absolute(folder, written) if written and isinstance(written, str) else None
     if absolute is not None:
         override(cfg, "save_dir", escaped(absolute))
     value = as_kind(declared, cfg)
@@ -150,12 +156,12 @@ def _resolved(declared: Declared, cfg: DictConfig, folder: Path) -> Resolved:
     if not isinstance(chosen, str) or not chosen:
         raise ConfigError(f"save_dir is {chosen!r}, not a folder", hint="save_dir=results/my_run")
     if chosen != absolute:  # by the dataclass's own __post_init__
-        written, absolute = chosen, _absolute(folder, chosen)
+        written, absolute = chosen, _absolute(folder, expanded(chosen))
         object.__setattr__(value, "save_dir", type(value.save_dir)(absolute))
     return Resolved(value, plain | {"save_dir": str(written)}, Path(absolute), str(written))
 
 
-def _absolute(folder: Path, path: str | Path) -> str:
+def _absolute(folder: Path, path: str) -> str:
     return os.path.abspath(folder / path)  # noqa: PTH100  # links stay: `resolve` would follow them
 
 

@@ -41,6 +41,7 @@ from naga.config import omegaconf_nodes as nodes
 from naga.config.field_types import hint_name
 from naga.config.omegaconf_nodes import escaped
 from naga.errors import ConfigError
+from naga.paths import expanded
 
 Arguments = tuple[Any, ...]
 
@@ -146,6 +147,8 @@ class _Resolution:
             self.resolve_all(value)
         elif isinstance(value, dict | list | tuple):
             value = escaped(value)
+        elif isinstance(value, str) and box._get_full_key(key) == "save_dir":
+            value = expanded(value)  # before others are made of it
         if not isinstance(node, ValueNode):
             node._set_value(escaped(value))
         elif not (isinstance(node, AnyNode) and isinstance(value, Container | dict | list | tuple)):

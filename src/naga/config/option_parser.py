@@ -22,6 +22,7 @@ from naga.config.field_types import hint_name, is_structured
 from naga.config.merge import dotted_keys, nearest_key
 from naga.config.plain import plain_config
 from naga.errors import UsageError
+from naga.paths import expanded
 from naga.secrets import is_secret_key, redact_config
 
 LONGEST = 40  # characters of a type or a default; the rest is cut
@@ -30,7 +31,7 @@ LONGEST = 40  # characters of a type or a default; the rest is cut
 def _path(word: str) -> Path:
     if not word:  # a variable of the shell that is not set; Path("") is the current folder
         raise argparse.ArgumentTypeError("'' is no path")
-    return Path(word)
+    return Path(expanded(word))  # the shell has not, in ``--config=~/a.yaml``
 
 
 class Parser(argparse.ArgumentParser):
@@ -46,20 +47,15 @@ class Parser(argparse.ArgumentParser):
         )
         self.declared = declared
         add = self.add_argument
-        add("-o", dest="overrides", metavar="key=value", action="append", default=[], help="change one value")
+        change = "change one value; in save_dir, ~ and $NAME are expanded"
+        add("-o", dest="overrides", metavar="key=value", action="append", default=[], help=change)
         # Both in one list, because their order says what belongs to what.
         layer = partial(add, dest="layers", action="append", default=[])
         layer("--config", metavar="FILE", type=_path, help="values from a YAML file; several are laid in order")
         layer("--experiment", metavar="KEY", help="only the part of that file under this dotted key")
         add("--show-config", action="store_true", help="print the configuration and do nothing else")
         add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
-        add(
-            "--local_rank",
-            "--local-rank",
-            metavar="N",
-            type=int,
-            help="what torch.distributed.launch and DeepSpeed add",
-        )
+        add("--local_rank", "--local-rank", metavar="N", type=int, help="as torch.distributed.launch adds it")
         add("--reuse", metavar="RUN_DIR", type=_path, help="compute nothing: take the configuration of this run")
 
     def format_help(self) -> str:

@@ -417,6 +417,16 @@ def test_a_dataclass_may_choose_its_save_dir(default: Any) -> None:
     assert resolved.plain["save_dir"] == resolved.written_save_dir == "results/y"
 
 
+@pytest.mark.parametrize("text", ["~/runs/a", "$HOME/runs/a", "${root}/a", "${root}/${name}"])
+def test_home_is_expanded_in_save_dir_and_what_is_made_of_it(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However it is written; a folder called ~ is never meant."""
+    monkeypatch.setenv("HOME", "/home/ana")
+    default = {"ckpt": "${save_dir}/ckpt", "save_dir": "x", "root": "~/runs", "name": "a"}
+    for resolved in (compose(of(default), overrides=[f"save_dir={text}"]), compose(of(default | {"save_dir": text}))):
+        assert str(resolved.save_dir) == resolved.plain["save_dir"] == "/home/ana/runs/a"
+        assert resolved.value["ckpt"] == "/home/ana/runs/a/ckpt"
+
+
 def test_links_on_the_way_to_save_dir_are_left(tmp_path: Path) -> None:
     """The folder is the one that was named."""
     (tmp_path / "real").mkdir()
