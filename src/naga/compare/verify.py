@@ -49,7 +49,7 @@ def _inputs(run: Run) -> Iterator[str]:
     known = _list(run, INPUTS_LIST)
     for key, data in run.record.data.items():
         try:
-            tree = inputs.hash_again(key, data, _base(run)) if data.hash else None
+            tree = inputs.hash_again(key, data, _base(run), run.record.upstream) if data.hash else None
         except NagaError as error:
             yield f"data: {error.message}"
         else:

@@ -81,16 +81,16 @@ def _content(cfg: Container) -> Any:
         return OmegaConf.to_container(cfg, resolve=False)
 
 
-def value_at(plain: Mapping[Any, Any], key: str) -> Any:
-    """Look a dotted key up in a plain configuration; None where there is none."""
+def value_at(plain: Mapping[Any, Any], key: str, default: Any = None) -> Any:
+    """Look a key up as the command line writes it, ``a.0.b`` or ``a[0].b``, in a plain configuration."""
     value: Any = plain
-    for name in key.split("."):
+    for name in key.replace("[", ".").replace("]", "").split("."):
         if isinstance(value, Mapping):
-            value = next((item for own, item in value.items() if str(own) == name), None)
+            value = next((item for own, item in value.items() if str(own) == name), default)
         elif isinstance(value, list | tuple) and name.isdecimal() and int(name) < len(value):
             value = value[int(name)]
         else:
-            return None
+            return default
     return value
 
 

@@ -76,6 +76,7 @@ class Upstream:
     save_dir: str
     run_id: str
     lock_hash: str
+    outputs_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,7 +69,7 @@ def examine(plan: Plan, record: Record, watched: Watched, claim: Claim | None) -
             data, changed = watched.beside.join()
             record = replace(record, data={**record.data, **data})
             warnings += changed
-        warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base)
+        warnings += changed_inputs(record.data, plan.config.plain, plan.declares.tracked, plan.base, record.upstream)
     with _failing_into(warnings, "changes of the code"):
         if plan.declares.snapshot and watched.code:
             from naga.capture.code.snapshot import recapture_after

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from naga.capture.data.locations import Place, find_place, place_of, plain_value
 from naga.capture.data.manifest import add_inputs, write_inputs
+from naga.capture.data.outputs import list_outputs
 from naga.declarations import Tracked
 from naga.errors import DataError
 from naga.hashing.format import HashedFile, Tree, combine
@@ -26,11 +27,12 @@ Hash = Callable[[], Tree]  # reads what was listed before
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How to read an input: what to leave out; not to trust the cache; not to trust what a server says."""
+    """How to read an input: without what; not trusting the cache, or what a server says; runs as their outputs."""
 
     ignore: tuple[str, ...]
     fresh: bool
     whole: bool
+    as_outputs: bool = True
 
     @classmethod
     def of(cls, declared: Tracked) -> "_Reading":
@@ -141,7 +143,11 @@ class Beside:
 
 
 def changed_inputs(
-    before: Mapping[str, Data], config: Config, tracked: Sequence[Tracked], base: Path
+    before: Mapping[str, Data],
+    config: Config,
+    tracked: Sequence[Tracked],
+    base: Path,
+    upstream: Sequence[Upstream] = (),
 ) -> tuple[str, ...]:
     """Hash all inputs once more and name those that are not what they were, one warning each."""
     warnings = []
@@ -149,7 +155,7 @@ def changed_inputs(
         for key in declared.keys:
             if key in before and before[key].hash:
                 try:
-                    tree = _prepare([replace(declared, keys=(key,))], config, base, ())[key]()
+                    tree = _prepare([replace(declared, keys=(key,))], config, base, upstream)[key]()
                 except DataError as error:
                     warnings.append(f"{error.message}; it could be read when the run began")
                 else:
@@ -157,16 +163,24 @@ def changed_inputs(
     return tuple(warnings)
 
 
-def hash_again(key: str, data: Data, base: Path) -> Tree:
-    """Hash what lies where an input lay, reading all of it.
+def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = ()) -> Tree:
+    """Hash what lies where an input lay, reading all of it, by the rule by which it was hashed.
 
-    A remote one is read as it was: by what its server says of it, or else its content.
+    A remote one was read by what its server says of it, or else its content; a run among several paths by its outputs,
+    or, by the first release, as a folder like any other.
     """
-    place = place_of(key, data.path, base)
+    place, runs = place_of(key, data.path, base), _folders(upstream, base)
     place.require(key)
-    tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=False), {})()
-    if tree.hash != data.hash and place.is_remote():
-        tree = _hash_of(key, place, _Reading(data.ignore, fresh=True, whole=True), {})()
+    as_outputs = data.kind != "folder"
+    readings = [_Reading(data.ignore, fresh=True, whole=False, as_outputs=as_outputs)]
+    if place.inside and runs:
+        readings.append(replace(readings[0], as_outputs=False))
+    if place.is_remote():
+        readings += [replace(reading, whole=True) for reading in readings]
+    for reading in readings:
+        tree = _hash_of(key, place, reading, runs)()
+        if tree.hash == data.hash:
+            break
     return _named_as(str(data.path), tree)
 
 
@@ -213,7 +227,7 @@ def _places(config: Config, tracked: Sequence[Tracked], base: Path) -> dict[str,
 
 def _prepare(tracked: Sequence[Tracked], config: Config, base: Path, upstream: Sequence[Upstream]) -> dict[str, Hash]:
     """List what every key means, so that all of them are known to be there before the first is read."""
-    runs = {base / run.save_dir: run.run_id for run in upstream}
+    runs = _folders(upstream, base)
     places = _places(config, tracked, base)
     for key, (_, place) in places.items():
         place.require(key)
@@ -232,14 +246,22 @@ def _hash_of(key: str, place: Place, reading: _Reading, runs: Mapping[Path, str]
 
 
 def _hash_of_path(key: str, path: Path, reading: _Reading, runs: Mapping[Path, str]) -> Hash:
-    listed = _named(key, partial(list_path, path, ignore=reading.ignore))
-    run_id = next((run_id for folder, run_id in runs.items() if path.is_relative_to(folder)), None)
+    # A recomputation with the same results is the same data, whatever its run.lock says.
+    as_outputs = reading.as_outputs and path in runs
+    list_ = partial(list_outputs if as_outputs else list_path, path, ignore=reading.ignore)
+    listed = _named(key, list_)
+    around = [folder for folder in runs if path.is_relative_to(folder)]
 
     def hash_() -> Tree:
         tree = _named(key, partial(hash_listed, listed, fresh=reading.fresh))
-        return tree.known_as("", run_id) if run_id else tree
+        tree = replace(tree, kind="run") if as_outputs else tree
+        return tree.known_as("", runs[max(around)]) if around else tree
 
     return hash_
+
+
+def _folders(upstream: Sequence[Upstream], base: Path) -> dict[Path, str]:
+    return {base / run.save_dir: run.run_id for run in upstream}
 
 
 def _named(key: str, act: Callable[[], T]) -> T:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from naga.config.plain import ABSENT, value_at
 from naga.errors import ConfigError, DataError
 from naga.wording import did_you_mean, nearest
 
@@ -87,20 +88,17 @@ def _plain(value: Any) -> Any:
 
 
 def _value(config: Mapping[Any, Any], key: str) -> Any:
-    node: Any = config
-    for name in key.split("."):
-        if not isinstance(node, Mapping) or name not in node:
-            near = nearest(key, _keys(config, ""), cutoff=0.5)
-            hint = did_you_mean(near) or "name a key of the configuration"
-            raise ConfigError(f"@track_data({key!r}): the configuration has no such key", hint=hint)
-        node = node[name]
-    return node
+    value = value_at(config, key, ABSENT)
+    if value is ABSENT:
+        hint = did_you_mean(nearest(key, _keys(config, ""), cutoff=0.5)) or "name a key of the configuration"
+        raise ConfigError(f"@track_data({key!r}): the configuration has no such key", hint=hint)
+    return value
 
 
-def _keys(config: Mapping[Any, Any], above: str) -> Iterator[str]:
-    for name, value in config.items():
+def _keys(config: Mapping[Any, Any] | list[Any] | tuple[Any, ...], above: str) -> Iterator[str]:
+    for name, value in config.items() if isinstance(config, Mapping) else enumerate(config):
         yield f"{above}{name}"
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping | list | tuple):
             yield from _keys(value, f"{above}{name}.")
 
 

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from naga.errors import LockError
 from naga.hashing.format import HashedFile, Tree
 from naga.record.atomic import write_atomic
+from naga.record.opener import MAX_LIST_BYTES, read_inside
 
 _EMPTY = b"{"
 
@@ -23,8 +26,11 @@ def write_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> Non
 
 
 def add_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> None:
-    """Add keys to a list of inputs."""
-    write_atomic(path, _keyed(path.read_bytes().removesuffix(b"\n}\n"), entries))
+    """Add keys to a list of inputs; the task, whose folder it is, may have put anything in its place."""
+    before = _EMPTY
+    with suppress(OSError, LockError):
+        before = read_inside(path.parent, path, MAX_LIST_BYTES).removesuffix(b"\n}\n")
+    write_atomic(path, _keyed(before, entries))
 
 
 def _keyed(before: bytes, entries: Mapping[str, Iterable[HashedFile]]) -> Iterator[bytes]:
@@ -52,7 +58,10 @@ def _listed(entries: Iterable[HashedFile]) -> Iterator[bytes]:
 
 def listed(entries: list[Any]) -> dict[str, str]:
     """Read the hash of each path out of a list that was read from JSON; '' where it was too large to be hashed."""
-    return {entry["path"]: entry.get("hash", "") for entry in entries}
+    found = {entry["path"]: entry.get("hash", "") for entry in entries}
+    if not all(isinstance(text, str) for pair in found.items() for text in pair):
+        raise TypeError("a path or a hash is not text")
+    return found
 
 
 def compare(expected: Mapping[str, str], tree: Tree) -> Iterator[str]:

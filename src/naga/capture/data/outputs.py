@@ -1,6 +1,7 @@
 """The manifest of a run's folder: what lies in it when the run ends."""
 
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from itertools import chain
@@ -9,12 +10,13 @@ from pathlib import Path
 from naga.capture.data.manifest import write_outputs
 from naga.hashing.format import HashedFile, Tree
 from naga.hashing.hash_tree import Listed, hash_listed, list_path
-from naga.hashing.listing import join, name_of, size_of
+from naga.hashing.listing import ignored_by_patterns, join, name_of, size_of
 from naga.layout import CONSOLE_LOG, DIAG, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER, diag_marks, naga_folder
 from naga.record.schema import Outputs
 from naga.wording import first_of
 
 _OWN = frozenset(map(os.fsencode, (LOCK_NAME, OWN_FOLDER, CONSOLE_LOG)))
+_TEMPORARY = re.compile(rb"\.naga-[^/]*\.tmp", re.DOTALL)  # of Naga's writers, at the top
 
 
 def capture_outputs(
@@ -44,7 +46,7 @@ def _take_large(listed: Listed, limit: int | None) -> list[HashedFile]:
         rows = [row for row in folder.rows if size_of(row) > (limit or 0)]
         large += [HashedFile(os.fsdecode(join(folder.path, name_of(row))), "file", size_of(row), "") for row in rows]
         if rows:
-            folder.rows[:] = [row for row in folder.rows if row not in rows]
+            folder.rows[:] = [row for row in folder.rows if size_of(row) <= (limit or 0)]
             folder.size_bytes -= sum(map(size_of, rows))
     return large
 
@@ -59,12 +61,12 @@ def hash_outputs(save_dir: Path) -> Tree:
     return hash_listed(list_outputs(save_dir), fresh=True)
 
 
-def list_outputs(save_dir: Path) -> Listed:
-    """List what `hash_outputs` hashes."""
-    of_diags = _diag_folders(save_dir)
+def list_outputs(save_dir: Path, ignore: Sequence[str] = ()) -> Listed:
+    """List what `hash_outputs` hashes, without what some patterns name."""
+    of_diags, ignored = _diag_folders(save_dir), ignored_by_patterns(ignore)
 
     def leave_out(path: bytes, mode: int) -> bool:
-        if path in _OWN or (path.startswith(b".naga-") and path.endswith(b".tmp")):
+        if path in _OWN or _TEMPORARY.fullmatch(path) or (ignored and ignored(path, mode)):
             return True
         if stat.S_ISDIR(mode):
             return path in of_diags or (save_dir / os.fsdecode(path) / LOCK_NAME).exists()

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from naga.config.plain import ABSENT, value_at
 from naga.errors import ConfigError, DataError, LockError
 from naga.layout import LOCK_NAME
 from naga.record.lockfile import lock_hash, read_lock
@@ -17,13 +19,9 @@ def stage_folders(config: Mapping[str, Any], keys: Iterable[str], base: Path) ->
 
 
 def _value(config: Mapping[str, Any], key: str) -> str:
-    value: Any = config
-    for part in key.split("."):
-        if not isinstance(value, Mapping) or part not in value:
-            raise ConfigError(
-                f"@load_stage('{key}'): the configuration has no key '{key}'", hint="name one that it has"
-            )
-        value = value[part]
+    value = value_at(config, key, ABSENT)
+    if value is ABSENT:
+        raise ConfigError(f"@load_stage('{key}'): the configuration has no key '{key}'", hint="name one that it has")
     if not isinstance(value, str) or not value:
         raise ConfigError(
             f"@load_stage('{key}'): {value!r} is not the folder of a run", hint=f"{key}=<a run's save_dir>"
@@ -52,15 +50,15 @@ def capture_upstream(paths: Iterable[Path], save_dir: Path | None, base: Path) -
 def _run_folder(path: Path) -> Path | None:
     for folder in (path, *path.parents):
         if (folder / LOCK_NAME).is_file():
-            try:
+            with suppress(LockError):  # another tool's file of that name
                 read_lock(folder / LOCK_NAME)
-            except LockError:
-                continue  # another tool's file of that name
-            return folder
+                return folder
     return None
 
 
 def _upstream(folder: Path, base: Path) -> Upstream:
     shown = folder.relative_to(base) if folder.is_relative_to(base) else folder
     lock = folder / LOCK_NAME
-    return Upstream(save_dir=str(shown), run_id=read_lock(lock).run_id, lock_hash=lock_hash(lock))
+    record = read_lock(lock)
+    left = record.outputs.hash if record.outputs else None
+    return Upstream(save_dir=str(shown), run_id=record.run_id, lock_hash=lock_hash(lock), outputs_hash=left)

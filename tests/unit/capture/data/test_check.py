@@ -1,3 +1,5 @@
+import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -41,10 +43,57 @@ def test_lines(save_dir: Path) -> None:
     assert missing.startswith("missing: b")
 
 
-@pytest.mark.parametrize("content", [b"hello\n", b"[1]", b"[{}]", b"[", b"{}", b"\xff", None])
+@pytest.mark.parametrize(
+    "content", [b"hello\n", b"[1]", b"[{}]", b"[", b"{}", b"\xff", b"[" * 100_000, b'[{"path": 1, "hash": "x"}]', None]
+)
 def test_no_list(save_dir: Path, content: bytes | None) -> None:
     """What is not a list is told."""
     if content is not None:
         (save_dir / "x").write_bytes(content)
     with pytest.raises(DataError, match="'x'"):
         check(Path("x"))
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("place", ["sums", ".naga/outputs.json"])
+@pytest.mark.parametrize("odd", ["fifo", "socket", "folder", "endless", "device"])
+def test_odd_files(save_dir: Path, odd: str, place: str) -> None:
+    """Whatever lies where a list is expected is named at once."""
+    file = Path(place)
+    file.unlink(missing_ok=True)
+    if odd == "fifo":
+        os.mkfifo(file)
+    elif odd == "socket":
+        with socket.socket(socket.AF_UNIX) as one:
+            one.bind(str(file))
+    elif odd == "folder":
+        file.mkdir()
+    elif odd == "endless":
+        file.touch()
+        os.truncate(file, 1 << 40)
+    else:
+        file.symlink_to("/dev/zero")
+    with pytest.raises(DataError, match=f"cannot read '{place}'"):
+        check(file)
+
+
+def test_a_list_behind_a_link(save_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A link of the user's leads to his list; one in a run's folder does not lead out of it."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "list"
+    elsewhere.write_text(f"{hash_path(save_dir / 'a').hash}  a\n")
+    Path("sums").symlink_to(elsewhere)
+    assert check(Path("sums")) == ()
+    Path(".naga/outputs.json").unlink()
+    Path(".naga/outputs.json").symlink_to(elsewhere)
+    with pytest.raises(DataError, match="leads out of its folder"):
+        check(Path(".naga/outputs.json"))
+
+
+def test_a_file_too_large_to_be_hashed(save_dir: Path) -> None:
+    """Of what was listed by its size alone, only that it is gone can be known."""
+    (save_dir / "large").write_text("large")
+    capture_outputs(save_dir, limit=3)
+    (save_dir / "large").write_text("other")
+    assert check(Path(".naga/outputs.json")) == ()
+    (save_dir / "large").unlink()
+    assert check(Path(".naga/outputs.json")) == ("missing: large",)

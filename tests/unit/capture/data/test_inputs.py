@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from naga.capture.data import inputs as data_module
-from naga.capture.data.inputs import capture_beside, capture_data, changed_inputs, require_inputs, tracked_paths
+from naga.capture.data.inputs import (
+    capture_beside,
+    capture_data,
+    changed_inputs,
+    hash_again,
+    require_inputs,
+    tracked_paths,
+)
 from naga.declarations import Tracked
 from naga.errors import ConfigError, DataError
 from naga.hashing.hash_tree import hash_listed, hash_path
@@ -274,3 +281,68 @@ def test_all_are_looked_for_before_one_is_read(base: Path, monkeypatch: pytest.M
     monkeypatch.setattr(data_module, "hash_listed", lambda *given, **named: pytest.fail("read"))
     with pytest.raises(DataError, match="b: no file or folder"):
         capture_data({"a": "data", "b": "nothing"}, [Tracked(keys=("a", "b"))], base, manifest_dir=None)
+
+
+@pytest.fixture
+def stage(base: Path) -> tuple[Path, list[Upstream]]:
+    """Make the folder of an earlier run, with Naga's own files in it."""
+    folder = base / "results"
+    (folder / ".naga").mkdir(parents=True)
+    for name in ("run.lock", "console.log", ".naga/heartbeat", "model", "left.tmp"):
+        (folder / name).write_text(name)
+    return folder, [Upstream(save_dir="results", run_id="r1", lock_hash="")]
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("results", "run"), (["results"], "list"), ({"a": "results/"}, "dict"), ("resul*", "glob")],
+)
+def test_a_run_is_hashed_as_its_outputs_are(
+    base: Path, stage: tuple[Path, list[Upstream]], value: Any, kind: str
+) -> None:
+    """Computed again with the same results it is the same data, and what it leaves is what counts."""
+    folder, upstream = stage
+    tracked = [Tracked(keys=("x",), ignore=("*.tmp",))]
+
+    def hashed() -> Data:
+        return capture_data({"x": value}, tracked, base, manifest_dir=None, upstream=upstream)["x"]
+
+    before = hashed()
+    assert (before.kind, before.files) == (kind, 1)
+    for name in ("run.lock", "console.log", ".naga/heartbeat", "left.tmp"):
+        (folder / name).write_text("of another attempt")
+    assert hashed().hash == before.hash
+    assert changed_inputs({"x": before}, {"x": value}, tracked, base, upstream) == ()
+    assert hash_again("x", before, base, upstream).hash == before.hash
+    (folder / "model").write_text("other")
+    assert hashed().hash != before.hash
+    assert changed_inputs({"x": before}, {"x": value}, tracked, base, upstream) != ()
+    assert hash_again("x", before, base, upstream).hash != before.hash
+
+
+@pytest.mark.parametrize("value", ["results", ["results"]])
+def test_a_run_that_was_hashed_as_a_folder(base: Path, stage: tuple[Path, list[Upstream]], value: Any) -> None:
+    """What the first release recorded is verified by its rule."""
+    folder, upstream = stage
+    before = capture(value, base)
+    assert before.files == 5
+    assert hash_again("x", before, base, upstream).hash == before.hash
+    (folder / "run.lock").write_text("other")
+    assert hash_again("x", before, base, upstream).hash != before.hash
+
+
+def test_the_innermost_run_left_it(base: Path, tmp_path: Path) -> None:
+    """Of runs within runs, the one in whose folder a file lies."""
+    upstream = [Upstream(save_dir=name, run_id=name, lock_hash="") for name in ("data", "data/sub")]
+    capture_data({"x": "data/sub/c.csv"}, [Tracked(keys=("x",))], base, manifest_dir=tmp_path, upstream=upstream)
+    assert json.loads((tmp_path / "inputs.json").read_text())["x"][0]["run_id"] == "data/sub"
+
+
+@pytest.mark.parametrize("key", ["parts[0].path", "parts.0.path"])
+def test_key_into_a_list(base: Path, key: str) -> None:
+    """Keys are written as on the command line, and a wrong one is refused with the nearest."""
+    config = {"parts": [{"path": "data/a.csv"}]}
+    assert capture_data(config, [Tracked(keys=(key,))], base, manifest_dir=None)[key].path == "data/a.csv"
+    with pytest.raises(ConfigError) as caught:
+        tracked_paths(config, [Tracked(keys=(key.replace("0", "1"),))], base)
+    assert caught.value.hint == "did you mean 'parts.0.path'?"

@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,18 @@ def test_a_list_that_fails_leaves_the_former(tmp_path: Path) -> None:
         write_outputs(tmp_path / "x", (HashedFile("a", "file", 1 // number, "") for number in (1, 0)))
     assert read(tmp_path / "x") == ODD
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("odd", ["fifo", "link", "nothing"])
+def test_adding_to_what_is_no_list(tmp_path: Path, odd: str) -> None:
+    """What a task has put in the place of the list is replaced, never followed or waited for."""
+    (tmp_path / "own").mkdir()
+    (tmp_path / "secret").write_text("{}")
+    if odd == "fifo":
+        os.mkfifo(tmp_path / "own/x")
+    elif odd == "link":
+        (tmp_path / "own/x").symlink_to(tmp_path / "secret")
+    add_inputs(tmp_path / "own/x", {"d": iter(ODD[:1])})
+    assert read(tmp_path / "own/x") == {"d": ODD[:1]}
+    assert (tmp_path / "secret").read_text() == "{}"

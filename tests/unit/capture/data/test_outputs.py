@@ -79,3 +79,11 @@ def test_folder_with_its_own_run_lock_as_a_link(save_dir: Path) -> None:
     capture_outputs(save_dir)
     entries = json.loads((save_dir / ".naga" / "outputs.json").read_text())
     assert [entry["kind"] for entry in entries if entry["path"] == "base"] == ["link"]
+
+
+@pytest.mark.parametrize("name", [".naga-mine/y.tmp", "sub/.naga-0.tmp"])
+def test_only_temporary_files_at_the_top_are_left_out(save_dir: Path, name: str) -> None:
+    """A user's own file whose path looks like one of them is an output."""
+    (save_dir / name).parent.mkdir()
+    (save_dir / name).touch()
+    assert capture_outputs(save_dir).files == 3
