@@ -3,11 +3,27 @@
 They lie at the bottom because `import naga` needs them and little more.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+# From a recorded configuration and its `naga.Run` to one of today.
+Upgrade = Callable[[dict[Any, Any], Any], Mapping[Any, Any]]
 Existing = Literal["archive", "refuse", "reuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Former:
+    """What ``@clicfg`` says of runs that were recorded before the task became what it is.
+
+    ``tasks`` are former names of the task, ``keys`` former paths of a key, ``before`` what the code did before a key
+    existed, and ``upgrade`` makes a configuration of today from a recorded one.
+    """
+
+    tasks: tuple[str, ...] = ()
+    keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    before: Mapping[str, Any] = field(default_factory=dict)
+    upgrade: Upgrade | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +63,7 @@ class Declares:
     """The marks of a task's decorators."""
 
     command_line: bool = False
+    former: Former | None = None
     lock: Lock | None = None
     snapshot: Snapshot | None = None
     tracked: tuple[Tracked, ...] = ()

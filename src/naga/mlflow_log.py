@@ -7,6 +7,7 @@ pass ``run_id=mlflow.active_run().info.run_id``, since MLflow's active run belon
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
+from naga.declarations import Upgrade
 from naga.diagnose.diag import Diag
 from naga.diagnose.target import PathOf
 from naga.tracking.models import log_model_once
@@ -25,6 +26,7 @@ def mlflow_log_run(
     run_lock_path: PathOf = None,
     log_file_path: PathOf = None,
     allow_unfinished: bool = False,
+    upgrade: Upgrade | None = None,
 ) -> Callable[[Callable[P, R]], Diag[P, R]]: ...
 def mlflow_log_run(
     fn: Callable[..., Any] | None = None,
@@ -33,6 +35,7 @@ def mlflow_log_run(
     run_lock_path: PathOf = None,
     log_file_path: PathOf = None,
     allow_unfinished: bool = False,
+    upgrade: Upgrade | None = None,
 ) -> Any:
     """Publish a run to MLflow each time the function is called, and make the new MLflow run the only active one of it.
 
@@ -48,6 +51,10 @@ def mlflow_log_run(
         in ``cfg.save_dir``, if there is one.
     allow_unfinished : bool
         Publish runs too that failed, were killed, or still run. Default: refuse.
+    upgrade : callable of the recorded configuration (a dict) and the `naga.Run`, optional
+        Returns the configuration as the function takes it today, for runs of former code. It comes after the one of
+        ``@clicfg(upgrade=...)``, and before the former names and values that fields declare. The run.lock stays as it
+        is.
 
     Examples
     --------
@@ -60,6 +67,12 @@ def mlflow_log_run(
     """
 
     def decorate(fn: Callable[..., Any]) -> Diag[..., Any]:
-        return Diag(fn, run_lock_path=run_lock_path, log_file_path=log_file_path, allow_unfinished=allow_unfinished)
+        return Diag(
+            fn,
+            run_lock_path=run_lock_path,
+            log_file_path=log_file_path,
+            allow_unfinished=allow_unfinished,
+            upgrade=upgrade,
+        )
 
     return decorate if fn is None else decorate(fn)

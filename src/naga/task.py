@@ -7,14 +7,15 @@ hands the function and its marks to `naga.run.life.run`, where everything happen
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Protocol, cast, overload
 
-from naga.config.hydra import hydra_start
-from naga.declarations import Call, Declares, Existing, Lock, Snapshot, Tracked
+from naga.declarations import Call, Declares, Existing, Former, Lock, Snapshot, Tracked, Upgrade
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
 from naga.process.entry_point import is_called_by_console_script, is_script
+from naga.process.hydra import hydra_start
 from naga.wrapper import Decorated, P, R
 
 
@@ -121,9 +122,34 @@ class Decorator(Protocol):
 @overload
 def clicfg(fn: Callable[P, R], /) -> Task[P, R]: ...
 @overload
-def clicfg() -> Decorator: ...
-def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
+def clicfg(
+    *,
+    was: str | Sequence[str] | Mapping[str, str | Sequence[str]] = (),
+    before: Mapping[str, Any] = MappingProxyType({}),
+    upgrade: Upgrade | None = None,
+) -> Decorator: ...
+def clicfg(
+    fn: Callable[..., Any] | None = None,
+    /,
+    *,
+    was: str | Sequence[str] | Mapping[str, str | Sequence[str]] = (),
+    before: Mapping[str, Any] = MappingProxyType({}),
+    upgrade: Upgrade | None = None,
+) -> Any:
     """Read the configuration from the command line: ``python exp.py learning_rate=0.1 --config big.yaml``.
+
+    What it takes besides is for old runs, whose configuration had other keys: how a diag of today reads them. A field
+    of a dataclass says the same of itself, ``field(metadata={"was": "lr", "before": 0.5})``.
+
+    Parameters
+    ----------
+    was : str, sequence of str, or mapping of them
+        Former names of the task, ``"old_script.main"``; as a mapping, former dotted keys by the key of today:
+        ``{"optim.lr": "lr"}``, the former names of the task under ``""``.
+    before : mapping
+        What the code did before a key existed, by dotted key, where that is not today's default.
+    upgrade : callable of the recorded configuration (a dict) and the `naga.Run`, optional
+        Returns the configuration as it would be today, before all of the above; the run.lock stays as it is.
 
     Examples
     --------
@@ -134,7 +160,13 @@ def clicfg(fn: Callable[..., Any] | None = None, /) -> Any:
     >>> main(), main(learning_rate=0.1)
     (0.01, 0.1)
     """
-    return _decorate(fn, command_line=True)
+    keys = {key: _words(names) for key, names in (was if isinstance(was, Mapping) else {"": was}).items()}
+    former = Former(tasks=keys.pop("", ()), keys=keys, before=dict(before), upgrade=upgrade)
+    return _decorate(fn, command_line=True, former=former)
+
+
+def _words(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
 
 
 @overload

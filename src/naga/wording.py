@@ -43,3 +43,14 @@ def first_of(names: Iterable[str], shown: int = 10) -> str:
 def and_more(rest: int) -> str:
     """Say that there are more, where there are."""
     return f" and {rest:,} more" if rest > 0 else ""
+
+
+def plural(count: int, name: str) -> str:
+    """Count things.
+
+    Examples
+    --------
+    >>> plural(1, "run"), plural(2, "run")
+    ('1 run', '2 runs')
+    """
+    return f"{count} {name}" if count == 1 else f"{count} {name}s"

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from naga.cli.tables import failures_table, plural
+from naga.cli.tables import failures_table
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
@@ -16,6 +16,7 @@ from naga.errors import UsageError
 from naga.runs.filter import parse_filter
 from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable
+from naga.wording import plural
 
 
 def diag(words: argparse.Namespace) -> int:

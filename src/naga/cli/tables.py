@@ -16,6 +16,7 @@ from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
 from naga.secrets import MARK, redacted_keys
 from naga.terminal import printable
+from naga.wording import plural
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
@@ -142,17 +143,6 @@ def _size(size_bytes: float) -> str:
 
 def _files(count: int) -> str:
     return plural(count, "file")
-
-
-def plural(count: int, name: str) -> str:
-    """Count things.
-
-    Examples
-    --------
-    >>> plural(1, "run"), plural(2, "run")
-    ('1 run', '2 runs')
-    """
-    return f"{count} {name}" if count == 1 else f"{count} {name}s"
 
 
 def failures_table(failures: Sequence[tuple[str, str]]) -> None:

@@ -52,7 +52,7 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
     it is a plain DictConfig. A value that was redacted is what the declaration gives now, from the environment if it
     says so; where that gives nothing, it stays ``<redacted>``.
     """
-    literal = escaped(_with_declared_secrets(declared, plain) if declared else dict(plain))
+    literal = escaped(with_declared_secrets(declared, plain) if declared else dict(plain))
     place = {"save_dir": escaped(str(save_dir))}
     if declared is not None:
         try:
@@ -77,7 +77,8 @@ def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, 
     return filled
 
 
-def _with_declared_secrets(declared: Declared, plain: Mapping[Any, Any]) -> dict[Any, Any]:
+def with_declared_secrets(declared: Declared, plain: Mapping[Any, Any]) -> dict[Any, Any]:
+    """Fill what was redacted with what is declared now, from the environment if it says so."""
     filled = copy.deepcopy(dict(plain))
     for keys in redacted_keys(plain):
         value = _declared_value(declared, keys)

@@ -2,21 +2,31 @@
 
 import json
 import socket
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 
+from naga.config.upgrade import Filled
 from naga.diagnose.diag_key import DiagKey
 from naga.errors import DiagError
 from naga.process.identity import this_process
 from naga.record.schema import Data, Record, to_plain
 from naga.runs.find import Run
 from naga.save_dir.archive import former_runs, home_of
+from naga.secrets import redact_config
 from naga.tracking.parameters import TAG_LIMIT, batches, parameters, shortened
 from naga.tracking.publication import Dataset, Publication, logical_run_id, logical_run_key
 from naga.tracking.tags import Status, Tag
 
 
 def publication_of(
-    run: Run, *, published_by: str, key: DiagKey, diag_commit: str | None = None, log: Path | None = None
+    run: Run,
+    *,
+    published_by: str,
+    key: DiagKey,
+    diag_commit: str | None = None,
+    log: Path | None = None,
+    filled: Mapping[str, Filled] = MappingProxyType({}),
 ) -> Publication:
     """Say everything that is known of a run before its diag begins."""
     record = run.record
@@ -37,6 +47,7 @@ def publication_of(
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
         **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
         **key.tags(),
+        **_filled(filled),
         **_code(record),
     }
     return Publication(
@@ -51,6 +62,14 @@ def publication_of(
         artifacts=(run.lock_path, *((log,) if log else ())),
         datasets=tuple(_dataset(key, data) for key, data in record.data.items() if data.hash),
     )
+
+
+def _filled(filled: Mapping[str, Filled]) -> dict[str, str]:
+    """Mark what the diag was given though no run.lock holds it: the parameters are what was recorded."""
+    if not filled:
+        return {}
+    values = {key: {"value": one.value, "why": one.why} for key, one in filled.items()}
+    return {Tag.CONFIG_FILLED: shortened(json.dumps(redact_config(values), default=str), TAG_LIMIT)}
 
 
 def _owner() -> str:

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
+from naga.config.upgrade import Upgraded
+from naga.declarations import Upgrade
 from naga.diagnose.content import publication_of
 from naga.diagnose.diag_code import diag_commit
 from naga.diagnose.diag_key import DiagKey, diag_key_of
 from naga.diagnose.publish import publish
+from naga.diagnose.reading import reading_lines
 from naga.diagnose.results_guard import require_untouched
 from naga.diagnose.target import PathOf, target_of
 from naga.errors import report_uncaught
 from naga.process.entry_point import is_script
 from naga.runs.find import Run
+from naga.terminal import say
 from naga.wrapper import Decorated
 
 P = ParamSpec("P")
@@ -42,6 +46,7 @@ class DiagCall(Generic[R]):
 
     run: Run
     log: Path | None
+    reading: Upgraded
     key: DiagKey
     body: Callable[[], R]
 
@@ -55,7 +60,8 @@ class Diag(Decorated[P, R]):
     - the path of the run's folder, or of its run.lock;
     - a `naga.Run`.
 
-    In the last two cases the function is given the recorded configuration.
+    In the last two cases the function is given the recorded configuration, as the task that made the run declares it
+    today.
 
     Attributes
     ----------
@@ -64,13 +70,20 @@ class Diag(Decorated[P, R]):
     """
 
     def __init__(
-        self, fn: Callable[P, R], *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
+        self,
+        fn: Callable[P, R],
+        *,
+        run_lock_path: PathOf,
+        log_file_path: PathOf,
+        allow_unfinished: bool,
+        upgrade: Upgrade | None,
     ) -> None:
         super().__init__(fn)
         self._options: dict[str, Any] = {
             "run_lock_path": run_lock_path,
             "log_file_path": log_file_path,
             "allow_unfinished": allow_unfinished,
+            "upgrade": upgrade,
         }
         self._commits: dict[str, str] = {}
 
@@ -80,7 +93,10 @@ class Diag(Decorated[P, R]):
             self._origin.enter()
         elif is_script(self.fn):
             report_uncaught()
-        return self.publish(self.ask(args, kwargs))
+        call = self.ask(args, kwargs)
+        for line in reading_lines([call.reading]):
+            say(line)
+        return self.publish(call)
 
     def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> DiagCall[R]:
         """Settle what a call means, before anything is written."""
@@ -94,7 +110,7 @@ class Diag(Decorated[P, R]):
         if parameter:
             bound.arguments[parameter] = target.config
         key = diag_key_of(self.fn, self.file, further, recorded=recorded)
-        return DiagCall(target.run, target.log, key, lambda: self.fn(*bound.args, **bound.kwargs))
+        return DiagCall(target.run, target.log, target.reading, key, lambda: self.fn(*bound.args, **bound.kwargs))
 
     def publish(self, call: DiagCall[R], options: DiagOptions | None = None) -> R:
         """Publish what a call means."""
@@ -107,6 +123,7 @@ class Diag(Decorated[P, R]):
                 key=call.key,
                 diag_commit=self._commit(call),
                 log=call.log,
+                filled=call.reading.filled,
             ),
             lambda: require_untouched(run.save_dir, call.body, strict=options.strict),
             project=options.project or (self.file.parent if self.file else Path.cwd()),

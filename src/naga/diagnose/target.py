@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from naga.config.declared import Declared, declared_config
 from naga.config.plain import differing_keys, plain_config
-from naga.config.recorded import rebuild, same_secrets
-from naga.errors import DiagError, UnfinishedRunError
+from naga.config.recorded import same_secrets
+from naga.config.upgrade import Upgraded
+from naga.declarations import Upgrade
+from naga.diagnose.reading import read_run
+from naga.errors import ConfigError, DiagError, UnfinishedRunError
 from naga.layout import CONSOLE_LOG, LOCK_NAME
-from naga.process.entry_point import task_name
 from naga.record.opener import is_inside
 from naga.runs.find import Run, load_run
 from naga.terminal import say
-from naga.wrapper import Decorated
 
 PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
 
@@ -35,36 +36,36 @@ class Target:
     run: Run
     config: Any
     log: Path | None
+    reading: Upgraded
 
 
 def target_of(
-    fn: Callable[..., Any], given: Any, *, run_lock_path: PathOf, log_file_path: PathOf, allow_unfinished: bool
+    fn: Callable[..., Any],
+    given: Any,
+    *,
+    run_lock_path: PathOf,
+    log_file_path: PathOf,
+    allow_unfinished: bool,
+    upgrade: Upgrade | None,
 ) -> Target:
     """Find the run that a diag is called with."""
     if isinstance(given, Run | str | os.PathLike):
         run = given if isinstance(given, Run) else load_run(given)
-        config = rebuild(_declared(fn, run), run.record.config, run.save_dir)
+        reading = read_run(run, fn, upgrade)
+        config = reading.value
     else:
-        plain = plain_config(given)
+        plain, reading = plain_config(given), Upgraded(value=given)
         run = load_run(_lock_path(fn, given, plain, run_lock_path))
         config = given
-        _warn_of_drift(plain, run)
+        with suppress(ConfigError):  # of a run that no code of today reads, the caller gives the configuration
+            reading = read_run(run, fn, upgrade)
+        _warn_of_drift(plain, run, reading)
     if run.status != "finished" and not allow_unfinished:
         raise UnfinishedRunError(
             f"run {run.run_id} in '{run.save_dir}' has not finished: it is {run.status}",
             hint=f"{_UNFINISHED[run.status]}; or @mlflow_log_run(allow_unfinished=True)",
         )
-    return Target(run, config, _log(run, config, log_file_path))
-
-
-def _declared(fn: Callable[..., Any], run: Run) -> Declared | None:
-    """Give what a diag declares, or else what the task beside it does: a diag gets the kind that its task returned."""
-    own = declared_config(fn)
-    if own is None or own.kind != "dictconfig" or len(own.base):
-        return own
-    beside = [value for value in getattr(fn, "__globals__", {}).values() if hasattr(value, "declares")]
-    tasks = [value.fn for value in beside if isinstance(value, Decorated)]
-    return next((declared_config(task) for task in tasks if task_name(task) == run.record.task), own)
+    return Target(run, config, _log(run, config, log_file_path), reading)
 
 
 def _lock_path(fn: Callable[..., Any], given: Any, plain: Mapping[Any, Any], path: PathOf) -> Path:
@@ -83,8 +84,8 @@ def _path(path: Any, config: Any) -> Path:
     return Path(path(config) if callable(path) else path)
 
 
-def _warn_of_drift(plain: Mapping[Any, Any], run: Run) -> None:
-    recorded = [config for config in (run.record.config, run.record.config_end) if config]
+def _warn_of_drift(plain: Mapping[Any, Any], run: Run, reading: Upgraded) -> None:
+    recorded = [config for config in (run.record.config, run.record.config_end, plain_config(reading.value)) if config]
     changed = [differing_keys(_placed(config, run), _placed(same_secrets(plain, config), run)) for config in recorded]
     if changed and all(changed):
         say(

@@ -72,7 +72,9 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     if declared and declares.command_line and call == Call():
         _warn_of_unread(fn, declared)
     if request.reuse is not None:
-        return reuse_named(declared, load_run(request.reuse), call.task or task_name(fn), request.overrides)
+        return reuse_named(
+            declared, declares.former, load_run(request.reuse), call.task or task_name(fn), request.overrides
+        )
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
@@ -82,7 +84,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     if declares.lock:
         _check_save_dir(config)
         if existing == "reuse" and (finished := finished_run(config)):
-            return reuse_same(declared, finished, config)
+            return reuse_same(declared, declares.former, finished, config)
 
     def at(config: Resolved) -> Plan:
         require_inputs(config.plain, declares.tracked, base)

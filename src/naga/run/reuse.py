@@ -9,6 +9,8 @@ from naga.config.compose import Resolved
 from naga.config.declared import Declared
 from naga.config.plain import differing_keys, plain_config
 from naga.config.recorded import rebuild, reveal, same_secrets, with_secrets
+from naga.config.upgrade import Upgraded, config_digest, declared_past, read_recorded
+from naga.declarations import Former
 from naga.errors import SaveDirError
 from naga.layout import LOCK_NAME
 from naga.runs.find import Run, load_run
@@ -36,29 +38,36 @@ def finished_run(config: Resolved) -> Run | None:
     return run if run.status == "finished" else None
 
 
-def reuse_same(declared: Declared | None, run: Run, config: Resolved) -> Reuse:
+def reuse_same(declared: Declared | None, former: Former | None, run: Run, config: Resolved) -> Reuse:
     """Use a finished run in place of a new one of the same configuration; refuse one of another."""
-    now = same_secrets(config.plain, run.record.config)
-    if different := differing_keys(same_secrets(run.record.config, now), now):
+    reading = _reading(declared, former, run, run.record.config)
+    then, now = plain_config(reading.value) | {"save_dir": run.record.save_dir}, config.plain
+    before = {key: one.before for key, one in declared_past(declared, former).items()} if declared else {}
+    # A default of today may not be what the code did before there was one; nor is what has been removed without effect.
+    unknown = [*(key for key, one in reading.filled.items() if one.why == "default"), *reading.removed]
+    if unknown or config_digest(then, before) != config_digest(same_secrets(now, then), before):
+        different = dict.fromkeys([*unknown, *differing_keys(then, same_secrets(now, then))])
         raise SaveDirError(
             f"the finished run in '{run.save_dir}' had another configuration ({', '.join(different)})",
             hint="--existing archive moves it aside and computes again",
         )
     say(f"not computing: '{run.save_dir}' holds the finished run {run.run_id}")
-    return _stands_for(declared, run, with_secrets(run.record.config, config.plain))
+    return _stands_for(declared, former, run, with_secrets(run.record.config, config.plain))
 
 
-def reuse_named(declared: Declared | None, run: Run, task: str, overrides: Sequence[str]) -> Reuse:
+def reuse_named(
+    declared: Declared | None, former: Former | None, run: Run, task: str, overrides: Sequence[str]
+) -> Reuse:
     """Use the run that ``--reuse`` names."""
     recorded = reveal(run.record.config, overrides)
-    if run.record.task != task:
+    if run.record.task != task and not (former and any(run.record.task.endswith(name) for name in former.tasks)):
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
     say(f"not computing: using run {run.run_id} ({run.save_dir})")
-    return _stands_for(declared, run, recorded)
+    return _stands_for(declared, former, run, recorded)
 
 
-def _stands_for(declared: Declared | None, run: Run, recorded: Mapping[Any, Any]) -> Reuse:
-    config = rebuild(declared, recorded, run.save_dir)
+def _stands_for(declared: Declared | None, former: Former | None, run: Run, recorded: Mapping[Any, Any]) -> Reuse:
+    config = _reading(declared, former, run, recorded).value
     unknown = redacted_keys(plain_config(config))
     if keys := [".".join(map(str, keys)) for keys in redacted_keys(recorded) if keys not in unknown]:
         say(
@@ -66,6 +75,13 @@ def _stands_for(declared: Declared | None, run: Run, recorded: Mapping[Any, Any]
         )
     warn_of_unknown_secrets(config, run)
     return Reuse(config, dict(recorded), run.save_dir)
+
+
+def _reading(declared: Declared | None, former: Former | None, run: Run, recorded: Mapping[Any, Any]) -> Upgraded:
+    if declared is None:
+        return Upgraded(value=rebuild(None, recorded, run.save_dir))
+    functions = [former.upgrade] if former and former.upgrade else []
+    return read_recorded(declared, recorded, run.save_dir, former=former, functions=functions, run=run)
 
 
 def warn_of_unknown_secrets(config: Any, run: Run) -> None:

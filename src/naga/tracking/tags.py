@@ -19,6 +19,7 @@ class Tag:
     DIAG = "naga.diag"  # file:function
     DIAG_ARGUMENTS = "naga.diag_arguments"  # besides the configuration, as JSON
     DIAG_CODE = "naga.diag_code"  # "recorded" where it ran with the code of its run
+    CONFIG_FILLED = "naga.config_filled"  # JSON: what the diag was given and no run.lock holds, and why
     DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
     PLACE = "naga.place"  # where the folder lies: host:path
     OWNER = "naga.owner"  # the process that publishes
