@@ -136,6 +136,9 @@ def _add_diag(commands: Any) -> None:
     _add_runs(command, nargs="*")
     command.add_argument("--stale", action="store_true", help="only runs whose MLflow results are out of date")
     command.add_argument("--dry-run", action="store_true", help="publish nothing, and tell what would change")
+    command.add_argument(
+        "--check", action="store_true", help="publish nothing: which runs can today's diag read, and how"
+    )
     command.add_argument("--strict", action="store_true", help="fail where a diag changes what a run left")
     command.add_argument("--code", default="current", choices=("current", "recorded"),
                          help="recorded: use the run's own code; only the script is today's")  # fmt: skip

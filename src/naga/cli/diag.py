@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +12,7 @@ from naga.cli.tables import failures_table
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
+from naga.diagnose.reading import reading_lines
 from naga.errors import UsageError
 from naga.runs.filter import parse_filter
 from naga.runs.select import is_pattern, select_runs
@@ -21,7 +22,7 @@ from naga.wording import plural
 
 def diag(words: argparse.Namespace) -> int:
     """Publish runs again with the diag of today."""
-    if not (words.run or words.filter or words.stale):
+    if not (words.run or words.filter or words.stale or words.check):
         raise UsageError("name the runs", hint=f"naga diag {words.script} 'results/**'")
     script, function = split_name(words.script)
     order = BatchOptions(
@@ -30,6 +31,7 @@ def diag(words: argparse.Namespace) -> int:
         only_stale=words.stale,
         strict=words.strict,
         recorded=words.code == "recorded",
+        check=words.check,
     )
     return _pass(order, words)
 
@@ -55,20 +57,35 @@ def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
         for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task):
             outcomes.append(outcome)
             show(outcome)
-    return _report(outcomes)
+    return _report(outcomes, check=order.check)
 
 
-def _report(outcomes: Sequence[Outcome]) -> int:
+def _report(outcomes: Sequence[Outcome], *, check: bool) -> int:
     counts = Counter(outcome.kind for outcome in outcomes)
-    failed = [outcome for outcome in outcomes if outcome.kind == "failed"]
-    failures_table([(_near(outcome.save_dir), outcome.reason) for outcome in failed])
+    failures_table(_failures([outcome for outcome in outcomes if outcome.kind == "failed"]))
+    for line in reading_lines([outcome.reading for outcome in outcomes if outcome.reading], renamed=check):
+        print(line)
     print(_summary(counts, [outcome.reason for outcome in outcomes if outcome.kind == "skipped"]))
     if counts["left"]:
         print(f"stopped: {plural(counts['left'], 'run')} left; --stale goes on where this ended")
-        return 1 if failed else 130
+        return 1 if counts["failed"] else 130
     if counts["unchanged"] and not counts.keys() - {"unchanged", "skipped"}:
         print("nothing to do: every MLflow run is fresh")
-    return 1 if failed else 0
+    return 1 if counts["failed"] else 0
+
+
+def _failures(failed: Sequence[Outcome]) -> list[tuple[str, str]]:
+    """Give a row for each run that failed, and one for all whose configurations do not fit for the same reason."""
+    rows, alike = [], defaultdict(list)
+    for outcome in failed:
+        if outcome.misfit:
+            alike[outcome.misfit].append(outcome)
+        else:
+            rows.append((_near(outcome.save_dir), outcome.reason))
+    for first, *others in alike.values():
+        more = f" and {plural(len(others), 'other run')}" if others else ""
+        rows.append((_near(first.save_dir) + more, first.reason))
+    return rows
 
 
 def _summary(counts: Counter[str], skipped: Sequence[str]) -> str:

@@ -13,7 +13,7 @@ from naga.diagnose.content import publication_of
 from naga.diagnose.diag_code import diag_commit
 from naga.diagnose.diag_key import DiagKey, diag_key_of
 from naga.diagnose.publish import publish
-from naga.diagnose.reading import reading_lines
+from naga.diagnose.reading import read_run, reading_lines
 from naga.diagnose.results_guard import require_untouched
 from naga.diagnose.target import PathOf, target_of
 from naga.errors import report_uncaught
@@ -111,6 +111,10 @@ class Diag(Decorated[P, R]):
             bound.arguments[parameter] = target.config
         key = diag_key_of(self.fn, self.file, further, recorded=recorded)
         return DiagCall(target.run, target.log, target.reading, key, lambda: self.fn(*bound.args, **bound.kwargs))
+
+    def read(self, run: Run) -> Upgraded:
+        """Read the configuration of a run as the function would be given it."""
+        return read_run(run, self.fn, self._options["upgrade"])
 
     def publish(self, call: DiagCall[R], options: DiagOptions | None = None) -> R:
         """Publish what a call means."""

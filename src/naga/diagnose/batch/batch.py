@@ -66,7 +66,7 @@ def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> 
     root = project_root(order.script.parent)
     pages = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
     freshness, file = Freshness(pages, root), order.script.relative_to(root).as_posix()
-    unfinished = not order.only_stale or _takes_unfinished(order.script)
+    unfinished = order.check or not order.only_stale or _takes_unfinished(order.script)
     for run in runs:
         if not any_task and not is_of_script(run.record.task, order.script):
             yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it is of the task {run.record.task}")

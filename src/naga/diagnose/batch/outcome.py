@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-KINDS = ("published", "previewed", "unchanged", "skipped", "failed", "left")
+from naga.config.upgrade import Upgraded
+
+KINDS = ("published", "previewed", "readable", "unchanged", "skipped", "failed", "left")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,7 +13,8 @@ class BatchOptions:
     """What a pass does with each run.
 
     ``uri`` is the store to publish to whatever the script says; empty for the usual one. ``scratch`` is a folder for a
-    throw-away store where nothing is to be published. ``only_stale`` leaves pages alone that are fresh.
+    throw-away store where nothing is to be published. ``check`` only reads the configurations, as the diag
+    would be given them. ``only_stale`` leaves pages alone that are fresh.
     """
 
     script: Path
@@ -21,6 +24,7 @@ class BatchOptions:
     recorded: bool = False
     uri: str = ""
     scratch: Path | None = None
+    check: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +39,11 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was away."""
+    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was away.
+
+    ``reading`` says how its configuration was read, without the configuration itself; ``misfit`` names what of it does
+    not fit today's, alike for all runs of which the same does not.
+    """
 
     save_dir: Path
     kind: str
@@ -43,3 +51,5 @@ class Outcome:
     printed: str = ""
     lost: bool = False
     difference: Difference | None = None
+    reading: Upgraded | None = None
+    misfit: str = ""

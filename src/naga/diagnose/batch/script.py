@@ -5,12 +5,14 @@ import importlib.util
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from naga.diagnose.diag import Diag
+from naga.diagnose.diag_code import code_files
 from naga.errors import DiagError, NagaError, UsageError
 from naga.project import project_root
 from naga.wording import did_you_mean, nearest
@@ -42,7 +44,7 @@ def is_of_script(task: str, script: Path) -> bool:
     """
     defined, imported = _names(script)
     name = tuple(task.split("."))
-    return not defined or any(name[-len(own) :] == own for own in defined | imported)
+    return not defined or any(name[-len(own) :] == own for own in defined | imported | _former_names(script))
 
 
 @cache
@@ -56,6 +58,21 @@ def _names(script: Path) -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[st
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
     imported = {(str(node.module).rpartition(".")[2], alias.name) for node in froms for alias in node.names}
     return frozenset(defined), frozenset(imported)
+
+
+@cache
+def _former_names(script: Path) -> frozenset[tuple[str, ...]]:
+    """List what ``@clicfg(was=...)`` says, in the script and in what it imports, that tasks were called."""
+    trees = (ast.parse(file.read_bytes()) for file in code_files(script))
+    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_of_naga(node.func))
+    said = [word.value for call in calls for word in call.keywords if word.arg == "was"]
+    names: set[tuple[str, ...]] = set()
+    for value in said:
+        with suppress(ValueError):  # it is computed: then the run has to be named
+            was = ast.literal_eval(value)
+            was = was.get("", ()) if isinstance(was, dict) else was
+            names |= {tuple(name.split(".")) for name in ([was] if isinstance(was, str) else was)}
+    return frozenset(names)
 
 
 def _tasks(body: list[ast.stmt]) -> Iterator[tuple[str, ...]]:

@@ -14,7 +14,7 @@ from naga.diagnose.batch.outcome import BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import find_diag, load_script
 from naga.diagnose.diag import Diag, DiagOptions
 from naga.diagnose.freshness import Freshness
-from naga.errors import NagaError, TrackerError, UnfinishedRunError
+from naga.errors import ConfigError, NagaError, TrackerError, UnfinishedRunError
 from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
@@ -40,7 +40,7 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
         if order.scratch is not None:
             os.environ.pop(name, None)
     diag = find_diag(load_script(script, project=project_root(project)), order.function)
-    real = order.uri or store_of(project)
+    real = "" if order.check else order.uri or store_of(project)
     needs_pages = order.only_stale or order.scratch is not None
     pages = newest_published(real) if needs_pages else {}
     options = DiagOptions(
@@ -64,21 +64,30 @@ def diagnose(order: BatchOptions, script: Path, folder: Path) -> Outcome:
 
 def _diagnose(order: BatchOptions, prepared: Prepared, folder: Path) -> Outcome:
     try:
-        run = load_run(folder)
-        call = prepared.diag.ask((run,), {}, recorded=order.recorded)
-        file, _, function = call.key.diag.rpartition(":")
-        if order.only_stale and prepared.freshness.is_fresh(run, file=file, function=function, recorded=order.recorded):
-            return Outcome(save_dir=folder, kind="unchanged")
-        prepared.diag.publish(call, prepared.options)
-        if order.scratch is not None:
-            return Outcome(save_dir=folder, kind="previewed", difference=_difference(prepared, run))
-        return Outcome(save_dir=folder, kind="published")
+        return _done(order, prepared, load_run(folder))
     except UnfinishedRunError as error:
         return Outcome(save_dir=folder, kind="skipped", reason=re.sub("^run .* in '.*' has", "it has", error.message))
+    except ConfigError as error:
+        misfit = re.sub(r" is .*, not ", " is not ", error.message, flags=re.DOTALL)
+        return Outcome(save_dir=folder, kind="failed", reason=str(error), misfit=misfit)
     except NagaError as error:
         return Outcome(save_dir=folder, kind="failed", reason=error.message, lost=isinstance(error, TrackerError))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it is the user's code
         return Outcome(save_dir=folder, kind="failed", reason=_first_line(error))
+
+
+def _done(order: BatchOptions, prepared: Prepared, run: Run) -> Outcome:
+    if order.check:
+        return Outcome(save_dir=run.save_dir, kind="readable", reading=replace(prepared.diag.read(run), value=None))
+    call = prepared.diag.ask((run,), {}, recorded=order.recorded)
+    file, _, function = call.key.diag.rpartition(":")
+    if order.only_stale and prepared.freshness.is_fresh(run, file=file, function=function, recorded=order.recorded):
+        return Outcome(save_dir=run.save_dir, kind="unchanged")
+    prepared.diag.publish(call, prepared.options)
+    done = Outcome(save_dir=run.save_dir, kind="published", reading=replace(call.reading, value=None))
+    if order.scratch is None:
+        return done
+    return replace(done, kind="previewed", difference=_difference(prepared, run))
 
 
 def _first_line(error: BaseException) -> str:
