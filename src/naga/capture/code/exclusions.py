@@ -6,8 +6,10 @@ writes is recorded elsewhere. Patterns that a user declared are matched by git i
 
 import os
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -65,6 +67,7 @@ class Exclusions:
     folders: Mapping[Path, str]  # why to leave out what is there: of data all, of results what git does not track
     include: frozenset[str] = frozenset()  # paths that the declared patterns match
     exclude: frozenset[str] = frozenset()
+    printed_to: frozenset[tuple[int, int]] = frozenset()
 
     def why(self, path: str, *, untracked: bool) -> Skipped | None:
         """Name what is left out because of a path with uncommitted content: it, or the folder that it lies in."""
@@ -78,9 +81,31 @@ class Exclusions:
         for reason, pattern in _OWN.items():
             if found := pattern.search(path):
                 return Skipped(path=path[: found.end()], reason=reason)
+        if identity(where) in self.printed_to:
+            return Skipped(path=path, reason="what this process prints")
         if path in self.include:
             return None
         return _secret(path) or (_no_code(path, where) if untracked else None)
+
+
+def printed_to() -> frozenset[tuple[int, int]]:
+    """Find the files that the shell, or nohup, leads stdout and stderr to, which grow while the run looks on."""
+    found = set()
+    for number in (1, 2):
+        with suppress(OSError):
+            about = os.fstat(number)
+            if stat.S_ISREG(about.st_mode):
+                found.add((about.st_dev, about.st_ino))
+    return frozenset(found)
+
+
+def identity(where: Path) -> tuple[int, int] | None:
+    """Give what a file is known by, whatever its names are."""
+    try:
+        about = where.lstat()
+    except OSError:
+        return None
+    return about.st_dev, about.st_ino
 
 
 def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:

@@ -26,7 +26,7 @@ _KEPT_VARIABLES = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTE
 _KEPT_VARIABLES |= {"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"}
 _SETTINGS = {
     "core.hooksPath": os.devnull,
-    "core.fsmonitor": "false",
+    "core.fsmonitor": "",  # up to git 2.35, another value is a program
     "core.safecrlf": "false",  # it makes a warning about line ends fail the whole capture
     "core.splitIndex": "false",  # else git writes a shared index into the user's git folder
     "core.ignoreStat": "false",  # these three would let an edit pass for an unchanged file
@@ -66,7 +66,8 @@ def _environment() -> dict[str, str]:
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_NO_LAZY_FETCH": "1",  # a snapshot never uses the network
+        "GIT_NO_LAZY_FETCH": "1",  # nothing here uses the network
+        "GIT_ALLOW_PROTOCOL": "none",  # ... nor, before git 2.45, the programs that a repository names for it
         "GIT_AUTHOR_NAME": "Naga",
         "GIT_AUTHOR_EMAIL": "naga@localhost",
         "GIT_COMMITTER_NAME": "Naga",

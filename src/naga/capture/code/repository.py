@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from naga.capture.code.exclusions import IGNORED, Exclusions, ignored_by_git, matching, named, run_folders
+from naga.capture.code.exclusions import IGNORED, Exclusions, identity, ignored_by_git, matching, named, run_folders
 from naga.capture.code.git import GitError, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
 from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
@@ -42,6 +42,7 @@ class SnapshotRequest:
     message: str
     folders: dict[Path, str]
     declared: Snapshot
+    printed_to: frozenset[tuple[int, int]]
     script: Path | None
     imported: tuple[str, ...]  # files that the program was imported from
     pathspecs_at: tuple[Repository, str]  # the repository at whose top patterns are read, and where in it this one lies
@@ -69,11 +70,13 @@ class HeldFiles:
     uncommitted: frozenset[str]  # paths that `index` says nothing about
     committed: frozenset[str]  # those of the imported files that HEAD has
     skipped: frozenset[str]
+    printed_to: frozenset[tuple[int, int]] = frozenset()
 
     def changed(self) -> list[str]:
         """Return the files that are no longer as the snapshot has them."""
         committed = [path for path in self._compare(self.index) if path not in self.uncommitted]
-        return sorted(committed + [path for path in self._compare(self.stored) if path not in self.skipped])
+        changed = committed + [path for path in self._compare(self.stored) if path not in self.skipped]
+        return sorted(path for path in changed if identity(self.repository.top / path) not in self.printed_to)
 
     def _compare(self, index: KeptIndex) -> list[str]:
         question = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--ignore-submodules=all")
@@ -150,6 +153,7 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         uncommitted=frozenset(change.path for change in status.changes),
         committed=look.committed,
         skipped=frozenset(one.path for one in left_out),
+        printed_to=asked.printed_to,
     )
     code = replace(
         code,
@@ -218,6 +222,7 @@ def _planned(repository: Repository, asked: SnapshotRequest, status: WorktreeSta
         folders={**run_folders(repository.top, untracked, asked.script), **asked.folders},
         include=matching(root, declared.include, paths, scratch, below=below),
         exclude=matching(root, declared.exclude, paths, scratch, below=below),
+        printed_to=asked.printed_to,
     )
     plan = _Plan(missing=list(status.unreadable))
     for change in changes:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from naga.capture.code.exclusions import DATA, SAVE_DIR
+from naga.capture.code.exclusions import DATA, SAVE_DIR, printed_to
 from naga.capture.code.git import GitError, Repository
 from naga.capture.code.imports import imported_files, is_installed
 from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
@@ -139,6 +139,7 @@ class _Collector:
             message=_message(self.declared, self.label),
             folders=_left_out(self.label, repository.top, self.script),
             declared=self.declared,
+            printed_to=printed_to(),
             script=self.script,
             imported=tuple(str(file.relative_to(repository.top)) for file in inside),
             pathspecs_at=pathspecs_at,

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from naga.capture.code.checkout import lay_out
+from naga.capture.code.checkout import lay_out, real_folder
 from naga.capture.code.git import GitError, Repository
 from naga.errors import DiagError
 from naga.project import project_root
@@ -31,7 +31,8 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
     # What searches for the root of the project stops here.
     (folder / ".git").touch()
     here = folder / script.relative_to(repository.top.resolve())
-    here.parent.mkdir(parents=True, exist_ok=True)
+    # Where the snapshot has a link on the way, what is written through it would lie outside of the folder.
+    real_folder(folder, here.parent, replace=True)
     here.unlink(missing_ok=True)
     shutil.copyfile(script, here)
     return here
