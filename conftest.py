@@ -36,6 +36,7 @@ def enter_repository(namespace: dict[str, Any]) -> None:
     patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     patch.setenv("COLUMNS", "120")
+    patch.setenv("NAGA_SNAPSHOT", "on")
     for command in ("init -qb main", "config user.name Reader", "config user.email reader@example.org"):
         subprocess.run(["git", *command.split()], check=True)
 

@@ -184,9 +184,12 @@ def starts(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     with socket.create_server(("127.0.0.1", 0)) as free:
         monkeypatch.setenv("PORT", str(free.getsockname()[1]))
-    for name in ("PYTEST_CURRENT_TEST", "PYTHONPATH"):
+    for name in ("PYTEST_CURRENT_TEST", "PYTHONPATH", "NAGA_SNAPSHOT"):
         monkeypatch.delenv(name, raising=False)
     return project
+
+
+UNDER_PYTEST = "under pytest there are no snapshots (NAGA_SNAPSHOT=on makes them)"
 
 
 @pytest.mark.parametrize("command", STARTS)
@@ -210,8 +213,12 @@ def test_the_words_are_read_and_the_script_is_recorded(starts: Path, command: st
     )
     assert done.returncode == 0
     code = run.record.code[0]
-    assert "computes" in git("show", f"{code.commit}:exp.py", cwd=starts)
-    _write_row(command, [_word(run, done.stderr), f"`{run.record.task}`", "the project", logged, str(done.returncode)])
+    captured = "none" if " pytest " in command else "the project"
+    if captured == "none":
+        assert (code.commit, code.reason, git("for-each-ref", "refs/naga", cwd=starts)) == (None, UNDER_PYTEST, "")
+    else:
+        assert "computes" in git("show", f"{code.commit}:exp.py", cwd=starts)
+    _write_row(command, [_word(run, done.stderr), f"`{run.record.task}`", captured, logged, str(done.returncode)])
 
 
 def _word(run: Run, said: str) -> str:

@@ -12,7 +12,7 @@ import naga
 SOURCE = Path(naga.__file__).parent
 # From the top of the house to its foundations; a folder inside a room that is listed here is a room of its own.
 LAYERS = [
-    ["__init__", "mlflow_log"],
+    ["__init__", "mlflow_log", "pytest_plugin"],
     ["cli"],
     ["task"],
     ["sweep"],

@@ -14,6 +14,7 @@ from naga.capture.code.exclusions import DATA, SAVE_DIR, printed_to
 from naga.capture.code.git import GitError, Repository
 from naga.capture.code.imports import imported_files, is_installed
 from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
+from naga.capture.code.switch import why_off
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
 from naga.project import NAGA, top_of
@@ -55,6 +56,9 @@ def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) 
     files = imported_files() | ({script} if script is not None else set())
     collector = _Collector(declared, label, script, files=files)
     start = script.parent if script is not None and top_of(script.parent) else Path.cwd()
+    if off := why_off():
+        top = top_of(start) or start
+        return CodeCapture(entries=(Code(name=top.name, path=str(top), reason=off),))
     collector.add(start, branch=declared.branch)
     collector.add_imported(files)
     if declared.strict and collector.missing:
@@ -65,9 +69,9 @@ def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) 
 def capture_once(script: Path, label: SnapshotLabel) -> str | None:
     """Give the commit of a script's repository that was taken under the label's ref; take it where there is none.
 
-    An installed script has none: its package's version stands for it.
+    An installed script has none: its package's version stands for it. Nor has one of a test.
     """
-    if is_installed(str(script.parent)):
+    if why_off() or is_installed(str(script.parent)):
         return None
     with suppress(GitError, OSError):
         return Repository.find(script.parent).text("rev-parse", "--verify", "--quiet", label.ref)
@@ -80,7 +84,8 @@ def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabe
     collector = _Collector(declared, label, None, (), entries, dict(before.held), dict.fromkeys(before.warnings))
     for code in before.entries:
         collector.compare(code)
-    collector.add_imported(imported_files())
+    if not why_off():
+        collector.add_imported(imported_files())
     return collector.result()
 
 
