@@ -198,3 +198,20 @@ def test_an_odd_word(project: Path, capsys: pytest.CaptureFixture[str], command:
         assert len(err) < 2500
         assert "\x1b" not in err
     assert listing(project) == before
+
+
+def test_words_for_a_task_that_reads_none_are_named(project: Path, script: Script) -> None:
+    """Without @clicfg nothing is read; without a configuration, or a folder, nothing can be said."""
+    head = "from naga import clicfg, runlock\n"
+    tail = "if __name__ == '__main__':\n    main()\n"
+    for name, task in {
+        "unread.py": "@runlock\ndef main(cfg={'save_dir': 'results/a', 'lr': 0.1}): ...\n",
+        "bare.py": "@clicfg\ndef main(): print('ran')\n",
+        "free.py": "@clicfg\ndef main(cfg={'lr': 0.1}): print('ran')\n",
+    }.items():
+        (project / name).write_text(head + task + tail)
+    said = script("unread.py", "lr=3", "other=4").stderr
+    assert "warning: main() does not read lr=3: it has no @clicfg" in said
+    for words in (["bare.py", "lr=3"], ["free.py", "--existing", "refuse"]):
+        done = script(*words, check=False)
+        assert (done.returncode, done.stdout) == (2, "")

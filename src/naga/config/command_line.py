@@ -14,6 +14,7 @@ from naga.config.omegaconf_nodes import escaped, own_copy
 from naga.declarations import Existing
 from naga.errors import ConfigError, UsageError
 from naga.secrets import redact_config
+from naga.terminal import say
 
 TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse", "--local_rank", "--local-rank")
 
@@ -82,16 +83,20 @@ def _files(layers: Sequence[Path | str]) -> tuple[tuple[Path, str | None], ...]:
 
 def _check(request: Request, declared: Declared | None) -> None:
     known = list(dotted_keys(declared.base)) if declared else []
+    former: dict[str, str] = {}
     for text in request.overrides:
         key, equals, _ = text.partition("=")
+        if former.setdefault(key, text) != text:
+            say(f"{text} takes the place of {former[key]}, which stands before it")
         if declared and key.startswith(("+", "~")) and key not in known:
             _refuse_sign(text, declared)
         if not equals or not key:
             raise UsageError(f"{text!r} is not key=value", hint=f"{nearest_key(key, known) or 'key'}=...")
-    if request.reuse is not None and request.files:
-        raise UsageError(
-            "--reuse computes nothing, so its configuration cannot be changed", hint="leave out --reuse, or the rest"
-        )
+    if declared is None and (request.overrides or request.files):
+        raise UsageError("this task has no configuration to change", hint="def main(cfg=Config()): ...")
+    if request.reuse is not None and (request.files or request.show_config or request.existing):
+        said = "its configuration cannot be changed" if request.files else "--show-config and --existing say nothing"
+        raise UsageError(f"--reuse computes nothing, so {said}", hint="leave out --reuse, or the rest")
 
 
 def _refuse_sign(text: str, declared: Declared) -> NoReturn:

@@ -41,7 +41,22 @@ def override_text(cfg: DictConfig, override: str) -> None:
     value = _fitted(slot, read_text(text, slot.wanted, key, is_untyped=slot.hint is Any))
     if value == text == "None" and split_optional(slot.wanted)[1]:
         say(f"{override} is the text 'None'; {key}=null is None")
+    elif value == {} and slot.box is not None and len(slot.box):
+        say(f"{override} changes nothing: what is in {key} stays")
+    _refuse_accident(slot, key, value)
     merge(cfg, _nested(cfg, slot.keys, value))
+
+
+def _refuse_accident(slot: "_Slot", key: str, text: Any) -> None:
+    """Refuse text where the default, or the type, says that a list or a number was meant."""
+    if not isinstance(text, str) or "${" in text:
+        return
+    default = nodes.as_written(node) if (node := nodes.select(slot.root, slot.keys)) is not None else None
+    is_list = isinstance(default, list | tuple) or get_origin(split_optional(slot.hint)[0]) in (list, tuple)
+    if is_list and "," in text:
+        raise ConfigError(f"{key}={text} is a text, not a list", hint=f"{key}=[{text.strip('()')}]")
+    if not text and isinstance(default, int | float):
+        raise ConfigError(f"{key}= has no value", hint=f"{key}={default}")
 
 
 def dotted_keys(cfg: Any) -> Iterator[str]:

@@ -41,6 +41,15 @@ def child(box: Any, key: Any) -> Any:
     return inner if isinstance(inner, Node) else node
 
 
+def select(cfg: Any, keys: Keys) -> Any:
+    """Give the node at a path, as written; None where there is none."""
+    for key in keys:
+        if not is_live(cfg) or not (isinstance(cfg, DictConfig) or key < len(cfg)):
+            return None
+        cfg = child(cfg, key)
+    return cfg
+
+
 def children(box: Any) -> Iterator[tuple[Any, Any]]:
     """Go through the keys and nodes of a container, as written."""
     if not is_live(box):

@@ -34,6 +34,16 @@ def _path(word: str) -> Path:
     return Path(expanded(word))  # the shell has not, in ``--config=~/a.yaml``
 
 
+class _Once(argparse.Action):
+    """An option that holds one value: of two, neither is dropped without a word."""
+
+    def __call__(self, _parser: Any, namespace: Any, values: Any, _option: str | None = None) -> None:
+        """Keep the value of an option."""
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, f"given twice: {getattr(namespace, self.dest)} and {values}")
+        setattr(namespace, self.dest, values)
+
+
 class Parser(argparse.ArgumentParser):
     """An argparse parser that knows a task's configuration, and whose errors are Naga's."""
 
@@ -54,9 +64,20 @@ class Parser(argparse.ArgumentParser):
         layer("--config", metavar="FILE", type=_path, help="values from a YAML file; several are laid in order")
         layer("--experiment", metavar="KEY", help="only the part of that file under this dotted key")
         add("--show-config", action="store_true", help="print the configuration and do nothing else")
-        add("--existing", choices=["archive", "refuse", "reuse"], help="what to do where a finished run lies already")
+        add(
+            "--existing",
+            action=_Once,
+            choices=["archive", "refuse", "reuse"],
+            help="what to do where a finished run lies already",
+        )
         add("--local_rank", "--local-rank", metavar="N", type=int, help="as torch.distributed.launch adds it")
-        add("--reuse", metavar="RUN_DIR", type=_path, help="compute nothing: take the configuration of this run")
+        add(
+            "--reuse",
+            action=_Once,
+            metavar="RUN_DIR",
+            type=_path,
+            help="compute nothing: take the configuration of this run",
+        )
 
     def format_help(self) -> str:
         """Add the fields of the configuration, which are looked for in the source only when they are shown."""

@@ -25,7 +25,14 @@ from naga.config.plain import differing_keys, value_at
 from naga.config.recorded import rebuild, same_secrets, with_secrets
 from naga.declarations import Call, Declares, Existing
 from naga.errors import ConfigError, UsageError
-from naga.process.entry_point import file_of, is_being_imported_by_a_child, is_read_by_argparse, task_name, unread_words
+from naga.process.entry_point import (
+    file_of,
+    is_being_imported_by_a_child,
+    is_read_by_argparse,
+    is_script,
+    task_name,
+    unread_words,
+)
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
 from naga.process.workers import is_loading_script
@@ -72,8 +79,10 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         why_off()  # refuses a word that means nothing
     declared = declared_config(fn)
     request = _request(fn, declared, call)
-    if declared and declares.command_line and call == Call():
-        _warn_of_unread(fn, declared)
+    if declared and call == Call():
+        _warn_of_unread(fn, declared, is_reader=declares.command_line)
+    if request.existing and not declares.lock:
+        raise UsageError(f"--existing {request.existing}: {fn.__name__}() owns no folder", hint="@runlock")
     if request.reuse is not None:
         return reuse_named(
             declared, declares.former, load_run(request.reuse), call.task or task_name(fn), request.overrides
@@ -227,11 +236,15 @@ def _compose(declared: Declared | None, request: Request, given: Any, keywords: 
     )
 
 
-def _warn_of_unread(fn: Callable[..., Any], declared: Declared) -> None:
-    """Say what was typed for a task that is called by another script, because its author may mean it to be read."""
-    if words := unread_words(fn, dotted_keys(declared.base)):
-        name = fn.__qualname__
+def _warn_of_unread(fn: Callable[..., Any], declared: Declared, *, is_reader: bool) -> None:
+    """Say what was typed for a task that another script calls, or that reads nothing: its author may mean it."""
+    keys, name = set(dotted_keys(declared.base)), fn.__qualname__
+    if is_reader and (words := unread_words(fn, keys)):
         say(f"warning: {name}() does not read {shlex.join(words)}: {name}.cli() does, {name}({{}}) is quiet")
+    elif not is_reader and is_script(fn):
+        words = [word for word in sys.argv[1:] if "=" in word and word.partition("=")[0] in keys]
+        if words:
+            say(f"warning: {name}() does not read {shlex.join(words)}: it has no @clicfg")
 
 
 def _check_save_dir(config: Resolved) -> None:

@@ -33,10 +33,10 @@ def parsed(*argv: str, of: Of | None = None) -> Request:
     return parse_arguments(argv, declared, program="exp.py", description="Train.")
 
 
-def test_values_and_options_may_be_mixed() -> None:
+def test_values_and_options_may_be_mixed(of: Of) -> None:
     """Before, after and between each other, and always in their order."""
     request = parsed(
-        "a=1", "--config", "x=y.yaml", "-o", "b=2", "c=3", "--show-config", "-od=4", "--experiment=k", "e=-5"
+        "a=1", "--config", "x=y.yaml", "-o", "b=2", "c=3", "--show-config", "-od=4", "--experiment=k", "e=-5", of=of
     )
     assert request == Request(
         overrides=("a=1", "b=2", "c=3", "d=4", "e=-5"), files=((Path("x=y.yaml"), "k"),), show_config=True
@@ -66,6 +66,10 @@ def test_a_finished_run_is_named() -> None:
         (["~model.lr"], "'~model.lr' takes a key away", "leave it out"),
         (["--experiment", "a", "--experiment", "b"], "--experiment names a part", "--config FILE"),
         (["--local_rank", "x"], "argument --local_rank/--local-rank: invalid int value", "exp.py --help"),
+        (["--reuse", "a", "--reuse", "b"], "argument --reuse: given twice: a and b", ""),
+        (["--existing", "reuse", "--existing=refuse"], "argument --existing: given twice: reuse and refuse", ""),
+        (["--reuse", "a", "--show-config"], "--reuse computes nothing", "leave out"),
+        (["--reuse", "a", "--existing", "refuse"], "--reuse computes nothing", "leave out"),
         (["--learning-rate", "5"], "unrecognized arguments: --learning-rate", "learning_rate=..."),
         (["--lr=5"], "unrecognized arguments: --lr=5", "model.lr=..."),
         (["--nothing-like-it"], "unrecognized arguments: --nothing-like-it", "exp.py --help"),
@@ -87,10 +91,10 @@ def test_what_cannot_be_read_says_what_to_type(
     assert capsys.readouterr() == ("", "")
 
 
-def test_files_and_their_parts_stand_in_their_order() -> None:
+def test_files_and_their_parts_stand_in_their_order(of: Of) -> None:
     """A part is of the file before it; what is typed before the first file is of the first."""
     argv = "--experiment e --config a --config b --experiment f --experiment g --config c".split()  # noqa: SIM905
-    assert [(str(file), part) for file, part in parsed(*argv).files] == [
+    assert [(str(file), part) for file, part in parsed(*argv, of=of).files] == [
         ("a", "e"),
         ("b", "f"),
         ("b", "g"),
@@ -103,6 +107,19 @@ def test_the_word_of_a_launcher_is_no_override(argv: list[str], of: Of) -> None:
     """Older launchers of ranks add it to the words that were typed."""
     request = parsed("learning_rate=1", *argv, of=of)
     assert (request.overrides, request.local_rank) == (("learning_rate=1",), 1)
+
+
+def test_a_value_that_is_replaced_is_said(of: Of, capsys: pytest.CaptureFixture[str]) -> None:
+    """The later of two wins, as everywhere; the same one twice needs no word."""
+    parsed("model.lr=1", "learning_rate=1", "model.lr=2", "learning_rate=1", of=of)
+    assert capsys.readouterr().err == "naga: model.lr=2 takes the place of model.lr=1, which stands before it\n"
+
+
+def test_a_task_without_a_configuration_takes_no_values() -> None:
+    """They would do nothing."""
+    for argv in (["lr=1"], ["--config", "a.yaml"]):
+        with pytest.raises(UsageError, match="no configuration to change"):
+            parsed(*argv)
 
 
 def test_signs_are_keys_where_they_are_declared(of: Of) -> None:

@@ -190,3 +190,33 @@ def test_question_marks_ask_for_a_value() -> None:
     cfg = opened({"a": 1, "m": {"b": 2}, "t": "${a}"})
     merge(cfg, {"a": "???", "m": "???", "t": "???"})
     assert OmegaConf.missing_keys(cfg) == {"a", "m", "t"}
+
+
+@pytest.mark.parametrize(
+    ("override", "message", "hint"),
+    [
+        ("sizes=3,4", "sizes=3,4 is a text, not a list", "sizes=[3,4]"),
+        ("pair=(3,4)", "pair=(3,4) is a text, not a list", "pair=[3,4]"),
+        ("lr=", "lr= has no value", "lr=0.1"),
+    ],
+)
+def test_text_in_the_place_of_a_list_or_a_number_is_an_accident(override: str, message: str, hint: str) -> None:
+    """A list without its brackets, a variable of the shell that is not set."""
+    cfg = OmegaConf.create({"sizes": [1, 2], "pair": [1, 2], "lr": 0.1, "note": "", "none": None})
+    with pytest.raises(ConfigError) as caught:
+        override_text(cfg, override)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+    override_text(cfg, caught.value.hint)
+    override_text(cfg, "sizes=auto")
+    override_text(cfg, "note=")
+    override_text(cfg, "none=")
+    assert (cfg.sizes, cfg.note, cfg.none) == ("auto", "", "")
+
+
+def test_an_empty_mapping_changes_nothing_and_is_said_to(capsys: pytest.CaptureFixture[str]) -> None:
+    """Mappings are merged; where there is nothing yet, it is one."""
+    cfg = OmegaConf.create({"full": {"a": 1}, "none": None})
+    override_text(cfg, "full={}")
+    override_text(cfg, "none={}")
+    assert cfg == {"full": {"a": 1}, "none": {}}
+    assert capsys.readouterr().err == "naga: full={} changes nothing: what is in full stays\n"
