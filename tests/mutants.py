@@ -115,13 +115,14 @@ def _pass(folder: Path, tests: list[str], timeout_s: float) -> bool:
 
 
 def _choose(items: list[WorkItem], folder: Path, words: argparse.Namespace) -> list[MutationSpec]:
-    """Take a sample; what changes a type that nobody reads is no change."""
+    """Take a sample of those that change what is computed."""
     types: dict[Path, set[tuple[int, int]]] = {}
     chosen = []
     for mutation in sorted((item.mutations[0] for item in items), key=_order):
         file = folder / mutation.module_path
         places = types.setdefault(file, set(_annotations(file)))
-        if not any(first <= mutation.start_pos[0] <= last for first, last in places):
+        is_same = mutation.operator_name.endswith(("_Eq_Is", "_NotEq_IsNot", "_Is_Eq", "_IsNot_NotEq"))
+        if not is_same and not any(first <= mutation.start_pos[0] <= last for first, last in places):
             chosen.append(mutation)
     return random.Random(words.seed).sample(chosen, min(words.sample, len(chosen)))
 
@@ -131,10 +132,12 @@ def _order(mutation: MutationSpec) -> tuple[str, str, int, str]:
 
 
 def _annotations(file: Path) -> Iterator[tuple[int, int]]:
-    """Give the lines of signatures and of declared fields without a value."""
+    """Give the lines of signatures, of decorators (caches, `slots`), and of declared fields without a value."""
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.FunctionDef) and not node.args.defaults and not node.args.kw_defaults:
+        if isinstance(node, ast.FunctionDef) and not any([*node.args.defaults, *node.args.kw_defaults]):
             yield node.lineno, node.body[0].lineno - 1
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield from ((decorator.lineno, decorator.end_lineno or 0) for decorator in node.decorator_list)
         if isinstance(node, ast.AnnAssign) and node.value is None:
             yield node.lineno, node.end_lineno or node.lineno
 

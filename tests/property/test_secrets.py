@@ -39,7 +39,8 @@ key key_access
 pad_session_token keys tokens
 max_tokens min_token bos_token eos_token unk_token sep_token next_token token_type tokenizer
 author authors pass forward_pass passes pass_db compass passenger bypass password_file password_length secret_name
-access_key_path api_keyboard monkey_key primary_key sort_key secretary oauth_enabled auth_required x 1 2_3
+access_key_path api_keyboard monkey_key primary_key sort_key secretary user_id db_host
+oauth_enabled auth_required x 1 2_3
 """
 
 
@@ -77,7 +78,9 @@ def test_a_value_is_looked_for_unless_it_stands_anywhere(value: object, is_met: 
     assert (str(value) in known_secrets()) is is_met
 
 
-@pytest.mark.parametrize(("value", "within"), [("k9j8h7g6f5d", False), ("k9j8h7g6f5d4", True)])
+@pytest.mark.parametrize(
+    ("value", "within"), [("k9j8h7g6f5d", False), ("k9j8h7g6f5d4", True), ("k9j8h7g6f5d4s3", True)]
+)
 def test_inside_of_words_it_is_looked_for_from_twelve(value: str, within: bool) -> None:
     """A shorter one stands alone."""
     redact_config({"password": value})
