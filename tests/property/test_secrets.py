@@ -39,8 +39,8 @@ key key_access
 pad_session_token keys tokens
 max_tokens min_token bos_token eos_token unk_token sep_token next_token token_type tokenizer
 author authors pass forward_pass passes pass_db compass passenger bypass password_file password_length secret_name
-access_key_path api_keyboard monkey_key primary_key sort_key secretary user_id db_host
-oauth_enabled auth_required x 1 2_3
+access_key_path api_keyboard monkey_key primary_key sort_key secretary user_id db_host db_port
+api_host oauth_enabled auth_required x 1 2_3
 """
 
 
@@ -70,7 +70,14 @@ def test_a_variable_is_looked_for_from_six_characters(
 
 @pytest.mark.parametrize(
     ("value", "is_met"),
-    [("k9j8h7g", False), ("k9j8h7g6", True), ("postgresdbs", False), ("postgresdbsx", True), (12345678, False)],
+    [
+        ("k9j8h7g", False),
+        ("k9j8h7g6", True),
+        ("postgresdbs", False),
+        ("postgresdbsx", True),
+        ("postgresdbsxy", True),
+        (12345678, False),
+    ],
 )
 def test_a_value_is_looked_for_unless_it_stands_anywhere(value: object, is_met: bool) -> None:
     """From eight characters, a plain word from twelve; a number never."""
@@ -88,6 +95,9 @@ def test_inside_of_words_it_is_looked_for_from_twelve(value: str, within: bool) 
     assert (value in redact_text(f"{value}b")) is not within
     assert (value in redact_text(f"a{value}")) is not within
     assert value not in redact_text(f"-{value}_")
+    assert redact_config({"a": [{"password": ["q1w2e3r4t5z6"]}]}) == {"a": [{"password": [MARK]}]}
+    assert redact_text("is q1w2e3r4t5z6") == f"is {MARK}"
+    secrets._met.pop("q1w2e3r4t5z6")
     (pattern,) = secrets_pattern()
     assert pattern == secrets._looked_for(value).encode()
 

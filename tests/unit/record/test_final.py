@@ -70,8 +70,11 @@ def test_what_is_final_already_stays(spooled: Path) -> None:
     assert read_lock(spooled).status == "killed"
 
 
-def test_it_never_replaces_a_later_run(spooled: Path) -> None:
-    """It goes to the attempts."""
+@pytest.mark.parametrize("further", [True, False])
+def test_it_never_replaces_a_later_run(spooled: Path, further: bool) -> None:
+    """It goes to the attempts, also where it is the first of them."""
+    if further:
+        (spooled / ".naga" / "attempts").mkdir(parents=True)
     write_lock(spooled, LATER)
     (done,) = put_back_all()
     kept = spooled / ".naga" / "attempts" / f"0001-{RECORD.run_id}.lock"
@@ -111,3 +114,13 @@ def test_a_superseded_run_leaves_the_lock_of_the_later_one(tmp_path: Path, capsy
     assert f"'{kept}'" in capsys.readouterr().err
     write_final_lock(tmp_path, LATER)
     assert capsys.readouterr().err == ""
+
+
+def test_without_a_home_nothing_was_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the cache cannot be found, there is nothing to put back."""
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("naga.record.final.cache_folder", homeless)
+    assert list(put_back_all()) == []

@@ -86,6 +86,7 @@ def test_a_value_is_read(text: str, value: Any) -> None:
         ("a: 1\na: 2", "line 2: the key 'a' stands twice"),
         ("? [a]\n: 1", "line 1: a key that is not a scalar"),
         ("a: 1\n---\nb: 2", "line 2: a second document"),
+        ("a: {]", "line 1: did not find expected"),
         ("a: [1", "line 2: did not find expected"),
         ("a: !!binary '*'", ""),
     ],
@@ -108,6 +109,7 @@ def test_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml_text, "MAX_DEPTH", 3)
     deep = {"a": {"b": {"c": 1}}}
     assert load(dump(deep)) == deep
+    assert load("x: [[1]]") == {"x": [[1]]}
     with pytest.raises(ValueError, match="nested deeper than 3"):
         dump({"x": deep})
     with pytest.raises(LockError, match="more than 3 levels"):
