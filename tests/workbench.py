@@ -5,7 +5,12 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from naga.process.identity import this_process
+from naga.record.schema import Record
 
 Script = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -39,6 +44,19 @@ def main(cfg: Config = OmegaConf.structured(Config)):
 if __name__ == "__main__":
     print(main().save_dir)
 '''
+
+
+def some_record(**changes: Any) -> Record:
+    """The record of a finished run; what a test is about is named by it."""
+    record = Record(
+        run_id="20260101T000000-aaaaaaaa",
+        status="finished",
+        task="exp.main",
+        save_dir="results/a",
+        started="2026-01-01T00:00:00Z",
+        process=this_process(),
+    )
+    return replace(record, **changes)
 
 
 def git(*words: str, cwd: Path) -> str:

@@ -6,24 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench import some_record
 
 from naga.diagnose.content import publication_of
 from naga.diagnose.diag_key import DiagKey
 from naga.errors import DiagError
-from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
-from naga.record.schema import Code, Data, Record
+from naga.record.schema import Code, Data
 from naga.runs.find import Run
 from naga.tracking.tags import Tag
 
-RECORD = Record(
-    run_id="20260101T000000-aaaaaaaa",
-    status="finished",
-    task="exp.main",
-    save_dir="results/a",
-    started="2026-01-01T00:00:00Z",
-    process=this_process(),
-)
+RECORD = some_record()
 
 KEY = DiagKey(diag="exp.py:diag", code="c")
 

@@ -7,22 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench import some_record
 
 from naga.cache_dir import cache_folder
-from naga.process.identity import this_process
 from naga.record.atomic import write_atomic
 from naga.record.final import put_back_all, write_final_lock
 from naga.record.lockfile import read_lock, write_lock
-from naga.record.schema import Record
 
-RECORD = Record(
-    run_id="20260101T000000-aaaaaaaa",
-    status="finished",
-    task="exp.main",
-    save_dir="a",
-    started="",
-    process=this_process(),
-)
+RECORD = some_record()
 LATER = dataclasses.replace(RECORD, run_id="20260101T000000-bbbbbbbb", attempt=2)
 
 

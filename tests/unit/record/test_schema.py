@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workbench import some_record
 
 from naga.errors import LockError
-from naga.process.identity import this_process
 from naga.record.lockfile import (
     lock_hash,
     lock_text,
@@ -42,13 +42,8 @@ PLAIN: dict[str, Any] = {
     "started": "2026-01-01T00:00:00Z",
     "process": PROCESS,
 }
-RECORD = Record(
+RECORD = some_record(
     run_id="r1",
-    status="finished",
-    task="exp.main",
-    save_dir="a",
-    started="2026-01-01T00:00:00Z",
-    process=this_process(),
 )
 
 

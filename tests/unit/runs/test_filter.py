@@ -4,24 +4,17 @@ import dataclasses
 from pathlib import Path
 
 import pytest
+from workbench import some_record
 
 from naga.errors import RunNotFoundError, UsageError
-from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
-from naga.record.schema import Record
 from naga.runs.filter import Filter, parse_filter, sort_key
 from naga.runs.find import Run
 from naga.runs.select import select_runs
 
-RECORD = Record(
-    run_id="20260101T000000-aaaaaaaa",
-    status="finished",
-    task="exp.main",
-    save_dir="results/a",
-    started="2026-01-01T00:00:00Z",
+RECORD = some_record(
     duration_s=2.5,
     config={"lr": 0.01, "layers": [64, 32], "deep": {"on": True, "name": "x y"}, "none": None, "text": "10"},
-    process=this_process(),
 )
 RUN = Run(Path("/results/a"), RECORD)
 
