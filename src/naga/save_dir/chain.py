@@ -59,7 +59,13 @@ def _read_owner(file: Path) -> Owner | None:
 def append(save_dir: Path, tail: Owner | None, owner: Owner) -> int | None:
     """Add an owner, and give its open and locked claim; None where another was first or the folder was replaced."""
     claims = claims_folder(save_dir)
-    claims.mkdir(parents=True, exist_ok=True)
+    try:
+        claims.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        # `mkdir` looks whether it is a folder after it was there: another may have moved the run away in between.
+        if os.path.lexists(claims) and not claims.is_dir():
+            raise
+        return None
     name = claims / (f"after-{tail.run_id}" if tail else "first")
     descriptor = _create(name, json.dumps(to_plain(owner)).encode(), claims / f".{owner.run_id}")
     # Between our look at the chain and our claim, another may have moved the folder away and a third begun a new one.
