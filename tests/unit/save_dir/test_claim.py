@@ -299,6 +299,20 @@ def test_the_chain_says_whose_the_folder_is(tmp_path: Path) -> None:
         assert first.place() == tmp_path / ".archive" / "run~two"
 
 
+@pytest.mark.parametrize(("host", "stays"), [("node17", False), (this_process().host, True)])
+def test_the_log_of_a_run_that_may_wake_is_copied(tmp_path: Path, host: str, stays: bool) -> None:
+    """It has the old file open; one of this host is dead for sure, and its log may be large."""
+    log = tmp_path / "run" / "console.log"
+    leave(tmp_path / "run", "one", "running", replace(dead_process(), host=host))
+    log.write_text("printed")
+    for file in (tmp_path / "run" / "run.lock", *(tmp_path / "run" / ".naga" / "claims").iterdir()):
+        os.utime(file, (1, 1))
+    before = log.stat().st_ino
+    with log.open():  # or the number of the inode might be used again
+        claim_folder(tmp_path / "run", "two", this_process())
+    assert ((log.stat().st_ino == before), log.read_text()) == (stays, "printed")
+
+
 def test_what_the_function_does_to_its_folder_does_not_lose_it(tmp_path: Path) -> None:
     """It empties it, or copies an earlier run there, claims included."""
     leave(tmp_path / "earlier", "zero", "finished")
