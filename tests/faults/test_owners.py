@@ -209,7 +209,7 @@ def test_ctrl_c_while_outputs_are_hashed_keeps_the_run_finished(project: Path) -
     record = load_run(FOLDER).record
     assert record.status == "finished"
     assert record.outputs
-    assert record.outputs.reason == "not hashed: interrupted"
+    assert record.outputs.reason == "not hashed: that was interrupted, or failed"
 
 
 def test_while_outputs_are_hashed_the_folder_is_not_taken(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -18,7 +19,7 @@ from naga.errors import ClaimError, LockError, SaveDirError
 from naga.process.identity import started_ticks, this_process
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import BEING_HASHED, Outputs, Process, Record
-from naga.save_dir import chain
+from naga.save_dir import chain, kernel_lock
 from naga.save_dir.claim import Claim, TakenError, claim_folder
 
 
@@ -405,3 +406,32 @@ def test_torn_claims_of_older_releases_are_cleared(tmp_path: Path) -> None:
     assert sorted(file.name for file in chain.clear_torn(tmp_path / "run")) == ["after-one", "after-two"]
     assert [file.name for file in claims.iterdir()] == ["first"]
     claim.release()
+
+
+def test_a_new_owner_sweeps_what_killed_writers_left(tmp_path: Path) -> None:
+    """Half-written files; the draft of a claim that is young may be another process's, which is about to lose."""
+    leave(tmp_path, "one", "failed")
+    own = tmp_path / ".naga"
+    (own / "attempts").mkdir()
+    left = [folder / ".naga-00ff.tmp" for folder in (tmp_path, own, own / "attempts")] + [own / "claims" / ".old"]
+    stays = [own / "claims" / ".young", tmp_path / "naga.tmp"]
+    for file in (*left, *stays):
+        file.touch()
+    os.utime(own / "claims" / ".old", (1, 1))
+    claim_folder(tmp_path, "two", this_process())
+    assert not [file for file in left if file.exists()]
+    assert all(file.exists() for file in stays)
+
+
+def test_a_look_at_a_lock_leaves_nothing_open(tmp_path: Path) -> None:
+    """A descriptor that stays would hold the lock itself."""
+    claim_folder(tmp_path / "run", "one", this_process()).release()
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    file = tmp_path / "run" / ".naga" / "claims" / "first"
+    assert not kernel_lock.is_held(file)
+    assert not kernel_lock.is_held(tmp_path / "nothing")
+    if sys.platform == "linux":
+        assert len(os.listdir("/proc/self/fd")) == before
+    with file.open() as opened:
+        fcntl.flock(opened, fcntl.LOCK_SH)  # another that looks at the same moment
+        assert not kernel_lock.is_held(file)

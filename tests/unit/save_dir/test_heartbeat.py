@@ -1,6 +1,7 @@
 """Whether the owner of a folder lives, seen from its own host and from others."""
 
 import os
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -70,6 +71,7 @@ def test_a_beat_keeps_a_run_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         while (folder / ".naga" / "heartbeat").stat().st_mtime_ns == first:
             assert time.monotonic() < deadline
     assert not (folder / ".naga" / "heartbeat").exists()
+    assert "naga-heartbeat" not in [thread.name for thread in threading.enumerate()]
 
 
 def test_a_claim_trusts_the_clock_of_the_filesystem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
