@@ -66,7 +66,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
 
 def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
     """Claim the folder, or, where a time makes its name and another run has that, the first free ``-1``, ``-2``, ..."""
-    meant, number = plan, 0
+    meant, elsewhere, number = plan, plan.elsewhere, 0
     while True:
         needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
         try:
@@ -76,16 +76,16 @@ def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
                 cast("Path", plan.save_dir),
                 plan.run_id,
                 process,
-                existing=plan.existing,
+                existing=plan.existing or "archive",
                 needs=needs,
-                unused=meant.elsewhere is not None,
+                unused=elsewhere is not None,
             )
             break
         except TakenError:
-            if meant.elsewhere is None:
+            if elsewhere is None:
                 raise
             number += 1
-            plan = meant.elsewhere(f"{(meant.config.written_save_dir or '').rstrip('/')}-{number}")
+            plan = elsewhere(f"{(meant.config.written_save_dir or '').rstrip('/')}-{number}")
     if plan is not meant:
         say(f"'{meant.config.written_save_dir}' is taken: this run is in '{plan.config.written_save_dir}'")
     return plan, claim

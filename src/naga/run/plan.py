@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,9 @@ from naga.terminal import say
 class Plan:
     """A run that can begin.
 
-    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``inputs`` are the tracked paths
-    and ``stages`` the folders of earlier runs, all absolute; ``base`` is what relative paths are relative to.
-    ``words`` is what the command line named; ``elsewhere`` plans the same run in another folder, where nobody has named
-    the one that it has.
+    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where nobody
+    has said it; ``words`` is what the command line named; ``base`` is what relative paths are relative to.
+    ``inputs`` are the tracked paths and ``stages`` the folders of earlier runs, all absolute.
     """
 
     run_id: str
@@ -60,8 +59,7 @@ class Plan:
     config: Resolved
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    existing: Existing
-    elsewhere: Callable[[str], "Plan"] | None
+    existing: Existing | None
     words: tuple[str, ...]
     base: Path
     inputs: tuple[Path, ...]
@@ -71,6 +69,16 @@ class Plan:
     def save_dir(self) -> Path | None:
         """The folder that the run owns; None where no ``@runlock`` asks for one."""
         return self.config.save_dir if self.declares.lock else None
+
+    @property
+    def elsewhere(self) -> Callable[[str], "Plan"] | None:
+        """Plans the same run in another folder; None where somebody has named the one that it has."""
+        renamed = self.config.elsewhere if self.existing is None else None
+        return (lambda save_dir: self._with(renamed(save_dir))) if renamed else None
+
+    def _with(self, config: Resolved) -> "Plan":
+        inputs, stages = _named_folders(config, self.declares, self.base)
+        return replace(self, config=config, args=(config.value, *self.args[1:]), inputs=inputs, stages=stages)
 
 
 def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
@@ -98,30 +106,27 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, declares.former, finished, config)
 
-    def at(config: Resolved) -> Plan:
-        require_inputs(config.plain, declares.tracked, base)
-        return Plan(
-            run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
-            fn=fn,
-            task=call.task or task_name(fn),
-            script=file_of(fn),
-            declares=declares,
-            config=config,
-            args=(config.value, *args) if declared else args,
-            kwargs=kwargs,
-            existing=existing or "archive",
-            elsewhere=there if elsewhere and existing is None else None,
-            words=_words(request),
-            base=base,
-            inputs=tracked_paths(config.plain, declares.tracked, base),
-            stages=stage_folders(config.plain, declares.stages, base),
-        )
+    inputs, stages = _named_folders(config, declares, Path.cwd())
+    return Plan(
+        run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
+        fn=fn,
+        task=call.task or task_name(fn),
+        script=file_of(fn),
+        declares=declares,
+        config=config,
+        args=(config.value, *args) if declared else args,
+        kwargs=kwargs,
+        existing=existing,
+        words=_words(request),
+        base=Path.cwd(),
+        inputs=inputs,
+        stages=stages,
+    )
 
-    def there(save_dir: str) -> Plan:
-        return at(elsewhere(save_dir)) if elsewhere else at(config)
 
-    base, elsewhere = Path.cwd(), config.elsewhere
-    return at(config)
+def _named_folders(config: Resolved, declares: Declares, base: Path) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    require_inputs(config.plain, declares.tracked, base)
+    return tracked_paths(config.plain, declares.tracked, base), stage_folders(config.plain, declares.stages, base)
 
 
 def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
