@@ -14,12 +14,14 @@ from naga.runs.find import Run, find_runs, load_run
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
 if TYPE_CHECKING:
+    from naga.compare.diff import diff
     from naga.diagnose.diag_dir import diag_dir
 
 __all__ = [
     "Run",
     "clicfg",
     "diag_dir",
+    "diff",
     "errors",
     "fail",
     "find_runs",
@@ -35,9 +37,13 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import what belongs to diags when it is first asked for: scripts that only compute do not wait for it."""
+    """Import what belongs to diags and comparisons when it is first asked for: who only computes does not wait."""
     if name == "diag_dir":
         from naga.diagnose.diag_dir import diag_dir
 
         return diag_dir
+    if name == "diff":
+        from naga.compare.diff import diff
+
+        return diff
     raise AttributeError(f"module 'naga' has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """What Naga says to the person at the terminal: single lines on stderr, so that a script's own output stays its own."""
 
+import os
 import sys
 
 from naga.secrets import redact_text
@@ -14,6 +15,16 @@ def printable(text: str) -> str:
     a\x1b[2Jb
     """
     return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def print_asked(text: str) -> None:
+    """Print what was asked for on stdout; whoever reads it may have seen enough (``| head``)."""
+    try:
+        print(text, end="", flush=True)  # noqa: T201  # it is what was asked for
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains once more at its end
+    except OSError as error:
+        raise SystemExit(f"naga: stdout cannot be written: {error.strerror}") from None
 
 
 def say(message: str) -> None:

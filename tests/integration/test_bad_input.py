@@ -173,6 +173,14 @@ def test_a_server_that_does_not_answer(project: Path, script: Script, how: str) 
     assert load_run("results/run").lock_hash == run.lock_hash
 
 
+def test_names_that_the_terminal_has_no_letters_for(project: Path, script: Script) -> None:
+    """Escaped, as where the locale is C."""
+    script("exp.py", "save_dir=results/\u00fcber")
+    for command in ("ls", "show results/\u00fcber", "verify results/\u00fcber", "hash results/\u00fcber/run.lock"):
+        done = script("-c", "from naga.cli import main; main()", *command.split(), PYTHONIOENCODING="ascii")
+        assert "results/\\xfcber" in done.stdout
+
+
 ODD = ["", "x" * 5000, "\n", "\x1b[2J", "exp.py/x", "nope", "~nobody"]
 COMMANDS = [
     ["ls"],

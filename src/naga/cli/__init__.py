@@ -1,6 +1,7 @@
 """The command `naga`: one function per command; what they do lies in the layers below."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,10 @@ _FILTER = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
+    sys.stdout = sys.stdout or io.StringIO()  # closed by a shell (`>&-`): nobody wants to read it
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding has no letters for is shown, escaped
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         words = _read(sys.argv[1:] if argv is None else argv)
         code: int = words.command(words)
@@ -91,6 +96,14 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
     command.set_defaults(command=verify_runs)
 
+    command = commands.add_parser("diff", help="print what differs between runs; exit code 1 where anything does")
+    command.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
+    command.add_argument("--only", metavar="PART,...",
+                         help="of config, code, data, environment, outputs, metrics; default: all")  # fmt: skip
+    command.add_argument("--patch", action="store_true", help="also the patch between the codes")
+    command.add_argument("--format", default="table", choices=("table", "json"))
+    command.set_defaults(command=_diff)
+
     _add_diag(commands)
 
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
@@ -117,6 +130,12 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_root(command: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  # as argparse has it
     command.add_argument("root", nargs="?", type=_folder, default=".", metavar="ROOT", help=help)
+
+
+def _diff(words: argparse.Namespace) -> int:
+    from naga.cli.diff import diff_runs
+
+    return diff_runs(words)
 
 
 def _diag(words: argparse.Namespace) -> int:

@@ -31,8 +31,8 @@ def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None
     for run in runs:
         record = run.record
         words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
-        table.add_row(_status(run), diags.get(run.run_id, ""), *map(_plain, words))
-    _print(table)
+        table.add_row(_status(run), diags.get(run.run_id, ""), *map(plain, words))
+    print_table(table)
 
 
 def run_page(run: Run) -> None:
@@ -42,15 +42,15 @@ def run_page(run: Run) -> None:
     page.add_column(overflow="fold")
     for name, value in _lines(run):
         page.add_row(name, value)
-    _print(page)
+    print_table(page)
 
 
 def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     record = run.record
-    yield "run", _plain(f"{run.run_id}  ({record.task})")
+    yield "run", plain(f"{run.run_id}  ({record.task})")
     yield "status", _ending(run)
-    yield "folder", _plain(str(run.save_dir))
-    yield "started", _plain(f"{_local(record.started)} on {record.process.host} by {record.process.user or 'unknown'}")
+    yield "folder", plain(str(run.save_dir))
+    yield "started", plain(f"{_local(record.started)} on {record.process.host} by {record.process.user or 'unknown'}")
     yield from _section("config", _config_lines(record.config))
     yield from _section("redacted", [", ".join(_redacted(record))])
     yield from _section("code", (_code_line(code) for code in record.code))
@@ -59,13 +59,13 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     if record.outputs:
         outputs = record.outputs
         counted = f"{_files(outputs.files)}, {_size(outputs.size_bytes or 0)}" if outputs.files is not None else ""
-        yield "outputs", _plain("; ".join(filter(None, (counted, outputs.reason))))
+        yield "outputs", plain("; ".join(filter(None, (counted, outputs.reason))))
     if record.environment:
         packages = len(record.environment.packages)
-        yield "python", _plain(f"{record.environment.python}, {packages} packages, {record.environment.platform}")
+        yield "python", plain(f"{record.environment.python}, {packages} packages, {record.environment.platform}")
     yield from _section("warnings", record.warnings)
     if record.error:
-        yield "error", _plain(record.error.traceback or f"{record.error.type}: {record.error.message}")
+        yield "error", plain(record.error.traceback or f"{record.error.type}: {record.error.message}")
 
 
 def _redacted(record: Record) -> Iterator[str]:
@@ -78,7 +78,7 @@ def _redacted(record: Record) -> Iterator[str]:
 def _section(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Text]]:
     text = "\n".join(lines)
     if text:
-        yield name, _plain(text)
+        yield name, plain(text)
 
 
 def _ending(run: Run) -> Text:
@@ -108,11 +108,17 @@ def _data_line(key: str, data: Data) -> str:
     return f"{key} = {data.path}  {data.hash[:19]}  ({_files(data.files or 0)}, {_size(data.size_bytes or 0)})"
 
 
+def ended(run: Run) -> str:
+    """Say how a run stands, and what it took."""
+    return _ending(run).plain
+
+
 def _status(run: Run) -> Text:
     return Text(run.status, style=_COLOURS.get(run.status, ""))
 
 
-def _plain(text: str) -> Text:
+def plain(text: str) -> Text:
+    """Show text as it is written, without colours and commands of its own."""
     return Text(printable(text))  # rich would read brackets as markup
 
 
@@ -151,8 +157,8 @@ def failures_table(failures: Sequence[tuple[str, str]]) -> None:
         return
     table = Table("failed", "why", box=None, pad_edge=False, header_style="bold")
     for run, reason in failures:
-        table.add_row(_plain(run), _plain(reason))
-    _print(table)
+        table.add_row(plain(run), plain(reason))
+    print_table(table)
 
 
 def _below(folder: Path, root: str) -> str:
@@ -160,7 +166,8 @@ def _below(folder: Path, root: str) -> str:
     return str(folder.relative_to(base)) if folder.is_relative_to(base) else str(folder)
 
 
-def _print(page: Table) -> None:
+def print_table(page: Table) -> None:
+    """Print a table as wide as the terminal is, and whole into a pipe."""
     if sys.stdout.isatty():
         Console(highlight=False).print(page)
         return

@@ -39,7 +39,7 @@ from naga.process.workers import is_loading_script
 from naga.run.reuse import Reuse, finished_run, reuse_named, reuse_same
 from naga.runs.find import load_run
 from naga.secrets import redact_text, redacted_keys
-from naga.terminal import say
+from naga.terminal import print_asked, say
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +98,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
-        print(show(config), end="")  # noqa: T201  # it is what was asked for
+        print_asked(show(config))
         raise SystemExit(0)
     existing = request.existing or (declares.lock.existing if declares.lock else None)
     if declares.lock:

@@ -1,0 +1,74 @@
+"""Which files differ between the snapshots of several runs, as git itself sees it."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from naga.capture.code.git import GitError, Repository
+
+_QUIET = ("diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedFile:
+    """A file of which not all snapshots hold the same: its blob in each, None where it is missing; and ``+3 -1``."""
+
+    blobs: tuple[str | None, ...]
+    lines: str = ""
+
+
+def changed_files(places: Iterable[Path], trees: Sequence[str | None]) -> dict[str, ChangedFile] | None:
+    """Compare trees with the first of them in the first repository that holds all; None where none does.
+
+    Lines are counted between two trees only.
+    """
+    first, *others = map(str, trees)
+    for place in dict.fromkeys((*places, Path.cwd())):
+        try:
+            repository = Repository.find(place)
+            changes = [_changes(repository, first, other) for other in others]
+            lines = _lines(repository, first, others[0]) if len(others) == 1 else {}
+        except (GitError, OSError):
+            continue
+        paths = sorted({path for change in changes for path in change})
+        return {path: ChangedFile(_blobs(path, changes), lines.get(path, "")) for path in paths}
+    return None
+
+
+def patch(places: Iterable[Path], trees: Sequence[str | None]) -> str:
+    """Give git's own patch between two trees; '' where no repository holds both."""
+    for place in dict.fromkeys((*places, Path.cwd())):
+        try:
+            return Repository.find(place).text("diff", "--no-color", *map(str, trees)) + "\n"
+        except (GitError, OSError):
+            continue
+    return ""
+
+
+def _changes(repository: Repository, first: str, other: str) -> dict[str, tuple[str | None, str | None]]:
+    """Read ``:<mode> <mode> <blob> <blob> <letter>`` and a path, by turns."""
+    words = _words(repository, "--raw", "--no-abbrev", first, other)
+    found = {}
+    for meta, path in zip(words[::2], words[1::2], strict=True):
+        _, _, before, after, _ = meta.split()
+        found[path] = (_there(before), _there(after))
+    return found
+
+
+def _lines(repository: Repository, first: str, other: str) -> dict[str, str]:
+    rows = (word.split("\t", 2) for word in _words(repository, "--numstat", first, other))
+    return {path: "binary" if added == "-" else f"+{added} -{removed}" for added, removed, path in rows}
+
+
+def _words(repository: Repository, *arguments: str) -> list[str]:
+    return os.fsdecode(repository.run(*_QUIET, *arguments).stdout).split("\0")[:-1]
+
+
+def _there(blob: str) -> str | None:
+    return blob if blob.strip("0") else None
+
+
+def _blobs(path: str, changes: Sequence[dict[str, tuple[str | None, str | None]]]) -> tuple[str | None, ...]:
+    before = next(change[path][0] for change in changes if path in change)
+    return (before, *(change[path][1] if path in change else before for change in changes))

@@ -1,0 +1,81 @@
+"""`naga diff`: what differs between runs, a line each."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from naga.capture.code.changes import patch
+from naga.cli.tables import ended, plain, print_table
+from naga.compare.diff import Diff, Difference, diff
+from naga.errors import UsageError
+
+_OF_FILES = ("code", "data", "outputs")
+
+
+def diff_runs(words: argparse.Namespace) -> int:
+    """Print what differs between runs; 1 where anything does."""
+    if len(words.runs) < 2:
+        raise UsageError("a diff needs two runs", hint="naga diff results/a results/b")
+    found = diff(*words.runs, only=[name.strip() for name in words.only.split(",")] if words.only is not None else ())
+    if words.format == "json":
+        print(json.dumps(found.to_dict(), indent=2, default=str))
+    else:
+        _print(found)
+        if words.patch:
+            print("".join(_patches(found)), end="")
+    return 1 if found else 0
+
+
+def _print(found: Diff) -> None:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for place in range(len(found.runs) + 2):
+        table.add_column(style="bold" if place == 0 else "", overflow="fold")
+    table.add_row("run", "", *(plain(run.run_id) for run in found.runs))
+    table.add_row("folder", "", *(plain(_near(run.save_dir)) for run in found.runs))
+    table.add_row("status", "", *(plain(ended(run)) for run in found.runs))
+    for name, part in found.parts.items():
+        if not part:
+            table.add_row(name, plain(found.unknown.get(name, "same")))
+        for place, row in enumerate(part):
+            table.add_row(name if place == 0 else "", plain(row.key), *map(plain, _cells(name, row)))
+    print_table(table)
+
+
+def _cells(part: str, row: Difference) -> Iterator[str]:
+    """Show hashes of two files as what became of the file, and all else as it is."""
+    if part in _OF_FILES and len(row.values) == 2:
+        before, after = row.values
+        yield "added" if before is None else "removed" if after is None else "changed"
+        yield row.note
+        return
+    yield from (_shown(value) for value in row.values)
+    if row.note:
+        yield row.note
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    return text.removeprefix("blake3:")[:12] if text.startswith("blake3:") or _is_blob(text) else text
+
+
+def _is_blob(text: str) -> bool:
+    return len(text) in (40, 64) and all(char in "0123456789abcdef" for char in text)
+
+
+def _near(folder: Path) -> str:
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+
+
+def _patches(found: Diff) -> Iterator[str]:
+    first, *others = found.runs
+    for other in others:
+        for before in first.record.code:
+            after = next((code for code in other.record.code if code.name == before.name), None)
+            if after and before.tree and after.tree and before.tree != after.tree:
+                yield patch([Path(before.path), Path(after.path)], [before.tree, after.tree])
