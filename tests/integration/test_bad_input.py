@@ -181,6 +181,18 @@ def test_names_that_the_terminal_has_no_letters_for(project: Path, script: Scrip
         assert "results/\\xfcber" in done.stdout
 
 
+@pytest.mark.parametrize("redirected", [">&-", "2>&-", "<&-", "| true"])
+def test_streams_that_are_closed(project: Path, script: Script, redirected: str) -> None:
+    """What nobody reads is no failure, and no traceback."""
+    script("exp.py")
+    command = f"{sys.executable} -c 'from naga.cli import main; raise SystemExit(main())'"
+    asked = [f"{command} {words}" for words in ("ls", "ls --format csv", "show results/run", "hash exp.py", "--help")]
+    for line in (*asked, f"{sys.executable} exp.py --show-config", f"{sys.executable} exp.py --help"):
+        words = ["bash", "-c", f"set -o pipefail; {line} {redirected}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Traceback" in done.stderr, "Exception" in done.stderr) == (0, False, False), line
+
+
 ODD = ["", "x" * 5000, "\n", "\x1b[2J", "exp.py/x", "nope", "~nobody"]
 COMMANDS = [
     ["ls"],
