@@ -140,6 +140,7 @@ def test_a_run_is_used_again_with_its_secrets(secret: Any, project: Path, script
     for words in (("--reuse", "results/run", "db.password=argv-canary-0005"), ("--reuse", "results/run")):
         done = script("secret.py", *words, SERVICE_API_KEY="env-canary-0004")
         assert "warning" not in done.stderr
+        assert "redacted in its run.lock, so what is declared now is used" in done.stderr
     refused = script("secret.py", "--reuse", "results/run", "note=x", SERVICE_API_KEY="env-canary-0004", check=False)
     assert "note cannot be changed" in refused.stderr
     again = ("--config", "results/run/run.lock", "--experiment", "config", "save_dir=results/again")

@@ -70,9 +70,7 @@ def _stands_for(declared: Declared | None, former: Former | None, run: Run, reco
     config = _reading(declared, former, run, recorded).value
     unknown = redacted_keys(plain_config(config))
     if keys := [".".join(map(str, keys)) for keys in redacted_keys(recorded) if keys not in unknown]:
-        say(
-            f"warning: {', '.join(keys)} of run {run.run_id}: redacted in its run.lock, so what is declared now is used"
-        )
+        say(f"{', '.join(keys)} of run {run.run_id}: redacted in its run.lock, so what is declared now is used")
     warn_of_unknown_secrets(config, run)
     return Reuse(config, dict(recorded), run.save_dir)
 
