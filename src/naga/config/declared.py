@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.field_types import is_structured, split_optional
 from naga.config.objects import is_object, mirrored
@@ -36,16 +35,19 @@ def declared_config(function: Callable[..., Any]) -> Declared | None:
     if not parameters or parameters[0].kind in (parameters[0].VAR_POSITIONAL, parameters[0].VAR_KEYWORD):
         return None
     first = parameters[0]
-    if first.default is first.empty or first.default is None:
-        kind, source = _of_annotation(_annotation(function, first))
-    else:
-        kind, source = _of_default(first)
     try:
+        if first.default is first.empty or first.default is None:
+            kind, source = _of_annotation(_annotation(function, first))
+        else:
+            kind, source = _of_default(first)
         base = OmegaConf.create(source) if isinstance(source, dict) else _structured(source)
-    except OmegaConfBaseException as error:
+    except ConfigError:
+        raise
+    except Exception as error:  # noqa: BLE001  # a class may do anything when its defaults are asked for
         name = getattr(function, "__name__", "the task")
-        key = f" at {error.full_key!r}" if error.full_key else ""
-        raise ConfigError(f"the configuration of {name}(){key}: {str(error).splitlines()[0]}") from None
+        place = getattr(error, "full_key", None)
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ConfigError(f"the configuration of {name}(){f' at {place!r}' if place else ''}: {reason}") from None
     is_original = kind == "object" and not isinstance(source, type)
     return Declared(first.name, kind, base, source if is_original else None)
 

@@ -8,6 +8,7 @@ way, which may check more and refuse.
 import copy
 import dataclasses
 import inspect
+import sys
 import types
 from collections.abc import Iterator
 from functools import cache
@@ -21,14 +22,15 @@ from naga.config.omegaconf_nodes import Keys, dotted, node_hint, node_type
 from naga.config.plain import plain_config
 from naga.errors import ConfigError
 
-_NO_CONFIGURATION = ("builtins", "typing", "collections", "omegaconf", "abc", "pathlib", "enum")
+_NO_CONFIGURATION = {"naga", "numpy", "omegaconf", *sys.stdlib_module_names}
 
 
 def is_object(kind: Any) -> bool:
     """Tell whether a type is a class that a configuration can be made of, and that OmegaConf does not know."""
     if not isinstance(kind, type) or is_structured(kind) or issubclass(kind, dict | list):
         return False
-    return kind.__module__.partition(".")[0] not in _NO_CONFIGURATION and not inspect.isabstract(kind)
+    is_foreign = kind.__module__.partition(".")[0] not in _NO_CONFIGURATION and not inspect.isabstract(kind)
+    return is_foreign or kind.__name__ in ("Namespace", "SimpleNamespace")
 
 
 def mirrored(source: Any) -> DictConfig:

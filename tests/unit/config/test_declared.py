@@ -1,15 +1,18 @@
 """What a function's first parameter declares."""
 
 import functools
+import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Dict, Optional  # noqa: UP035  # as users of OmegaConf write them
 
 import attr
+import numpy as np
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from naga.config.declared import declared_config
+from naga.config.declared import Declared, declared_config
 from naga.errors import ConfigError
 
 
@@ -92,6 +95,33 @@ def test_a_default_that_is_no_configuration_is_refused() -> None:
     def main(cfg: int = 5) -> None: ...
 
     with pytest.raises(ConfigError, match=r"cfg=5 is no configuration .*OmegaConf.structured"):
+        declared_config(main)
+
+
+@pytest.mark.parametrize("default", [np.float64(3), np.zeros(3), io.StringIO(), re.compile("a"), print])
+def test_objects_of_libraries_are_no_configurations(default: Any) -> None:
+    """Though they have attributes; nor is their type as an annotation, which is open as before."""
+
+    def main(cfg: Any = default) -> None: ...
+    def annotated(cfg: Any) -> None: ...
+
+    annotated.__annotations__["cfg"] = type(default)
+    with pytest.raises(ConfigError, match="is no configuration"):
+        declared_config(main)
+    assert declared_config(annotated) == Declared("cfg", "dictconfig", OmegaConf.create())
+
+
+def test_a_class_that_cannot_be_asked_for_its_defaults_is_named() -> None:
+    """In one line, whatever it raises."""
+
+    class Broken:
+        def __init__(self) -> None:
+            raise OSError("no\ndevice")
+
+    def main(cfg: Any) -> None: ...
+
+    main.__annotations__["cfg"] = Broken
+    with pytest.raises(ConfigError, match=r"^the configuration of main\(\): no$"):
         declared_config(main)
 
 
