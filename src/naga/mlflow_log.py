@@ -27,6 +27,7 @@ def mlflow_log_run(
     log_file_path: PathOf = None,
     allow_unfinished: bool = False,
     upgrade: Upgrade | None = None,
+    experiment: str | None = None,
 ) -> Callable[[Callable[P, R]], Diag[P, R]]: ...
 def mlflow_log_run(
     fn: Callable[..., Any] | None = None,
@@ -36,6 +37,7 @@ def mlflow_log_run(
     log_file_path: PathOf = None,
     allow_unfinished: bool = False,
     upgrade: Upgrade | None = None,
+    experiment: str | None = None,
 ) -> Any:
     """Publish a run to MLflow each time the function is called, and make the new MLflow run the only active one of it.
 
@@ -55,6 +57,9 @@ def mlflow_log_run(
         Returns the configuration as the function takes it today, for runs of former code. It comes after the one of
         ``@clicfg(upgrade=...)``, and before the former names and values that fields declare. The run.lock stays as it
         is.
+    experiment : str, optional
+        The name of the MLflow experiment. Default: what ``mlflow.set_experiment`` or ``MLFLOW_EXPERIMENT_NAME`` say, or
+        ``[tool.naga] experiment`` in ``pyproject.toml``.
 
     Examples
     --------
@@ -73,6 +78,7 @@ def mlflow_log_run(
             log_file_path=log_file_path,
             allow_unfinished=allow_unfinished,
             upgrade=upgrade,
+            experiment=experiment,
         )
 
     return decorate if fn is None else decorate(fn)

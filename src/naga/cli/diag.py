@@ -5,6 +5,7 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -144,8 +145,9 @@ def _differences(name: str, difference: Difference) -> Iterator[str]:
     same = 0
     for key, before, now in difference.metrics:
         if before is not None and now is not None:
-            same += before == now
-            if before != now:
+            is_same = before == now or (isnan(before) and isnan(now))
+            same += is_same
+            if not is_same:
                 yield f"  {key:{width}}  {before:.6g} -> {now:.6g}  ({now - before:+.6g})"
         else:
             yield f"  {key:{width}}  " + (f"new: {now:.6g}" if now is not None else f"gone, was {before:.6g}")

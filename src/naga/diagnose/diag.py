@@ -12,12 +12,13 @@ from naga.declarations import Upgrade
 from naga.diagnose.content import publication_of
 from naga.diagnose.diag_code import diag_commit
 from naga.diagnose.diag_key import DiagKey, diag_key_of
-from naga.diagnose.publish import publish
+from naga.diagnose.publish import Destination, FolderTakenError, publish
 from naga.diagnose.reading import read_run, reading_lines
 from naga.diagnose.results_guard import require_untouched
 from naga.diagnose.target import PathOf, target_of
 from naga.errors import report_uncaught
 from naga.process.entry_point import is_script
+from naga.record.lockfile import read_lock
 from naga.runs.find import Run
 from naga.terminal import say
 from naga.wrapper import Decorated
@@ -77,8 +78,10 @@ class Diag(Decorated[P, R]):
         log_file_path: PathOf,
         allow_unfinished: bool,
         upgrade: Upgrade | None,
+        experiment: str | None = None,
     ) -> None:
         super().__init__(fn)
+        self._experiment = experiment
         self._options: dict[str, Any] = {
             "run_lock_path": run_lock_path,
             "log_file_path": log_file_path,
@@ -120,21 +123,21 @@ class Diag(Decorated[P, R]):
         """Publish what a call means."""
         options = options or DiagOptions()
         run = call.run
-        return publish(
-            publication_of(
-                run,
-                published_by=self.__qualname__,
-                key=call.key,
-                diag_commit=self._commit(call),
-                log=call.log,
-                filled=call.reading.filled,
-            ),
-            lambda: require_untouched(run.save_dir, call.body, strict=options.strict),
+        where = Destination(
             project=options.project or (self.file.parent if self.file else Path.cwd()),
+            experiment=self._experiment,
             files_in=options.files_in or run.save_dir,
-            later=self._later(run.save_dir),
             note_in=None if options.files_in else run.save_dir,  # a preview leaves nothing beside the run
         )
+        publication = publication_of(
+            run,
+            published_by=self.__qualname__,
+            key=call.key,
+            diag_commit=self._commit(call),
+            log=call.log,
+            filled=call.reading.filled,
+        )
+        return publish(publication, lambda: _read_only(call, options), where, later=self._later(run.save_dir))
 
     def _commit(self, call: DiagCall[R]) -> str | None:
         """Snapshot the code of the diag, once in a process for each state of it."""
@@ -156,10 +159,22 @@ class Diag(Decorated[P, R]):
 
     def _later(self, save_dir: Path) -> str:
         """Give the line that publishes a run when the server is back."""
-        run = shlex.quote(_near(save_dir))
         if self.file is None:
-            return f"{self.__name__}({_near(save_dir)!r})"
-        return f"python {shlex.quote(_near(self.file))} --reuse {run}"
+            return f"later: {self.__name__}({_near(save_dir)!r})"
+        return f"later: python {shlex.quote(_near(self.file))} --reuse {shlex.quote(_near(save_dir))}"
+
+
+def _read_only(call: DiagCall[R], options: DiagOptions) -> R:
+    """Run a diag's body; refuse what it says where a new run has taken the folder that it read meanwhile."""
+    run = call.run
+    result = require_untouched(run.save_dir, call.body, strict=options.strict)
+    lies_there = read_lock(run.lock_path)
+    if (lies_there.run_id, lies_there.attempt) != (run.run_id, run.record.attempt):
+        raise FolderTakenError(
+            f"run {lies_there.run_id} took '{run.save_dir}' while the diag of {run.run_id} read it: not published",
+            hint="diagnose it again",
+        )
+    return result
 
 
 def _near(path: Path) -> str:

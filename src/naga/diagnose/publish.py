@@ -3,19 +3,22 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from naga.diagnose.diag_dir import diag_folder
-from naga.errors import TrackerError
+from naga.errors import DiagError, TrackerError
 from naga.runs.metrics import note_failure, note_publication, now
 from naga.secrets import redact_text
 from naga.terminal import say
+from naga.tracking.experiment import active_experiment, configured_experiment, name_of_active, remember_active
 from naga.tracking.history import PublishedRun
+from naga.tracking.mlflow_errors import in_one_line
 from naga.tracking.mlflow_settings import environment
-from naga.tracking.open_run import open_run
+from naga.tracking.open_run import OpenRun, open_run
 from naga.tracking.publication import Publication
-from naga.tracking.store import in_one_line, require_mlflow, shown_uri, tracking_store
+from naga.tracking.store import require_mlflow, shown_uri, store_of, tracking_store
 from naga.tracking.tags import Tag
 
 T = TypeVar("T")
@@ -23,39 +26,78 @@ T = TypeVar("T")
 _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
-def publish(
-    publication: Publication,
-    body: Callable[[], T],
-    *,
-    project: Path,
-    files_in: Path,
-    later: str,
-    note_in: Path | None = None,
-) -> T:
+class FolderTakenError(DiagError):
+    """A new run has taken the folder that a diag read: what it logged is of two runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where a publication goes, and what lies beside it.
+
+    ``project`` is the folder whose store is used where none is configured; ``experiment`` is what the diag declares.
+    ``files_in`` holds the folders of `naga.diag_dir`, and ``note_in`` what was published; None for a preview.
+    """
+
+    project: Path
+    experiment: str | None
+    files_in: Path
+    note_in: Path | None
+
+
+def publish(publication: Publication, body: Callable[[], T], where: Destination, *, later: str) -> T:
     """Run a diag's body inside a new MLflow run, make that run the active one, and note it beside the run."""
     require_mlflow()
-    hint = f"later: {later}"
-    with tracking_store(project) as uri, _as_guest():
-        store = shown_uri(uri)
-        with in_one_line(f"nothing was published to MLflow at '{store}'", hint):
-            run = open_run(publication, uri)
-        try:
-            with in_one_line(f"half of it was published to MLflow at '{store}'", hint):
-                run.write()
-            with diag_folder(files_in, run.next_generation) as folder:
-                result = body()
-        except BaseException as error:
-            run.fail()
-            if note_in and not isinstance(error, KeyboardInterrupt | TrackerError):
-                _note_failure(note_in, publication, store, error)
-            if "is already active. To start a new run" in str(error):
-                say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
-            raise
-        with in_one_line(f"the diag ran, but MLflow at '{store}' was lost before it was published", hint):
-            published = run.succeed(reserved=folder.generation, folder=folder.path)
-        if note_in:
-            note_publication(note_in, _facts(published, store))
+    uri = store_of(where.project)
+    failed = f"nothing was published to MLflow at '{shown_uri(uri)}'"
+    with in_one_line(failed, later):
+        # What the script has set was looked up in the store that MLflow used until now.
+        name = where.experiment or name_of_active(uri)
+    with tracking_store(where.project) as uri, _as_guest():
+        named = name or configured_experiment(where.project)
+        with in_one_line(failed, later):
+            run = open_run(publication, uri, named)
+        before = active_experiment()
+        result, generation = _run_body(run, publication, body, where, later)
+        if active_experiment() != before:
+            remember_active(uri)
+            if where.experiment is None and active_experiment() != run.experiment_id:
+                say("warning: the diag sets its MLflow experiment in its body: it runs again, in that experiment "
+                    "(call mlflow.set_experiment at the top of the script)")  # fmt: skip
+                run.discard()
+                with in_one_line(failed, later):
+                    run = open_run(publication, uri)
+                result, generation = _run_body(run, publication, body, where, later)
+        with in_one_line(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
+            published = run.succeed(reserved=generation)
+        if where.note_in:
+            note_publication(where.note_in, _facts(published, shown_uri(uri)))
         return result
+
+
+def _run_body(
+    run: OpenRun, publication: Publication, body: Callable[[], T], where: Destination, later: str
+) -> tuple[T, int]:
+    """Log what is known, run the body, log what it made; give what it returns and the number of its folder."""
+    store = shown_uri(store_of(where.project))
+    try:
+        with in_one_line(f"half of it was published to MLflow at '{store}'", later):
+            run.write()
+        with diag_folder(where.files_in, run.next_generation) as folder:
+            result = body()
+        with in_one_line(f"the files of the diag were not published to MLflow at '{store}'", later):
+            run.log_folder(folder.generation, folder.path)
+    except FolderTakenError:
+        run.discard()
+        raise
+    except BaseException as error:
+        run.fail()
+        if where.note_in and not isinstance(error, KeyboardInterrupt | TrackerError):
+            reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+            note_failure(where.note_in, diag=publication.tags.get(Tag.DIAG, ""), tracking_uri=store, error=reason)
+        if "is already active. To start a new run" in str(error):
+            say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
+        raise
+    return result, folder.generation
 
 
 def _facts(published: PublishedRun, store: str) -> dict[str, object]:
@@ -73,11 +115,6 @@ def _facts(published: PublishedRun, store: str) -> dict[str, object]:
         "diag_code": tags.get(Tag.DIAG_CODE),
         "diag_key": tags.get(Tag.DIAG_KEY),
     }
-
-
-def _note_failure(save_dir: Path, publication: Publication, store: str, error: BaseException) -> None:
-    reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0][:300])
-    note_failure(save_dir, diag=publication.tags.get(Tag.DIAG, ""), tracking_uri=store, error=reason)
 
 
 def _as_guest() -> AbstractContextManager[None]:

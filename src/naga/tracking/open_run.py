@@ -1,51 +1,54 @@
 """One MLflow run, from its first write to the last."""
 
+import os
 import threading
 from contextlib import suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from naga.layout import DIAG
 from naga.terminal import say
+from naga.tracking.experiment import experiment_named
 from naga.tracking.history import History, PublishedRun, published_run
+from naga.tracking.mlflow_errors import answering_soon
 from naga.tracking.mlflow_settings import quiet
 from naga.tracking.publication import Publication
-from naga.tracking.store import answering_soon
 from naga.tracking.supersede import next_generation, supersede
 from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Run as MlflowRun
 
 _starting = threading.Lock()  # MLflow's first call in a process creates what its other threads would create, too
 
 
-def open_run(publication: Publication, uri: str) -> "OpenRun":
-    """Begin an MLflow run; what the diag logs from now on in this thread goes there."""
+def open_run(publication: Publication, uri: str, experiment: str | None = None) -> "OpenRun":
+    """Begin an MLflow run, in an experiment of this name; what the diag logs from now on in this thread goes there."""
     import mlflow
 
     outer = mlflow.active_run()
     with _starting, quiet(), answering_soon():
+        client = mlflow.MlflowClient(uri)
+        number = experiment_named(client, experiment) if experiment else None
+        tags = {**publication.tags, **({Tag.EXPERIMENT: experiment} if experiment else {})}
         # The load of the machine that publishes says nothing of the run.
         run = mlflow.start_run(
-            run_name=publication.name, tags=dict(publication.tags), nested=True, log_system_metrics=False
+            run_name=publication.name, tags=tags, nested=True, log_system_metrics=False, experiment_id=number
         )
-    return OpenRun(publication, uri, run, outer.info.run_id if outer else None)
+    return OpenRun(publication, client, run, outer.info.run_id if outer else None)
 
 
 class OpenRun:
     """An MLflow run that has begun."""
 
-    def __init__(self, publication: Publication, uri: str, run: "MlflowRun", outer: str | None) -> None:
-        from mlflow import MlflowClient
-
+    def __init__(self, publication: Publication, client: "MlflowClient", run: "MlflowRun", outer: str | None) -> None:
         self._publication = publication
-        self._uri = uri
-        self._client = MlflowClient(uri)
+        self._client = client
         self._run_id: str = run.info.run_id
         self._outer = outer
         self._entry = published_run(run)
-        self._history = History(self._client, [run.info.experiment_id])
+        self._history = History(client, [run.info.experiment_id])
 
     def write(self) -> None:
         """Log what is known before the diag's body runs."""
@@ -56,7 +59,7 @@ class OpenRun:
             params = [Param(key, value) for key, value in batch.items()]
             self._client.log_batch(self._run_id, params=params, synchronous=True)
         # MLflow's client would ask the server where they go, which it said when the run began.
-        artifacts = get_artifact_repository(self._entry.artifact_uri, tracking_uri=self._uri)
+        artifacts = get_artifact_repository(self._entry.artifact_uri, tracking_uri=self._client.tracking_uri)
         for path in self._publication.artifacts:
             artifacts.log_artifact(str(path))  # type: ignore[no-untyped-call]
         if self._publication.datasets:
@@ -81,13 +84,28 @@ class OpenRun:
         """Ask which number it would have if it was complete now."""
         return next_generation(self._history, self._publication)
 
-    def succeed(self, *, reserved: int, folder: Path) -> PublishedRun:
-        """End the run, and make it the active one; ``folder`` holds what its diag has made, under a reserved number."""
+    @property
+    def experiment_id(self) -> str:
+        """Where it lies."""
+        return self._entry.experiment_id
+
+    def log_folder(self, generation: int, folder: Path) -> None:
+        """Publish what the diag has made in the folder of its own."""
+        files = [path for path in folder.rglob("*") if not path.is_dir()] if generation else []
+        gone = [path for path in files if not path.exists()]
+        for path in gone:
+            say(f"warning: '{path}' is a link to '{os.readlink(path)}', which is not there: it is not published")  # noqa: PTH115
+        for path in [path for path in files if path not in gone] if gone else []:
+            self._client.log_artifact(self._run_id, str(path), str(PurePath(DIAG, path.parent.relative_to(folder))))
+        if files and not gone:
+            self._client.log_artifacts(self._run_id, str(folder), DIAG)
+        if files:
+            self._history.edit(self._entry, {Tag.DIAG_DIR: f"{DIAG}/{generation}"})
+
+    def succeed(self, *, reserved: int) -> PublishedRun:
+        """End the run, and make it the active one; ``reserved`` is the number of the folder that its diag was given."""
         import mlflow
 
-        if reserved and any(folder.iterdir()):
-            self._client.log_artifacts(self._run_id, str(folder), DIAG)
-            self._history.edit(self._entry, {Tag.DIAG_DIR: f"{DIAG}/{reserved}"})
         mlflow.flush_async_logging()  # what the diag has logged in its own way is part of it
         self._end("FINISHED")
         mine = supersede(self._history, self._entry, self._publication, reserved=reserved)
@@ -95,6 +113,11 @@ class OpenRun:
             name = self._publication.name
             say(f"{name}: a newer run was computed in this folder, whose MLflow run stays the active one")
         return mine
+
+    def discard(self) -> None:
+        """Delete the run, which belongs elsewhere."""
+        self.fail()
+        self._client.delete_run(self._run_id)
 
     def fail(self) -> None:
         """End the run as failed, as far as the server can still be told."""

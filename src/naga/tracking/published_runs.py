@@ -14,7 +14,8 @@ from urllib.parse import unquote, urlsplit
 
 from naga.errors import TrackerError
 from naga.tracking.history import History, PublishedRun, experiment_ids
-from naga.tracking.store import answering_soon, in_one_line, local_file, require_mlflow, shown_uri
+from naga.tracking.mlflow_errors import answering_soon, in_one_line
+from naga.tracking.store import check_file, local_file, require_mlflow, shown_uri
 from naga.tracking.tags import Status, Tag
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def _published(uri: str) -> Iterable[PublishedRun]:
             return History(client, experiment_ids(client)).find(f"tags.`{Tag.LOGICAL_KEY}` != ''").values()
     if not file.exists():
         return ()
+    check_file(file)
     found: dict[str, PublishedRun] = {}
     for run_id, experiment_id, start_time, artifact_uri, key, value in _rows(file, _TAGS):
         one = found.setdefault(run_id, PublishedRun(run_id, experiment_id, start_time, {}, artifact_uri))

@@ -4,11 +4,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from operator import attrgetter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from naga.errors import TrackerError
+from naga.tracking.experiment import configured_experiment, experiment_by_number
 from naga.tracking.history import History, PublishedRun, experiment_ids, unlinked
+from naga.tracking.mlflow_errors import answering_soon, in_one_line
 from naga.tracking.mlflow_settings import quiet
-from naga.tracking.store import answering_soon, in_one_line, known_store, shown_uri
+from naga.tracking.store import known_store, shown_uri
 from naga.tracking.tags import Status, Tag
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 
 def repair_history(start: Path) -> list[str]:
@@ -23,9 +30,19 @@ def repair_history(start: Path) -> list[str]:
         import mlflow
 
         what = f"the publications in MLflow at '{shown_uri(uri)}' were not looked through"
-        with in_one_line(what, "MLFLOW_TRACKING_URI names another store"), answering_soon(), quiet():
+        with in_one_line(what), answering_soon(), quiet():
             client = mlflow.MlflowClient(uri)
+            _require_experiment(client, start)
             return list(_repair(History(client, experiment_ids(client))))
+
+
+def _require_experiment(client: "MlflowClient", start: Path) -> None:
+    """Report a deleted experiment that the next publication would go to: all of them would fail."""
+    name = configured_experiment(start)
+    found = client.get_experiment_by_name(name) if name else client.get_experiment(experiment_by_number())
+    if found is not None and found.lifecycle_stage == "deleted":
+        hint = f"mlflow experiments restore --experiment-id {found.experiment_id}, or MLFLOW_EXPERIMENT_NAME=another"
+        raise TrackerError(f"nothing can be published: the MLflow experiment '{found.name}' is deleted", hint=hint)
 
 
 def _repair(history: History) -> Iterator[str]:

@@ -2,69 +2,88 @@
 
 import os
 import re
+import sqlite3
+import stat
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from naga.errors import MlflowMissingError, TrackerError
+from naga.errors import TrackerError
 from naga.project import project_root
 from naga.terminal import say
+from naga.tracking.mlflow_errors import missing_mlflow
 from naga.tracking.mlflow_settings import environment, quiet
 
-FIRST_ANSWER_S = 8
-
 _FILE = "mlflow.db"
-_TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _PLAIN = re.compile(r"[\w./ -]+", re.ASCII)
+_ANOTHER = "MLFLOW_TRACKING_URI names another store"
+_MOVE_EXPERIMENTS, _MOVE_RUNS = (
+    f"UPDATE {table} SET {column} = :after || substr({column}, length(:before) + 1) "  # noqa: S608  # names from below
+    f"WHERE substr({column}, 1, length(:before)) = :before"
+    for table, column in (("experiments", "artifact_location"), ("runs", "artifact_uri"))
+)
+_creating = threading.Lock()  # Alembic, which makes the tables, serves one thread at a time
 
 
 def require_mlflow() -> None:
-    """Refuse, with the command that mends it, where MLflow is not installed."""
+    """Refuse, with the command that installs it, where MLflow is not installed."""
     try:
         import mlflow  # noqa: F401
     except ImportError as error:
-        raise _missing(error) from error
-
-
-def _missing(error: ImportError) -> MlflowMissingError:
-    return MlflowMissingError(f"MLflow is not installed ({error})", hint='pip install "naga-runs[mlflow]"')
+        raise missing_mlflow(error) from error
 
 
 @contextmanager
 def tracking_store(start: Path) -> Iterator[str]:
     """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
-    uri, artifacts, changes = _chosen(start)
-    if changes and not (project_root(start) / _FILE).exists():
-        say(f"no MLflow tracking URI is set: creating {uri}")
-    create_if_missing(uri, artifacts)
-    with environment(changes):
+    uri = store_of(start)
+    file = _sqlite_file(uri)
+    if file is not None and not file.exists():
+        say(f"creating the MLflow store {uri}" if _configured() else f"no MLflow tracking URI is set: creating {uri}")
+    create_if_missing(uri)
+    if file == project_root(start) / _FILE:
+        _bring_along(file)
+    with _used(uri):
         yield uri
 
 
 @contextmanager
 def known_store(start: Path) -> Iterator[str | None]:
     """Let MLflow use the store that `tracking_store` would, without creating one: None where there is none yet."""
-    if _configured() is None and not (project_root(start) / _FILE).exists():
+    uri = store_of(start)
+    file = local_file(uri)
+    if file is not None and not file.exists():
         yield None
         return
     require_mlflow()
-    uri, _, changes = _chosen(start)
-    file = _sqlite_file(uri)
-    with environment(changes):
-        yield uri if file is None or file.exists() else None
+    if file is not None:
+        check_file(file)
+    with _used(uri):
+        yield uri
 
 
-def _chosen(start: Path) -> tuple[str, Path, dict[str, str]]:
-    """Give the URI, the folder of the artifacts of a new store, and what MLflow must be told of both."""
-    if (uri := _configured()) is not None:
-        return uri, Path("mlruns").absolute(), {}
-    root = project_root(start)
-    uri, artifacts = _sqlite_uri(root / _FILE), root / "mlruns"
+@contextmanager
+def _used(uri: str) -> Iterator[None]:
+    import mlflow
+
+    file = local_file(uri)
     # MLflow would put the artifacts of new experiments below the current folder.
-    return uri, artifacts, {"MLFLOW_TRACKING_URI": uri, "_MLFLOW_SERVER_ARTIFACT_ROOT": artifacts.as_uri()}
+    artifacts = {"_MLFLOW_SERVER_ARTIFACT_ROOT": (file.parent / "mlruns").as_uri()} if file else {}
+    with environment({"MLFLOW_TRACKING_URI": uri, **artifacts}):
+        if mlflow.get_tracking_uri() != uri:  # the script has called `set_tracking_uri`, and what it said is relative
+            mlflow.set_tracking_uri(uri)
+        yield
+
+
+def store_of(start: Path) -> str:
+    """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
+    root = project_root(start)
+    said = _configured()
+    return _absolute(said, root) if said else _sqlite_uri(root / _FILE)
 
 
 def _configured() -> str | None:
@@ -78,35 +97,17 @@ def _configured() -> str | None:
     return mlflow.get_tracking_uri() if is_set else None
 
 
-@contextmanager
-def answering_soon() -> Iterator[None]:
-    """Give up after seconds on a server that does not answer: MLflow would retry for minutes before it says so."""
-    timeout = {} if _TIMEOUT in os.environ else {_TIMEOUT: str(FIRST_ANSWER_S)}
-    with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", **timeout}):
-        yield
-
-
-@contextmanager
-def in_one_line(what: str, hint: str) -> Iterator[None]:
-    """Turn MLflow's and the network's own errors into one line."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        yield
-    except (MlflowException, OSError) as error:
-        raise TrackerError(f"{what}: {_reason(error)}", hint=hint) from error
-
-
-def _reason(error: Exception) -> str:
-    if "failed with exception" in str(error) or "failed with timeout" in str(error):
-        return "no answer"
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return re.sub(r"//[^/@\s]*@", "//", lines[0])[:300]
-
-
-def store_of(start: Path) -> str:
-    """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
-    return _configured() or _sqlite_uri(project_root(start) / _FILE)
+def _absolute(uri: str, root: Path) -> str:
+    """Say where a store is whatever the current folder is; a script may change that, the project stays."""
+    if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
+        raise TrackerError(f"MLflow takes '{uri}' for a folder", hint=f"MLFLOW_TRACKING_URI=http://{uri}")
+    if re.match(r"sqlite://[^/]", uri):
+        path = uri.removeprefix("sqlite://")
+        raise TrackerError(f"'{uri}' has two slashes and names no file", hint=f"MLFLOW_TRACKING_URI=sqlite:///{path}")
+    if uri.startswith("sqlite:///") and "?" not in uri:
+        path = uri.removeprefix("sqlite:///")
+        return uri if path.startswith(("/", ":memory:")) or not path else f"sqlite:///{root / path}"
+    return str(root / uri) if ":" not in uri and uri != "databricks" else uri
 
 
 def use_store(uri: str) -> None:
@@ -115,7 +116,8 @@ def use_store(uri: str) -> None:
 
     file = local_file(uri)
     if file is not None:
-        create_if_missing(uri, file.parent / "mlruns")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        create_if_missing(uri)
         os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (file.parent / "mlruns").as_uri()
     mlflow.set_tracking_uri(uri)
 
@@ -135,31 +137,50 @@ def _sqlite_uri(file: Path) -> str:
     for uri in (f"sqlite:///{file}", f"sqlite:///{quote(str(file))}"):
         if _sqlite_file(uri) == file:
             return uri
-    raise TrackerError(f"'{file}' cannot be written as a tracking URI", hint="MLFLOW_TRACKING_URI names another store")
+    raise TrackerError(f"'{file}' cannot be written as a tracking URI", hint=_ANOTHER)
 
 
-def create_if_missing(uri: str, artifacts: Path) -> None:
-    """Create a SQLite store, whole or not at all, however many processes find it missing at once.
+def check_file(file: Path) -> None:
+    """Refuse what is no SQLite store: a fifo would keep SQLite waiting, and MLflow tries for a minute."""
+    try:
+        is_file = stat.S_ISREG(file.stat().st_mode)
+        if is_file:
+            with file.open("rb") as opened:
+                start = opened.read(16)
+    except OSError as error:
+        raise TrackerError(f"the MLflow store '{file}' cannot be read: {error.strerror}", hint=_ANOTHER) from error
+    if not is_file or start not in (b"", b"SQLite format 3\0"):
+        what = "no SQLite database" if is_file else "not a file"
+        raise TrackerError(f"the MLflow store '{file}' is {what}", hint=f"mv '{file}' '{file}.old', or {_ANOTHER}")
+
+
+def create_if_missing(uri: str) -> None:
+    """Create a SQLite store, whole or not at all, however many processes and threads find it missing at once.
 
     MLflow creates its tables one by one in the file itself, and two that do so together fail. Here each builds a store
     of its own elsewhere; linking it to its name works for one of them, on network filesystems too, and the others use
     that one. Nobody ever waits for a lock that a dead process holds, and nobody sees a half-made store.
     """
     file = _sqlite_file(uri)
-    if file is None or file.exists():
+    if file is None:
         return
-    new = file.with_name(f".{file.name}.{os.getpid()}-{os.urandom(4).hex()}.new")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        new.write_bytes(_new_store(artifacts))
-        with suppress(FileExistsError):
-            file.hardlink_to(new)
-    except OSError as error:
-        raise TrackerError(f"the MLflow store '{file}' cannot be created: {error.strerror}",
-                           hint="MLFLOW_TRACKING_URI names another store") from error  # fmt: skip
-    finally:
-        with suppress(OSError):
-            new.unlink(missing_ok=True)
+    with _creating:
+        if file.exists():
+            check_file(file)
+            return
+        new = file.with_name(f".{file.name}.{os.getpid()}-{os.urandom(4).hex()}.new")
+        try:
+            if not file.parent.is_dir():
+                raise FileNotFoundError(2, f"there is no folder '{file.parent}'")
+            new.write_bytes(_new_store(file.parent / "mlruns"))
+            with suppress(FileExistsError):
+                file.hardlink_to(new)
+        except OSError as error:
+            problem = f"the MLflow store '{file}' cannot be created: {error.strerror}"
+            raise TrackerError(problem, hint=_ANOTHER) from error
+        finally:
+            with suppress(OSError):
+                new.unlink(missing_ok=True)
 
 
 def _sqlite_file(uri: str) -> Path | None:
@@ -168,7 +189,7 @@ def _sqlite_file(uri: str) -> Path | None:
     try:
         from sqlalchemy.engine import make_url
     except ImportError as error:  # MLflow alone can talk to a server, and has no store of its own
-        raise _missing(error) from error
+        raise missing_mlflow(error) from error
     url = make_url(uri)
     return Path(url.database).absolute() if url.database and not url.query else None
 
@@ -181,6 +202,32 @@ def _new_store(artifacts: Path) -> bytes:
         store = SqlAlchemyStore(f"sqlite:///{file}", artifacts.as_uri())  # type: ignore[no-untyped-call]
         store.engine.dispose()
         return file.read_bytes()
+
+
+def _bring_along(file: Path) -> None:
+    """Let a project that was moved or copied store its artifacts beside its own store.
+
+    MLflow notes absolute folders, so they would go to where the project was, or into the original of the copy.
+    """
+    with closing(sqlite3.connect(file, timeout=30)) as connection, suppress(sqlite3.Error), connection:
+        places = connection.execute("SELECT artifact_location FROM experiments").fetchall()
+        for former in {folder for (place,) in places if (folder := _left_behind(str(place), file))}:
+            for before in (f"{former.as_uri()}/", f"{former}/"):
+                after = f"{(file.parent / 'mlruns').as_uri()}/"
+                for change in (_MOVE_EXPERIMENTS, *([_MOVE_RUNS] if (file.parent / "mlruns").exists() else [])):
+                    connection.execute(change, {"after": after, "before": before})
+            say(f"this project was in '{former.parent}': what is published now is stored in '{file.parent / 'mlruns'}'")
+
+
+def _left_behind(place: str, file: Path) -> Path | None:
+    """Give the folder of artifacts of a store that was this one's before it was moved, or is its original."""
+    if not place.startswith(("file:", "/")):
+        return None
+    former = Path(unquote(urlsplit(place).path)).parent
+    if former.name != "mlruns" or former.parent.resolve() == file.parent.resolve():
+        return None
+    is_copy = (former.parent / file.name).exists()
+    return former if is_copy or not former.exists() else None  # else somebody has chosen that place
 
 
 def shown_uri(uri: str) -> str:

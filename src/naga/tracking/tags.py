@@ -22,6 +22,7 @@ class Tag:
     CONFIG_FILLED = "naga.config_filled"  # JSON: what the diag was given and no run.lock holds, and why
     DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
     PLACE = "naga.place"  # where the folder lies: host:path
+    EXPERIMENT = "naga.experiment"  # its experiment as the user named it, who may rename it in MLflow later
     OWNER = "naga.owner"  # the process that publishes
     NOTE = "mlflow.note.content"  # MLflow's own: the description
     NAME = "mlflow.runName"  # MLflow's own

@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 from naga.errors import DiagError
 from naga.project import project_root
+from naga.tracking.mlflow_errors import answering_soon, in_one_line
 from naga.tracking.mlflow_settings import quiet
-from naga.tracking.store import answering_soon, in_one_line, known_store, shown_uri
+from naga.tracking.store import known_store, shown_uri
 from naga.tracking.tags import Status, Tag
 
 _LOCAL = "http://127.0.0.1:5000"

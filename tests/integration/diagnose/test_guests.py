@@ -71,17 +71,23 @@ def test_experiment_name_in_the_environment(store: Store, make_run: MakeRun, mon
     assert store.runs() == []
 
 
-def test_set_experiment_in_the_body(store: Store, make_run: MakeRun) -> None:
-    """An experiment set inside the diag does not tear the publication apart."""
+def test_set_experiment_in_the_body(store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    """An experiment set inside the diag is where the publication goes, for the first run as for the others."""
 
     @mlflow_log_run
     def switching(cfg: Any) -> None:
         mlflow.set_experiment("another")
         mlflow.log_metric("accuracy", 0.95)
 
-    switching(make_run())
-    assert naga_run(store).data.metrics == {"accuracy": 0.95}
-    assert store.statuses() == ["active"]
+    for name, run_id in (("a", "20260101T000000-aaaaaaaa"), ("b", "20260101T000000-bbbbbbbb")):
+        switching(make_run(f"results/{name}", run_id=run_id))
+    assert capsys.readouterr().err.count("call mlflow.set_experiment at the top of the script") == 1
+    assert store.runs() == []
+    experiment = store.client.get_experiment_by_name("another")
+    assert experiment is not None
+    store.experiment_id = experiment.experiment_id
+    assert store.statuses() == ["active", "active"]
+    assert [run.data.metrics for run in store.runs()] == [{"accuracy": 0.95}] * 2
 
 
 def test_end_run_in_the_body(store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:

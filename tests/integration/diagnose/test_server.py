@@ -15,8 +15,8 @@ from naga import load_run
 from naga.diagnose.freshness import Freshness
 from naga.errors import TrackerError
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.mlflow_errors import FIRST_ANSWER_S
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
-from naga.tracking.store import FIRST_ANSWER_S
 
 
 @mlflow_log_run

@@ -39,17 +39,20 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
     for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         if order.scratch is not None:
             os.environ.pop(name, None)
+    asked = order.uri or store_of(project)
+    used = f"sqlite:///{order.scratch}/{os.getpid()}.db" if order.scratch else asked
+    # Before the script is imported: what it says at its top, as `mlflow.set_experiment`, is said to this store.
+    os.environ["MLFLOW_TRACKING_URI"] = used
     diag = find_diag(load_script(script, project=project_root(project)), order.function)
-    real = "" if order.check else order.uri or store_of(project)
+    said = store_of(project)
+    real = "" if order.check else asked if order.uri or said == used else said
     needs_pages = order.only_stale or order.scratch is not None
     pages = newest_published(real) if needs_pages else {}
     options = DiagOptions(
         project=project, strict=order.strict, files_in=order.scratch and order.scratch / f"{os.getpid()}"
     )
-    if order.scratch is not None:
-        use_store(f"sqlite:///{order.scratch}/{os.getpid()}.db")
-    elif order.uri:
-        use_store(order.uri)
+    if order.scratch or order.uri:
+        use_store(used)
     return Prepared(diag, options, real, Freshness(pages, project_root(script.parent)))
 
 
