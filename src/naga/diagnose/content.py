@@ -1,6 +1,7 @@
 """What one publication will say, complete and checked before anything is written."""
 
 import json
+import re
 import socket
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
@@ -14,9 +15,12 @@ from naga.record.schema import Data, Record, to_plain
 from naga.runs.find import Run
 from naga.save_dir.archive import former_runs, home_of
 from naga.secrets import redact_config
+from naga.terminal import printable
 from naga.tracking.parameters import TAG_LIMIT, batches, parameters, shortened
 from naga.tracking.publication import Dataset, Publication, logical_run_id, logical_run_key
 from naga.tracking.tags import Status, Tag
+
+_MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|^[#>+-]")
 
 
 def publication_of(
@@ -79,9 +83,13 @@ def _owner() -> str:
 
 def _note(record: Record, published_by: str) -> str:
     # The table of runs shows the first line, unformatted.
-    return (
-        f"{record.task}: computed {record.started[:16].replace('T', ' ')}, {record.status}; published by {published_by}"
-    )
+    task, diag, began = _plain(record.task), _plain(published_by), record.started[:16].replace("T", " ")
+    return f"{task}: computed {began}, {record.status}; published by {diag}"
+
+
+def _plain(name: str) -> str:
+    """Write a name so that MLflow shows it as it is: not as Markdown, and not as HTML."""
+    return _MARKDOWN.sub(r"\\\g<0>", " ".join(printable(name).split())).replace("<", "&lt;")
 
 
 def _code(record: Record) -> dict[str, str]:

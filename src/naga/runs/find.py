@@ -140,10 +140,26 @@ def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> 
 
 
 def _run_folders(root: str, archived: bool) -> Iterator[str]:
-    for folder, names, files in os.walk(root):
-        names[:] = sorted(n for n in names if n not in _NOT_SEARCHED and (archived or n != ARCHIVE))
+    searched = [os.path.realpath(root)]
+    for folder, names, files in os.walk(root, followlinks=True):
+        names[:] = sorted(
+            name
+            for name in names
+            if name not in _NOT_SEARCHED and (archived or name != ARCHIVE) and _is_new(f"{folder}/{name}", searched)
+        )
         if LOCK_NAME in files:
             yield folder
+
+
+def _is_new(folder: str, searched: list[str]) -> bool:
+    """Tell whether a folder is none of those that are searched: a link may lead back, or above where one began."""
+    if not os.path.islink(folder):  # noqa: PTH114  # once for each folder: Path would take most of the time
+        return True
+    real = os.path.realpath(folder)
+    if any(f"{real}/".startswith(f"{known}/") or f"{known}/".startswith(f"{real}/") for known in searched):
+        return False
+    searched.append(real)
+    return True
 
 
 def as_row(run: Run) -> dict[str, Any]:

@@ -88,3 +88,18 @@ def test_without_save_dir(tmp_path: Path) -> None:
     """A run that nobody can name is refused."""
     with pytest.raises(DiagError, match="no save_dir"):
         publication_of(run_in(tmp_path / "a", save_dir=""), published_by="diag", key=KEY)
+
+
+@pytest.mark.parametrize(
+    ("task", "shown"),
+    [
+        ("my_experiment.main", "my_experiment.main"),
+        ("[click](http://x).main", "\\[click\\](http://x).main"),
+        ("<img src=x>.*main*", "&lt;img src=x>.\\*main\\*"),
+        ("two\nlines._x_", "two lines.\\_x\\_"),
+    ],
+)
+def test_names_are_no_markdown(tmp_path: Path, task: str, shown: str) -> None:
+    """MLflow shows a name in the description as it is written."""
+    told = publication_of(run_in(tmp_path / "a", task=task), published_by="diag", key=KEY)
+    assert told.tags[Tag.NOTE].startswith(f"{shown}: computed 2026-01-01 00:00, finished; published by diag")

@@ -72,3 +72,17 @@ def test_a_lock_that_is_not_a_file(project: Path) -> None:
     os.mkfifo("r/run.lock")
     with pytest.raises(LockError, match="not a file"):
         load_run("r")
+
+
+def test_links_are_followed_once(runs: Path, tmp_path: Path) -> None:
+    """A run behind a link is found, by its id too; links that lead back or upward end no search."""
+    disk = tmp_path / "disk"
+    Path("results").rename(disk)
+    Path("results").symlink_to(disk)
+    Path("again").symlink_to(disk)
+    (disk / "loop").symlink_to(disk)
+    (disk / "project").symlink_to(runs)
+    (disk / "above").symlink_to(tmp_path)
+    found = list(find_runs())
+    assert [run.save_dir.name for run in found] == ["er", "run"]
+    assert load_run(found[0].run_id) == found[0]

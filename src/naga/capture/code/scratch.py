@@ -5,21 +5,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_PREFIX = "naga-snapshot-"
-
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch(prefix: str = "naga-snapshot-") -> Iterator[Path]:
     """Give a folder of one's own for temporary files, after removing those of processes that were killed."""
     import tempfile
 
     with os.scandir(tempfile.gettempdir()) as found:
-        left = [Path(item.path) for item in found if item.name.startswith(_PREFIX)]
+        left = [Path(item.path) for item in found if item.name.startswith(prefix)]
     for folder in left:
         with _locked(folder):
             pass
     while True:
-        folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        folder = Path(tempfile.mkdtemp(prefix=prefix))
         with _locked(folder) as ours:
             if ours and folder.exists():  # another process may have swept it before it was locked
                 yield folder

@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
+from naga.capture.code.scratch import scratch
 from naga.diagnose.batch.outcome import BatchOptions, Outcome
 from naga.diagnose.batch.recorded_code import recorded_code, recorded_tree
 from naga.diagnose.batch.script import is_of_script
-from naga.diagnose.batch.worker import diagnose
+from naga.diagnose.batch.worker import diagnose, end_with_parent
 from naga.diagnose.diag_code import code_files
 from naga.diagnose.freshness import Freshness
 from naga.errors import DiagError
@@ -54,11 +55,11 @@ def diagnose_all(
         else:
             work.append(found)
     if work:
-        with tempfile.TemporaryDirectory(prefix="naga-diag-") as folder:
-            scratch = Path(folder) / "store"
-            scratch.mkdir()
-            order = replace(order, scratch=scratch) if preview else order
-            yield from _shared(order, work, jobs, Path(folder))
+        with scratch("naga-diag-") as folder:
+            store = folder / "store"
+            store.mkdir()
+            order = replace(order, scratch=store) if preview else order
+            yield from _shared(order, work, jobs, folder)
 
 
 def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
@@ -106,7 +107,7 @@ class Worker:
             failed.set_result(Outcome(save_dir=work.run.save_dir, kind="failed", reason=error.message))
             return failed
         if self._pool is None:
-            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"))
+            self._pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), initializer=end_with_parent)
         with _interrupts_blocked():  # a process inherits this: Ctrl-C reaches the whole terminal, and is not for it
             return self._pool.submit(diagnose, self._order, self._script, work.run.save_dir)
 

@@ -21,7 +21,7 @@ _DECORATORS = frozenset({"clicfg", "runlock", "snapshot", "track_data", "load_st
 
 
 def split_name(text: str) -> tuple[Path, str]:
-    """Read ``SCRIPT[:FUNC]``.
+    """Read ``SCRIPT[:FUNC]``, the script as a path or as ``python -m`` names it.
 
     Examples
     --------
@@ -32,9 +32,22 @@ def split_name(text: str) -> tuple[Path, str]:
     path, mark, function = text.rpartition(":")
     if not mark or Path(text).is_file():
         path, function = text, ""
-    if not Path(path).is_file():
+    file = Path(path) if Path(path).is_file() else _module_file(path)
+    if file is None:
         raise UsageError(f"no script '{path}'", hint="naga diag exp.py RUN...")
-    return Path(path).resolve(), function
+    return file.resolve(), function
+
+
+def _module_file(name: str) -> Path | None:
+    """Find the file of a module without importing it, in the current folder, its project, and where Python looks."""
+    if not all(part.isidentifier() for part in name.split(".")):
+        return None
+    here = Path.cwd()
+    root = project_root(here)
+    inside = Path(*name.split("."))
+    folders = (here, here / "src", root, root / "src", *map(Path, sys.path))
+    files = (folder / file for folder in folders for file in (inside.with_suffix(".py"), inside / "__init__.py"))
+    return next((file for file in files if file.is_file()), None)
 
 
 def is_of_script(task: str, script: Path) -> bool:
@@ -100,7 +113,9 @@ def load_script(script: Path, *, project: Path | None = None) -> ModuleType:
         sys.path[:] = [str(root / Path(path).relative_to(project)) if _is_below(path, project) else path
                        for path in map(os.path.realpath, sys.path)]  # fmt: skip
         sys.path[:0] = [path for path in (str(root), str(root / "src")) if path not in sys.path]
-    sys.path[:0] = list(dict.fromkeys((str(script.parent), str(package))))
+    # As `python script.py` and `python -m` from the project's root would find what it imports.
+    first = dict.fromkeys(map(str, (script.parent, package, root, root / "src")))
+    sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
     sys.argv = [str(script)]
     name = ".".join(script.relative_to(package).with_suffix("").parts)
     spec = importlib.util.spec_from_file_location(name, script)

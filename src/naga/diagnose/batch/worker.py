@@ -1,8 +1,10 @@
 """What a process does that diagnoses one run after the other: MLflow and the script are imported once."""
 
 import io
+import multiprocessing
 import os
 import re
+import threading
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
@@ -54,6 +56,18 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
     if order.scratch or order.uri:
         use_store(used)
     return Prepared(diag, options, real, Freshness(pages, project_root(script.parent)))
+
+
+def end_with_parent() -> None:
+    """Let this process end when the one that gives it work is killed: nobody else would ever end it."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, name="naga-parent", daemon=True).start()
 
 
 def diagnose(order: BatchOptions, script: Path, folder: Path) -> Outcome:

@@ -1,0 +1,60 @@
+"""How a script is named, and what it can import."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from naga.diagnose.batch.script import split_name
+from naga.errors import UsageError
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with a package below `src` and a script that imports from the root."""
+    (tmp_path / "pyproject.toml").touch()
+    for file, text in (
+        ("src/acme/__init__.py", ""),
+        ("src/acme/train.py", ""),
+        ("mylib/__init__.py", "X = 1"),
+        ("experiments/train.py", "import helper, mylib, acme.train"),
+        ("experiments/helper.py", ""),
+    ):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "function"),
+    [
+        ("experiments/train.py", "experiments/train.py", ""),
+        ("experiments/train.py:diag", "experiments/train.py", "diag"),
+        ("experiments.train", "experiments/train.py", ""),
+        ("acme.train:diag", "src/acme/train.py", "diag"),
+        ("acme", "src/acme/__init__.py", ""),
+    ],
+)
+def test_named_as_a_file_or_as_a_module(project: Path, text: str, file: str, function: str) -> None:
+    """Both ways name the same script, with or without the function; from a folder of the project, too."""
+    assert split_name(text) == (project / file, function)
+
+
+@pytest.mark.parametrize("text", ["nowhere.py", "acme.nowhere", "../acme", "experiments", ""])
+def test_no_script(project: Path, text: str) -> None:
+    """What is neither is refused."""
+    with pytest.raises(UsageError, match="no script"):
+        split_name(text)
+
+
+def test_imports_as_python_m_does(project: Path) -> None:
+    """A script finds its own folder, the root of its project, and `src`."""
+    program = (
+        "import sys; from pathlib import Path; from naga.diagnose.batch.script import load_script; "
+        "print(load_script(Path(sys.argv[1]).resolve()).mylib.X)"
+    )
+    words = [sys.executable, "-P", "-c", program, "experiments/train.py"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("1\n", "")
