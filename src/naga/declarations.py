@@ -46,6 +46,7 @@ class Snapshot:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     strict: bool = False
+    cells: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -71,6 +71,10 @@ class NagaError(Exception):
     def __str__(self) -> str:
         return f"{self.message} (hint: {self.hint})" if self.hint else self.message
 
+    def _render_traceback_(self) -> list[str]:
+        """Be shown by IPython as by a terminal: in one line and its hint, without the frames that lead there."""
+        return one_line(self).splitlines()
+
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.message, self.hint)
 

@@ -237,6 +237,7 @@ def snapshot(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     strict: bool = False,
+    cells: bool = True,
 ) -> Decorator: ...
 def snapshot(
     fn: Callable[..., Any] | None = None,
@@ -247,6 +248,7 @@ def snapshot(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     strict: bool = False,
+    cells: bool = True,
 ) -> Any:
     """Keep the code as it is at the start, uncommitted and untracked files included, in its own git repository.
 
@@ -262,8 +264,12 @@ def snapshot(
         Git pathspecs of files to take although they would be left out, and to leave out although they would be taken.
     strict : bool
         Refuse to run where something could not be captured. Default: say so in the run.lock.
+    cells : bool
+        Keep the cells of a notebook that have run so far, or the text of ``python -`` and ``python -c``, their secrets
+        left out. Default: yes.
     """
-    declared = Snapshot(branch=branch, message=message, include=tuple(include), exclude=tuple(exclude), strict=strict)
+    patterns = {"include": tuple(include), "exclude": tuple(exclude)}
+    declared = Snapshot(branch=branch, message=message, strict=strict, cells=cells, **patterns)
     return _decorate(fn, snapshot=declared)
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from naga.process.notebook import notebook_name
+
 # Options of the interpreter that take a value, in the same word or in the next.
 _VALUED = "cmWX"
 # Where relative names are looked for: the folder that Naga was imported in comes first, because a script may go
@@ -94,6 +96,8 @@ def task_name(fn: Callable[..., Any]) -> str:
         script = Path(frozen) if frozen else file_of(fn)
         if script:
             module = script.parent.name if script.name == "__main__.py" else script.stem
+        elif module == "__main__":
+            module = notebook_name() or module
     return f"{module or '__main__'}.{fn.__qualname__}"
 
 

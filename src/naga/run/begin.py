@@ -140,9 +140,11 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
 def _capture_code(plan: Plan) -> "CodeCapture | None":
     if plan.declares.snapshot is None:
         return None
-    from naga.capture.code.snapshot import capture_code  # only those who want a snapshot wait for git's module
+    from naga.capture.code.cells import cells_of  # only those who want a snapshot wait for git's module
+    from naga.capture.code.snapshot import capture_code
 
-    return capture_code(plan.script, plan.declares.snapshot, label_of(plan))
+    cells = cells_of(plan.fn, wanted=plan.declares.snapshot.cells)
+    return capture_code(plan.script, plan.declares.snapshot, label_of(plan), cells)
 
 
 def _write(claim: Claim, record: Record) -> None:
@@ -166,7 +168,11 @@ def label_of(plan: Plan) -> "SnapshotLabel":
 
     own = (plan.config.save_dir,) if plan.config.save_dir else ()
     return SnapshotLabel(
-        run_id=plan.run_id, task=plan.task, save_dir=plan.config.written_save_dir, leave_out=(*own, *plan.inputs)
+        run_id=plan.run_id,
+        task=plan.task,
+        save_dir=plan.config.written_save_dir,
+        leave_out=(*own, *plan.inputs),
+        own_folder=naga_folder(plan.save_dir) if plan.save_dir else None,
     )
 
 

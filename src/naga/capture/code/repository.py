@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from naga.capture.code.cells import FOLDER, Cells
 from naga.capture.code.exclusions import IGNORED, Exclusions, identity, ignored_by_git, matching, named, run_folders
 from naga.capture.code.git import GitError, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
@@ -43,6 +44,7 @@ class SnapshotRequest:
     folders: dict[Path, str]
     declared: Snapshot
     printed_to: frozenset[tuple[int, int]]
+    cells: Cells | None
     script: Path | None
     imported: tuple[str, ...]  # files that the program was imported from
     pathspecs_at: tuple[Repository, str]  # the repository at whose top patterns are read, and where in it this one lies
@@ -159,7 +161,7 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         code,
         commit=kept.commit,
         tree=tree,
-        dirty=tree != look.tree,
+        dirty=tree != look.tree or asked.cells is not None,
         ref=kept.ref,
         log_branch=kept.log_branch,
         skipped=named(left_out),
@@ -225,6 +227,9 @@ def _planned(repository: Repository, asked: SnapshotRequest, status: WorktreeSta
         printed_to=asked.printed_to,
     )
     plan = _Plan(missing=list(status.unreadable))
+    if asked.cells and asked.cells.reason:
+        lacking = plan.missing if asked.cells.wanted else plan.skipped
+        lacking.append(Skipped(path=f"{FOLDER}/", reason=asked.cells.reason))
     for change in changes:
         _plan_change(plan, change, asked, left_out)
     seen = set(paths)
@@ -253,6 +258,8 @@ def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Pl
     objects = folder / "objects"
     (objects / "pack").mkdir(parents=True, exist_ok=True)
     aside = repository.writing_to(objects)
+    for name, content in (asked.cells.files if asked.cells else {}).items():
+        plan.entries[f"{FOLDER}/{name}"] = ("100644", aside.text("hash-object", "-w", "--stdin", stdin=content))
     tree, head = _tree(aside, look.tree, plan, folder / "stored"), look.head
     log = LogBranch(repository, asked.branch, head) if asked.branch is not None else None
 

@@ -7,9 +7,10 @@ in the warnings, and never raised, unless the snapshot was declared strict.
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from naga.capture.code.cells import Cells, write_beside
 from naga.capture.code.exclusions import DATA, SAVE_DIR, printed_to
 from naga.capture.code.git import GitError, Repository
 from naga.capture.code.imports import imported_files, is_installed
@@ -32,6 +33,7 @@ class SnapshotLabel:
     save_dir: str | None
     leave_out: tuple[Path, ...] = ()
     kind: str = "runs"
+    own_folder: Path | None = None  # of Naga, below save_dir
 
     @property
     def ref(self) -> str:
@@ -48,8 +50,10 @@ class CodeCapture:
     held: Mapping[str, "HeldFiles"] = field(default_factory=dict, repr=False, compare=False)  # by repositories' paths
 
 
-def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
-    """Capture the repository of a script, and those of everything that is imported by now."""
+def capture_code(
+    script: Path | None, declared: Snapshot, label: SnapshotLabel, cells: Cells | None = None
+) -> CodeCapture:
+    """Capture the repository of a script or a notebook, and those of everything that is imported by now."""
     # The task of an installed package is no code of the project, although its interpreter may lie in a repository, as
     # pyenv's do; like a script outside any repository it is run for the project that one works in.
     script = None if script is None or is_installed(str(script.parent)) else script.resolve()
@@ -59,7 +63,9 @@ def capture_code(script: Path | None, declared: Snapshot, label: SnapshotLabel) 
     if off := why_off():
         top = top_of(start) or start
         return CodeCapture(entries=(Code(name=top.name, path=str(top), reason=off),))
-    collector.add(start, branch=declared.branch)
+    code = collector.add(start, branch=declared.branch, cells=cells)
+    if cells and code.commit is None:
+        collector.write_beside(code, cells)
     collector.add_imported(files)
     if declared.strict and collector.missing:
         raise SnapshotError(collector.missing[0], hint="commit it, or drop strict=True from @snapshot")
@@ -121,16 +127,34 @@ class _Collector:
         """Give what was collected."""
         return CodeCapture(entries=tuple(self.entries.values()), warnings=tuple(self.warnings), held=self.held)
 
-    def add(self, folder: Path, *, branch: str | None = None) -> Code:
+    def add(self, folder: Path, *, branch: str | None = None, cells: Cells | None = None) -> Code:
         """Take the repository that holds a folder."""
         try:
             repository = Repository.find(folder)
         except (GitError, OSError) as error:
             code = Code(name=folder.name, path=str(folder), reason=str(error))
             return self._tell(SnapshotResult(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
-        return self._add(repository, (repository, ""), branch)
+        return self._add(repository, (repository, ""), branch, cells)
 
-    def _add(self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None = None) -> Code:
+    def write_beside(self, code: Code, cells: Cells) -> None:
+        """Write the cells of a notebook into the run's own folder, where no commit can hold them."""
+        said = cells.reason
+        try:
+            if cells.files and self.label.own_folder:
+                said = f"the cells that ran are in '{write_beside(cells.files, self.label.own_folder)}'"
+            elif cells.files:
+                said = "the cells that ran are recorded only with @runlock"
+        except OSError as error:
+            said = f"the cells that ran were not recorded: {error}"
+        self.entries[code.path] = replace(code, reason=f"{code.reason}; {said}")
+
+    def _add(
+        self,
+        repository: Repository,
+        pathspecs_at: tuple[Repository, str],
+        branch: str | None = None,
+        cells: Cells | None = None,
+    ) -> Code:
         top = str(repository.top)
         if top in self.entries:
             return self.entries[top]
@@ -145,6 +169,7 @@ class _Collector:
             folders=_left_out(self.label, repository.top, self.script),
             declared=self.declared,
             printed_to=printed_to(),
+            cells=cells,
             script=self.script,
             imported=tuple(str(file.relative_to(repository.top)) for file in inside),
             pathspecs_at=pathspecs_at,
