@@ -30,8 +30,7 @@ def main(cfg={"save_dir": "results/a", "lr": 0.1}):
 def repository(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clean repository; IPython's own files lie elsewhere."""
     monkeypatch.setenv("IPYTHONDIR", str(project.parent / "ipython"))
-    for name in ("PYTEST_CURRENT_TEST", "NAGA_SNAPSHOT"):
-        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("NAGA_SNAPSHOT")
     return project
 
 
@@ -43,7 +42,9 @@ def _execute(*cells: str, options: str = "", folder: Path | None = None) -> list
         | {"cells": [{"cell_type": "code", "metadata": {}, "source": cell, "outputs": []} for cell in sources]}
     )
     place = {"metadata": {"path": str(folder or Path.cwd())}}
-    NotebookClient(notebook, timeout=120, allow_errors=True, resources=place).execute()
+    with pytest.MonkeyPatch.context() as patch:  # a kernel watches no descriptors where it sees pytest
+        patch.delenv("PYTEST_CURRENT_TEST", raising=False)
+        NotebookClient(notebook, timeout=120, allow_errors=True, resources=place).execute()
     outputs: list[dict[str, Any]] = notebook.cells[-1].outputs
     return outputs
 
@@ -134,6 +135,26 @@ def test_cells_lie_beside_the_lock_where_there_is_no_repository(
     folder = tmp_path / "plain/results/a/.naga/notebook"
     assert "def main" in (folder / "cells.py").read_text()
     assert f"the cells that ran are in '{folder}'" in str(_record().code[0].reason)
+
+
+def test_what_a_cell_prints_is_logged(repository: Path) -> None:
+    """And shown: by Python, by children, by C code; of a secret nothing, and nothing of what comes after the run."""
+    body = (
+        "import os, subprocess, sys\nfrom naga import runlock\nos.environ['HF_TOKEN'] = 'canary-canary'\n"
+        "@runlock\ndef prints(cfg={'save_dir': 'results/a'}):\n"
+        "    print('by Python'); print('error', file=sys.stderr)\n"
+        "    subprocess.run(['echo', 'by a child']); os.write(1, b'by C code\\n'); print('canary-canary')\n"
+        "for n in (1, 2):\n    prints(save_dir=f'results/{n}')\n    print('after')"
+    )
+    shown = "".join(str(output.get("text", "")) for output in _execute(body))
+    for number in (1, 2):
+        log = Path(f"results/{number}/console.log").read_text()
+        for words in ("by Python", "error", "by a child", "by C code"):
+            assert words in log
+            assert words in shown
+        assert "canary" not in log
+        assert "after" not in log
+        assert "<redacted>" in log
 
 
 def test_an_error_in_a_notebook_is_one_line(repository: Path) -> None:

@@ -11,19 +11,22 @@ import signal
 import sys
 import termios
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 # Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
 from posix import posix_spawn
+from typing import Any
 
 from naga.capture import console_tee as tee
 from naga.secrets import secrets_pattern
 from naga.terminal import say
 
 _READY_S, _DRAINED_S = 5, 30  # for what hangs
+_KERNEL_READS_S = 0.1  # until a kernel has what children have written
 _ABOVE = 10  # numbers that no standard stream has
 # They are meant for the run, not for who passes its last words on.
 _NOT_HEARD = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
@@ -44,9 +47,9 @@ class _Channel:
 class Console:
     """Logs what is printed while it is entered, and what children print after that.
 
-    It begins to get ready when it is made, beside whatever is done before it is entered. Where the streams are not the
-    process's own (notebooks, pytest), where another thread's run has them, or where no process can be started, it
-    stands aside.
+    It begins to get ready when it is made, beside whatever is done before it is entered. What a notebook's kernel sends
+    to its front end is logged on its way. Where the streams are others than the process's own (pytest), where another
+    thread's run has them, or where no process can be started, it stands aside.
     """
 
     def __init__(self, log: Path | None) -> None:
@@ -55,8 +58,10 @@ class Console:
         self._channels: list[_Channel] = []
         self._child = self._answer = self._control = -1
         me = threading.get_ident()
-        streams = _own_streams() if log and (not _owners or _owners[-1] == me) else []
-        if streams:
+        mine = log is not None and (not _owners or _owners[-1] == me)
+        streams = _own_streams() if mine else []
+        self._sent = _sent_by_kernel() if mine and not streams else []
+        if streams or self._sent:
             try:
                 self._start(streams)
             except (OSError, termios.error) as error:
@@ -65,7 +70,7 @@ class Console:
     def _start(self, streams: list[int]) -> None:
         if "python" not in Path(sys.executable or "").name or hasattr(sys, "frozen"):
             raise OSError("the program that embeds this interpreter is not one that can be started")
-        self._channels = [_open(numbers) for numbers in _grouped(streams)]
+        self._channels = [_open(numbers) for numbers in _grouped(streams)] or [_unseen()]
         with ExitStack() as theirs:
             self._answer, answer = _pipe()
             control, self._control = _pipe()
@@ -73,12 +78,12 @@ class Console:
             for number in (answer, control, log, *(channel.source for channel in self._channels)):
                 theirs.callback(os.close, number)
             words = [
-                f"{5 + place}:{channel.numbers[0]}:{channel.is_terminal:d}"
+                f"{5 + place}:{(channel.numbers or (1,))[0]}:{channel.is_terminal:d}"
                 for place, channel in enumerate(self._channels)
             ]
             given = dict(enumerate((answer, log, *(channel.source for channel in self._channels)), 3)) | {0: control}
             actions = [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in given.items()]
-            unused = {1, 2} - {channel.numbers[0] for channel in self._channels}
+            unused = {1, 2} - {number for channel in self._channels for number in channel.numbers[:1]}
             actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in unused]  # type: ignore[misc]
             command = [sys.executable, "-I", "-S", tee.__file__, self._end.hex(), *words]
             self._child = posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD)
@@ -103,6 +108,8 @@ class Console:
             for number in channel.numbers:
                 self._former[number] = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
                 os.dup2(channel.sink, number)
+        for stream in self._sent:
+            stream.write = _noting(stream.write, self._channels[0].sink)
         _owners.append(threading.get_ident())
 
     def __exit__(self, *_: object) -> None:
@@ -117,6 +124,10 @@ class Console:
 
     def _lead_back(self) -> None:
         _flush()
+        if self._sent:
+            time.sleep(_KERNEL_READS_S)
+        for stream in self._sent:
+            del stream.write
         for channel in self._channels:
             for number in channel.numbers:
                 if os.path.sameopenfile(number, channel.sink):  # the function may have led it elsewhere
@@ -171,6 +182,24 @@ def _own_streams() -> list[int]:
     return numbers
 
 
+def _sent_by_kernel() -> list[Any]:
+    """List the streams by which ipykernel sends what is printed, by C code and children too, to the front end."""
+    streams = (sys.stdout, sys.stderr) if "ipykernel" in sys.modules else ()
+    return [stream for stream in streams if type(stream).__module__.startswith("ipykernel.")]
+
+
+def _noting(write: Callable[[str], Any], sink: int) -> Callable[[str], Any]:
+    """Let what is written to a stream be logged, too."""
+
+    def both(text: str) -> Any:
+        data = text.encode(errors="backslashreplace")
+        while data:
+            data = data[os.write(sink, data) :]
+        return write(text)
+
+    return both
+
+
 def _grouped(numbers: list[int]) -> list[tuple[int, ...]]:
     """Keep streams that lead to one place in one, so that their order stays."""
     if len(numbers) == 2 and os.path.samestat(os.fstat(numbers[0]), os.fstat(numbers[1])):
@@ -189,6 +218,12 @@ def _open(numbers: tuple[int, ...]) -> _Channel:
     size = os.get_terminal_size(numbers[0])
     termios.tcsetwinsize(sink, (size.lines, size.columns))
     return _Channel(numbers, sink, source, is_terminal=True)
+
+
+def _unseen() -> _Channel:
+    """Make a channel to the log alone."""
+    source, sink = _pipe()
+    return _Channel((), sink, source, is_terminal=False)
 
 
 def _pipe() -> tuple[int, int]:

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+_SHOWN = 25  # lines of a run in a notebook
 _NOT_SEARCHED = frozenset({".git", OWN_FOLDER, ".venv", "__pycache__", "mlruns", "node_modules"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run as it lies on the disk: the folder, and what its run.lock says.
 
@@ -66,6 +67,21 @@ class Run:
 
         config: DictConfig = rebuild(None, self.record.config, self.save_dir)
         return config
+
+    def __repr__(self) -> str:
+        return f"<naga run {self.run_id} in {str(self.save_dir)!r}: {self.status}>"
+
+    def _repr_html_(self) -> str:
+        """Be shown by a notebook as a small table."""
+        from html import escape
+
+        record = self.record
+        about = {"run": record.run_id, "status": self.status, "task": record.task, "save_dir": self.save_dir}
+        about |= {"started": record.started, **{f"config.{key}": value for key, value in record.config.items()}}
+        cells = (
+            f"<th>{escape(key)}</th><td>{escape(str(value)[:200])}</td>" for key, value in list(about.items())[:_SHOWN]
+        )
+        return f"<table>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
 
 
 def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -> Run:

@@ -1,11 +1,12 @@
 """Finding runs by whatever names them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from workbench import Script
 
-from naga import find_runs, load_run
+from naga import Run, find_runs, load_run
 from naga.errors import LockError, RunNotFoundError
 
 
@@ -47,6 +48,17 @@ def test_a_name_that_names_no_run_or_several(runs: Path, name: str, said: str) -
     """Said with what to type instead."""
     with pytest.raises(RunNotFoundError, match=said):
         load_run(name)
+
+
+def test_a_run_is_shown_in_a_line_and_in_a_notebook_as_a_table(runs: Path) -> None:
+    """Not its whole lock; and what names and values hold is text, not markup."""
+    run = load_run("results/run")
+    assert repr(run) == f"<naga run {run.run_id} in '{runs / 'results/run'}': finished>"
+    odd = Run(run.save_dir, replace(run.record, config={"<b>": "<script>", **dict.fromkeys(map(str, range(99)), 1)}))
+    shown = odd._repr_html_()  # as IPython calls it
+    assert "<td>finished</td>" in shown
+    assert "config.&lt;b&gt;</th><td>&lt;script&gt;" in shown
+    assert shown.count("<tr>") == 25
 
 
 def test_a_moved_folder_is_still_its_run(runs: Path) -> None:
