@@ -64,9 +64,10 @@ def test_snapshots_are_switched_off(project: Path, script: Script) -> None:
     script("exp.py", NAGA_SNAPSHOT="off")
     assert load_run("results/run").record.code[0].reason == "NAGA_SNAPSHOT=off"
     assert _refs(project) == ""
-    done = script("exp.py", "save_dir=results/b", check=False, NAGA_SNAPSHOT="of")
-    assert (done.returncode, Path("results/b").exists()) == (2, False)
-    assert "NAGA_SNAPSHOT=of: neither on nor off" in done.stderr
+    for name in ("NAGA_SNAPSHOT", "NAGA_CELLS"):
+        done = script("exp.py", "save_dir=results/b", check=False, **{name: "of"})
+        assert (done.returncode, Path("results/b").exists()) == (2, False)
+        assert f"{name}=of: neither on nor off" in done.stderr
 
 
 @pytest.mark.parametrize("tracked", [False, True])

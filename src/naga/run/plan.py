@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from naga.capture.code.switch import why_off
+from naga.capture.code.switch import require_switches
 from naga.capture.data.inputs import require_inputs, tracked_paths
 from naga.capture.data.upstream import stage_folders
 from naga.config.command_line import Request, parse_arguments, show
@@ -84,7 +84,7 @@ class Plan:
 def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
     """Settle what a call means."""
     if declares.snapshot:
-        why_off()  # refuses a word that means nothing
+        require_switches()
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if declared and call == Call():

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.code.source_secrets import redact_source
+from naga.capture.code.switch import why_no_cells
 from naga.hashing.hash_tree import hash_path
 from naga.process.entry_point import file_of
 from naga.process.notebook import notebook_path, shell
@@ -37,11 +38,8 @@ def cells_of(fn: Callable[..., Any], *, wanted: bool) -> Cells | None:
         return None
     if ours is not None and not _executed(ours) and not of_main:
         return None
-    word = os.environ.get("NAGA_CELLS", "").lower()
-    if not wanted or word in ("0", "off", "no"):
-        return Cells(
-            reason="left out by " + (f"NAGA_CELLS={word}" if wanted else "@snapshot(cells=False)"), wanted=False
-        )
+    if reason := why_no_cells(declared=wanted):
+        return Cells(reason=reason, wanted=False)
     return _of_notebook(ours) if ours is not None else _of_text()
 
 
@@ -70,7 +68,8 @@ def _of_text() -> Cells:
         text = next((option[1] or next(words, "") for option in options if option), "")
         return Cells(files={"command.py": f"{redact_source(text)}\n".encode(errors="surrogateescape")})
     if not _is_piped():
-        return Cells(reason="the code that was typed, or sent to this worker, is in no file")
+        what = "of this frozen program" if hasattr(sys, "frozen") else "that was typed, or sent to this worker,"
+        return Cells(reason=f"the code {what} is in no file")
     try:
         about = os.fstat(0)
         if stat.S_ISREG(about.st_mode):

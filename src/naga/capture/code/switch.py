@@ -1,19 +1,37 @@
-"""The switch of snapshots: ``NAGA_SNAPSHOT=off`` for continuous integration, ``on`` under pytest."""
+"""The switches of snapshots: ``NAGA_SNAPSHOT`` for all of them, ``NAGA_CELLS`` for the code that lies in no file."""
 
 import os
 import sys
 
 from naga.errors import UsageError
 
+_WORDS = {"": None, "1": True, "on": True, "yes": True, "0": False, "off": False, "no": False}
+
 
 def why_off() -> str | None:
     """Say why no snapshots are made; the runs of a test are no runs that anybody reads again."""
-    word = os.environ.get("NAGA_SNAPSHOT", "").lower()
-    if word in ("1", "on", "yes"):
-        return None
-    if word in ("0", "off", "no"):
-        return f"NAGA_SNAPSHOT={word}"
-    if word:
-        raise UsageError(f"NAGA_SNAPSHOT={word}: neither on nor off", hint="NAGA_SNAPSHOT=off")
+    switched = _switched("NAGA_SNAPSHOT")
+    if switched is False:
+        return f"NAGA_SNAPSHOT={os.environ['NAGA_SNAPSHOT']}"
     in_test = "PYTEST_CURRENT_TEST" in os.environ and "_pytest" in sys.modules
-    return "under pytest there are no snapshots (NAGA_SNAPSHOT=on makes them)" if in_test else None
+    return "under pytest there are no snapshots (NAGA_SNAPSHOT=on makes them)" if in_test and not switched else None
+
+
+def why_no_cells(*, declared: bool) -> str | None:
+    """Say who leaves out the code that lies in no file."""
+    if not declared:
+        return "left out by @snapshot(cells=False)"
+    return None if _switched("NAGA_CELLS") is not False else f"left out by NAGA_CELLS={os.environ['NAGA_CELLS']}"
+
+
+def require_switches() -> None:
+    """Refuse a word that means neither, before anything is written."""
+    for name in ("NAGA_SNAPSHOT", "NAGA_CELLS"):
+        _switched(name)
+
+
+def _switched(name: str) -> bool | None:
+    word = os.environ.get(name, "")
+    if word.lower() not in _WORDS:
+        raise UsageError(f"{name}={word}: neither on nor off", hint=f"{name}=off")
+    return _WORDS[word.lower()]
