@@ -14,7 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from naga.capture.code.switch import require_switches
 from naga.capture.data.inputs import require_inputs, tracked_paths
 from naga.capture.data.upstream import stage_folders
 from naga.config.command_line import Request, parse_arguments, show
@@ -35,6 +34,7 @@ from naga.process.entry_point import (
 )
 from naga.process.fail import is_in_fork_of_run
 from naga.process.ranks import Announcement
+from naga.process.switches import require_switches
 from naga.process.workers import is_loading_script
 from naga.run.reuse import Reuse, finished_run, reuse_named, reuse_same
 from naga.runs.find import load_run

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.code.source_secrets import redact_source
-from naga.capture.code.switch import why_no_cells
 from naga.hashing.hash_tree import hash_path
 from naga.process.entry_point import file_of
 from naga.process.notebook import notebook_path, shell
+from naga.process.switches import why_no_cells
 
 FOLDER = ".naga-notebook"
 

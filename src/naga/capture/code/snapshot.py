@@ -15,9 +15,9 @@ from naga.capture.code.exclusions import DATA, SAVE_DIR, printed_to
 from naga.capture.code.git import GitError, Repository
 from naga.capture.code.imports import imported_files, is_installed
 from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
-from naga.capture.code.switch import why_off
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
+from naga.process.switches import why_off
 from naga.project import NAGA, top_of
 from naga.record.schema import Code, Skipped
 from naga.secrets import redact_text
