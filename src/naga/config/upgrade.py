@@ -169,6 +169,9 @@ def _fields(box: Any, keys: Keys) -> Iterator[tuple[Keys, Mapping[str, Any]]]:
 
 
 def _metadata(kind: Any, name: str) -> Mapping[str, Any]:
+    if model := getattr(getattr(kind, "mirrors", None), "model_fields", None):  # pydantic's fields have no metadata
+        extra = model[name].json_schema_extra if name in model else None
+        return extra if isinstance(extra, dict) else {}
     if dataclasses.is_dataclass(kind):
         return next((one.metadata for one in dataclasses.fields(kind) if one.name == name), {})
     return next((one.metadata for one in getattr(kind, "__attrs_attrs__", ()) if one.name == name), {})
