@@ -10,6 +10,7 @@ from typing import Any
 
 from naga.capture.data.check import check
 from naga.cli.tables import run_page, runs_table
+from naga.compare.lineage import base_of, out_of_date
 from naga.compare.verify import verify
 from naga.diagnose.freshness import freshness
 from naga.errors import NagaError, one_line
@@ -84,11 +85,18 @@ def verify_runs(words: argparse.Namespace) -> int:
     code = 0
     for run in [load_run(name) for name in words.runs]:
         problems = verify(run)
-        code = 1 if problems else code
-        print(printable(f"{'differs' if problems else 'verified'}  {run.run_id}  {run.save_dir}"))
-        for problem in problems:
-            print(f"  {printable(problem)}")
+        old = [f"out of date: {reason}" for reason in out_of_date(run.record, base_of(run.record))]
+        code = 1 if problems or old else code
+        verdict = _verdict(problems) or ("out of date" if old else "verified")
+        print(printable(f"{verdict}  {run.run_id}  {run.save_dir}"))
+        for line in (*problems, *old):
+            print(f"  {printable(line)}")
     return code
+
+
+def _verdict(problems: Sequence[str]) -> str:
+    unchecked = all(": not checked: " in problem for problem in problems)
+    return ("not checked" if unchecked else "differs") if problems else ""
 
 
 def doctor(words: argparse.Namespace) -> int:

@@ -1,19 +1,17 @@
 """Comparing all that a run names with what it was."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from naga.capture.code.snapshot import check_code
 from naga.capture.data import inputs, outputs
 from naga.capture.data.manifest import compare, listed
+from naga.compare.lineage import base_of, find_upstream
 from naga.errors import LockError, NagaError
 from naga.hashing.format import Tree
-from naga.layout import INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST, naga_folder
-from naga.record.lockfile import lock_hash
+from naga.layout import INPUTS_LIST, OUTPUTS_LIST, naga_folder
 from naga.record.opener import read_json
-from naga.record.schema import FINAL, Upstream
+from naga.record.schema import FINAL
 from naga.runs.find import Run
-from naga.save_dir.archive import archived_places
 from naga.wording import and_more
 
 _SHOWN = 10
@@ -49,39 +47,27 @@ def _inputs(run: Run) -> Iterator[str]:
     known = _list(run, INPUTS_LIST)
     for key, data in run.record.data.items():
         try:
-            tree = inputs.hash_again(key, data, _base(run), run.record.upstream) if data.hash else None
+            tree = inputs.hash_again(key, data, base_of(run.record), run.record.upstream) if data.hash else None
         except NagaError as error:
             yield f"data: {error.message}"
         else:
             if tree is not None and tree.hash != data.hash:
                 below = known.get(key) if isinstance(known, dict) else None
                 yield from _differences(f"data: {key} = {data.path}", below, tree)
+            elif tree is not None and data.reason:
+                yield f"data: {key}: not checked: {data.reason}"
 
 
 def _code(run: Run) -> Iterator[str]:
     for code in run.record.code:
-        if code.commit and (problem := check_code(code, _base(run))):
+        if code.commit and (problem := check_code(code, base_of(run.record))):
             yield f"code: {code.name}: {problem}"
 
 
 def _upstream(run: Run) -> Iterator[str]:
     for upstream in run.record.upstream:
-        folder = _base(run) / upstream.save_dir
-        if not any(_is(place, upstream) for place in (folder, *archived_places(folder, upstream.run_id))):
+        if find_upstream(upstream, base_of(run.record)) is None:
             yield f"upstream: {upstream.save_dir} is no longer run {upstream.run_id} as it was"
-
-
-def _is(folder: Path, upstream: Upstream) -> bool:
-    try:
-        return lock_hash(folder / LOCK_NAME) == upstream.lock_hash
-    except OSError:
-        return False
-
-
-def _base(run: Run) -> Path:
-    """Give the folder that the run's relative paths count from; on another machine, the one that we are in."""
-    there = Path(run.record.process.cwd)
-    return there if there.is_dir() else Path.cwd()
 
 
 def _list(run: Run, name: str) -> object:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from naga.capture.data.inputs import Beside, capture_beside, capture_data
+from naga.capture.data.inputs import Beside, capture_beside, capture_data, not_covered
 from naga.capture.data.upstream import capture_upstream
 from naga.capture.environment import capture_environment
+from naga.compare.lineage import out_of_date
 from naga.config.plain import differing_keys
 from naga.config.recorded import same_secrets
 from naga.errors import ClaimError, SaveDirError
@@ -119,7 +120,9 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
     data = capture_data(*inputs, manifest_dir=manifest, upstream=upstream, may_write=mine)
     beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream, may_write=mine)
     folder = plan.script.parent if plan.script else None
-    warnings = [*(code.warnings if code else ()), swallowing(plan.fn) if lock else None]
+    warnings = [*(code.warnings if code else ()), swallowing(plan.fn) if lock else None, *not_covered(data)]
+    rests_on = replace(record, upstream=upstream)
+    warnings += [f"this run is out of date from the start: {reason}" for reason in out_of_date(rests_on, plan.base)]
     record = replace(
         record,
         code=code.entries if code else (),

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,9 +39,6 @@ test()
 @pytest.fixture(scope="module")
 def computed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two runs, the second of which reads the first."""
-    import subprocess
-    import sys
-
     top = tmp_path_factory.mktemp("computed") / "project"
     (top / "data" / "more").mkdir(parents=True)
     for name in ("raw.csv", "more/a.csv", "more/b.tmp"):
@@ -157,3 +156,17 @@ def test_a_run_that_has_not_ended(runs: Path) -> None:
     lock = Path("results/test/run.lock")
     lock.write_text(lock.read_text().replace("status: finished", "status: running"))
     assert verify(load_run("results/test")) == ("the run has not ended: it is lost",)
+
+
+def test_what_no_hash_covers(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A folder of links that lead out is said not to be covered when it is read, and not checked afterwards."""
+    Path("farm").mkdir()
+    Path("farm/raw.csv").symlink_to("../data/raw.csv")
+    command = [sys.executable, "tasks.py", "save_dir=results/linked", "data={raw: farm}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert "naga: warning: data: what these links lead to lies outside, and was not hashed: raw/raw.csv" in done.stderr
+    assert any("raw/raw.csv" in warning for warning in load_run("results/linked").record.warnings)
+    assert main(["verify", "results/linked"]) == 1
+    first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith("not checked")
+    assert second.startswith("  data: data: not checked: what these links lead to lies outside")

@@ -70,7 +70,7 @@ def capture_data(
     hashes = _prepare([each for each in tracked if not each.background], config, base, upstream)
     trees = {key: hash_() for key, hash_ in hashes.items()}
     ignored = _ignored(tracked)
-    data = {key: _data(plain_value(config, key), tree, ignored[key]) for key, tree in trees.items()}
+    data = {key: _data(plain_value(config, key, base), tree, ignored[key]) for key, tree in trees.items()}
     if manifest_dir is not None and tracked and may_write():  # the hash may have taken hours
         manifest_dir.mkdir(parents=True, exist_ok=True)
         write_inputs(manifest_dir / INPUTS_LIST, _entries(data, trees))
@@ -91,9 +91,15 @@ def capture_beside(
     reason = "it was to be hashed while the run was running, and the run did not get that far"
     ignored = _ignored(tracked)
     pending = {
-        key: Data(path=plain_value(config, key), kind="unknown", ignore=ignored[key], reason=reason) for key in hashes
+        key: Data(path=plain_value(config, key, base), kind="unknown", ignore=ignored[key], reason=reason)
+        for key in hashes
     }
     return Beside(hashes, pending, manifest_dir, may_write)
+
+
+def not_covered(data: Mapping[str, Data]) -> tuple[str, ...]:
+    """Say of each input that was hashed what its hash does not cover."""
+    return tuple(f"{key}: {each.reason}" for key, each in data.items() if each.hash and each.reason)
 
 
 class Beside:
@@ -137,6 +143,7 @@ class Beside:
                 data[key], trees[key] = _data(self.pending[key].path, tree, self.pending[key].ignore), tree
                 if tree.changed:
                     warnings.append(_changed(key, data[key]))
+                warnings += not_covered({key: data[key]})
         if self._manifest_dir is not None and trees and self._may_write():
             add_inputs(self._manifest_dir / INPUTS_LIST, _entries(data, trees))
         return data, tuple(warnings)

@@ -14,7 +14,10 @@ from typing import Any
 
 from naga.config.plain import ABSENT, value_at
 from naga.errors import ConfigError, DataError
+from naga.paths import expanded
 from naga.wording import did_you_mean, nearest
+
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/:]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,17 +77,27 @@ def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
     return None if value is None else place_of(key, value, base)
 
 
-def plain_value(config: Mapping[Any, Any], key: str) -> Any:
-    """Give the value of a key as the user wrote it, path objects as strings."""
-    return _plain(_value(config, key))
+def plain_value(config: Mapping[Any, Any], key: str, base: Path) -> Any:
+    """Give the value of a key as it is recorded: path objects as strings, home folder and variables put in."""
+    return _plain(key, _value(config, key), base)
 
 
-def _plain(value: Any) -> Any:
+def _plain(key: str, value: Any, base: Path) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(name): _plain(key, item, base) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return value if value is None else os.fspath(value)
+        return [_plain(key, item, base) for item in value]
+    return value if value is None else _meant(key, os.fspath(value), base)
+
+
+def _meant(key: str, text: str, base: Path) -> str:
+    """Put in the home folder and variables, as shells do, unless what the text names is there as it is written."""
+    if os.path.lexists(base / text) or _URL.match(text):
+        return text
+    try:
+        return expanded(text)
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error.message}", hint=error.hint) from None
 
 
 def _value(config: Mapping[Any, Any], key: str) -> Any:
@@ -110,10 +123,10 @@ def place_of(key: str, value: Any, base: Path) -> Place:
         return Place(kind="list", inside=_several(key, enumerate(value), base))
     if not isinstance(value, str | os.PathLike) or os.fspath(value) in ("", "???"):
         raise ConfigError(f"{key} is {value!r}, not a path", hint=f"{key}=PATH")
-    text = os.fspath(value)
+    text = _meant(key, os.fspath(value), base)
     if os.path.lexists(base / text):
         return Place(kind="path", path=base / text)
-    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*:[/:]", text):
+    if _URL.match(text):
         return Place(kind="url", url=text)
     if glob.has_magic(text):
         return Place(kind="glob", path=base / text, inside=_matches(text, base))

@@ -13,6 +13,7 @@ from naga.capture.data.inputs import (
     capture_data,
     changed_inputs,
     hash_again,
+    not_covered,
     require_inputs,
     tracked_paths,
 )
@@ -203,6 +204,9 @@ def test_links_that_lead_out(base: Path) -> None:
     data = capture("data", base)
     assert data.reason == "what these links lead to lies outside, and was not hashed: sub/far"
     assert data.hash
+    assert not_covered({"x": data, "y": capture("data/a.csv", base)}) == (f"x: {data.reason}",)
+    beside = capture_beside({"x": "data"}, [Tracked(keys=("x",), background=True)], base, manifest_dir=None)
+    assert beside.join() == ({"x": data}, (f"x: {data.reason}",))
     (base / "data" / "out").symlink_to("..")
     assert capture("data", base).reason == "what these links lead to lies outside, and was not hashed: out, sub/far"
 

@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from naga.capture.data.locations import Place, find_place, plain_value
+from naga.errors import ConfigError
 
 
 def place_of(value: Any, base: Path) -> Place:
@@ -67,4 +68,33 @@ def test_names_of_matches(tmp_path: Path, pattern: str, names: list[str]) -> Non
 def test_plain_value() -> None:
     """What is recorded is what the user wrote, with strings for path objects and keys."""
     value = {"a": [Path("x/y"), "./z", None], 1: Path("/w")}
-    assert plain_value({"x": value}, "x") == {"a": ["x/y", "./z", None], "1": "/w"}
+    assert plain_value({"x": value}, "x", Path("/")) == {"a": ["x/y", "./z", None], "1": "/w"}
+
+
+@pytest.mark.parametrize("text", ["~/a.csv", "$PLACE/a.csv", "$HOME/*.csv"])
+def test_home_and_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """They are put in as a shell does, and recorded so, for they mean something else elsewhere."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home/a.csv").touch()
+    for name in ("HOME", "PLACE"):
+        monkeypatch.setenv(name, str(tmp_path / "home"))
+    assert list(place_of([text], tmp_path).paths()) == [tmp_path / "home/a.csv"]
+    recorded = f"{tmp_path}/home/{text.rpartition('/')[2]}"
+    assert plain_value({"x": [{"y": text}]}, "x", tmp_path) == [{"y": recorded}]
+
+
+def test_what_is_there_by_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is called like a variable, and a URL with a dollar, are meant as they are written."""
+    monkeypatch.setenv("X", "other")
+    (tmp_path / "$X").touch()
+    assert place_of("$X", tmp_path).path == tmp_path / "$X"
+    assert plain_value({"x": "$X"}, "x", tmp_path) == "$X"
+    assert place_of("https://host/a?$filter=x", tmp_path).url == "https://host/a?$filter=x"
+
+
+def test_variable_that_is_not_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is named with its key, and no folder is looked for."""
+    monkeypatch.delenv("NOT_SET", raising=False)
+    with pytest.raises(ConfigError, match=r"x.0: \$NOT_SET is not set") as caught:
+        place_of(["$NOT_SET/a"], tmp_path)
+    assert caught.value.hint == "export NOT_SET=..."
