@@ -100,6 +100,7 @@ def test_locked(folder: Path, monkeypatch: pytest.MonkeyPatch, lock: str) -> Non
     began = time.monotonic()
     tree = hash_path(folder)
     assert time.monotonic() - began < 10
+    assert database_file().exists()  # busy, not broken
     database.close()
     assert tree.hash == hash_path(folder, fresh=True).hash
 

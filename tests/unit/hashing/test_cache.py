@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from naga.cache_dir import cache_folder
+from naga.errors import DataError
 from naga.hashing import cache as hash_cache
-from naga.hashing.hash_tree import hash_path
+from naga.hashing import hash_tree
+from naga.hashing.hash_tree import hash_listed, hash_path, list_path
+from naga.hashing.listing import row_of
 
 QUIET_S = hash_cache._QUIET_NS / 1e9
 
@@ -161,3 +164,48 @@ def test_where(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], expec
     for name, value in {"HOME": "/home/me", **variables}.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == Path(expected)
+
+
+def test_a_refused_hash_leaves_no_digests(folder: Path, trusting: None) -> None:
+    """Where one file could not be read, the digests of the others stand for no file, and none is remembered."""
+    listed = list_path(folder)
+    (folder / "a").unlink()
+    with pytest.raises(DataError):
+        hash_listed(listed)
+    (folder / "a").write_bytes(b"again")
+    tree = hash_path(folder)
+    assert tree.source == "fresh"
+    assert tree.hash == hash_path(folder, fresh=True).hash
+
+
+def test_blocks_of_a_wide_folder(folder: Path, trusting: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block of a folder's files is remembered by its own place, and none is read again."""
+    for number in range(5):
+        (folder / f"wide{number}").write_text(str(number))
+    expected = hash_path(folder, fresh=True).hash
+    monkeypatch.setattr(hash_tree, "_BLOCK", 2)
+    assert hash_path(folder, fresh=True).hash == expected
+    reads, real = [], os.read
+
+    def count(descriptor: int, size: int) -> bytes:
+        reads.append(descriptor)
+        return real(descriptor, size)
+
+    monkeypatch.setattr(os, "read", count)
+    assert hash_path(folder).hash == expected
+    assert reads == []
+
+
+def test_quiet_before_the_hash_began(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hash that takes long does not make a file believed that was touched just before it."""
+    monkeypatch.setattr(hash_cache, "_QUIET_NS", 200_000_000)
+    (folder / "a").touch()
+    key, row = (os.fsencode(folder), 0), row_of(b"a", (folder / "a").stat())
+    with hash_cache.HashCache(fresh=False) as cache:
+        time.sleep(0.4)
+        cache.keep(key, [row], [bytes(32)])
+    with hash_cache.HashCache(fresh=False) as cache:
+        assert cache.known(key, [row]) == [None]
+        cache.keep(key, [row], [bytes(32)])
+    with hash_cache.HashCache(fresh=False) as cache:
+        assert cache.known(key, [row]) == [bytes(32)]

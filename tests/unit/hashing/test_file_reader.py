@@ -157,3 +157,17 @@ def test_descriptors_are_closed(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         hash_listed(listed)
     assert count_descriptors() == before
+
+
+@pytest.mark.parametrize("what", ["sub", "sub/f", "sub/deep"])
+def test_a_link_in_its_place_is_not_followed(tmp_path: Path, what: str) -> None:
+    """What became a link since it was listed is named: where it leads was never asked for."""
+    for top in ("data", "elsewhere"):
+        (tmp_path / top / "sub/deep").mkdir(parents=True)
+        for name in ("f", "sub/f", "sub/deep/f"):
+            (tmp_path / top / name).write_text(top)
+    listed = list_path(tmp_path / "data")
+    (tmp_path / "data" / what).rename(tmp_path / "moved")
+    (tmp_path / "data" / what).symlink_to(tmp_path / "elsewhere" / what)
+    with pytest.raises(DataError, match=rf"{what} \("):
+        hash_listed(listed, fresh=True)

@@ -183,3 +183,16 @@ def test_very_deep(tmp_path: Path) -> None:
         assert [entry.path for entry in tree.entries()] == ["deep/" * 5000 + "file"]
     finally:
         os.system(f"rm -rf '{tmp_path}/deep'")  # pytest's own cleaning recurses
+
+
+def test_removed_while_it_is_listed(tmp_path: Path) -> None:
+    """Of files that go while their folder is read, those count that are still there."""
+    for name in "abc":
+        (tmp_path / name).touch()
+
+    def first_come(path: bytes, mode: int) -> bool:
+        for other in {b"a", b"b", b"c"} - {path}:
+            (tmp_path / os.fsdecode(other)).unlink(missing_ok=True)
+        return False
+
+    assert hash_path(tmp_path, leave_out=first_come).files == 1

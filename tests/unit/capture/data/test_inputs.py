@@ -198,7 +198,13 @@ def test_unreadable(base: Path, as_nobody: Callable[[], None]) -> None:
 
 def test_links_that_lead_out(base: Path) -> None:
     """Links to what the hash does not cover are told; those within the data, or to nothing, are not."""
-    for name, target in {"out": "../../data", "far": "/etc", "in": "a.csv", "up": "..", "gone": "../nothing"}.items():
+    for name, target in {
+        "out": "../../data",
+        "far": "/etc",
+        "in": "a.csv",
+        "up": "..",
+        "gone": "../../nothing",
+    }.items():
         (base / "data" / "sub" / name).symlink_to(target)
     (base / "data" / "here").symlink_to(base / "data" / "a.csv")
     data = capture("data", base)
