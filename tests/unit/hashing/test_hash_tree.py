@@ -196,3 +196,20 @@ def test_removed_while_it_is_listed(tmp_path: Path) -> None:
         return False
 
     assert hash_path(tmp_path, leave_out=first_come).files == 1
+
+
+def test_few_folders_are_open_at_once(tmp_path: Path) -> None:
+    """A folder of many folders is listed with a handful of descriptors."""
+    for number in range(200):
+        (tmp_path / str(number)).mkdir()
+        (tmp_path / str(number) / "f").touch()
+    most = 0
+
+    def count(path: bytes, mode: int) -> bool:
+        nonlocal most
+        most = max(most, len(os.listdir("/proc/self/fd")))
+        return False
+
+    before = len(os.listdir("/proc/self/fd"))
+    assert hash_path(tmp_path, leave_out=count).files == 200
+    assert most < before + 50

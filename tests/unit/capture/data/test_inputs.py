@@ -356,3 +356,26 @@ def test_key_into_a_list(base: Path, key: str) -> None:
     with pytest.raises(ConfigError) as caught:
         tracked_paths(config, [Tracked(keys=(key.replace("0", "1"),))], base)
     assert caught.value.hint == "did you mean 'parts.0.path'?"
+
+
+def test_what_breaks_beside(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is no refusal of an input, such as a lack of memory, is raised to whoever waits for the hash."""
+
+    def break_down(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(data_module, "hash_listed", break_down)
+    beside = capture_beside({"x": "data"}, [Tracked(keys=("x",), background=True)], base, manifest_dir=None)
+    with pytest.raises(MemoryError):
+        beside.join()
+
+
+@pytest.mark.parametrize("background", [True, False])
+def test_the_list_of_a_superseded_run(base: Path, tmp_path: Path, background: bool) -> None:
+    """Who has lost the folder while it hashed writes nothing there: the list is that of another run now."""
+    tracked = [Tracked(keys=("x",), background=background)]
+    (tmp_path / "inputs.json").write_text("{\n}\n")
+    given = ({"x": "data"}, tracked, base)
+    capture_data(*given, manifest_dir=tmp_path, may_write=lambda: False)
+    capture_beside(*given, manifest_dir=tmp_path, may_write=lambda: False).join()
+    assert (tmp_path / "inputs.json").read_text() == "{\n}\n"

@@ -87,3 +87,26 @@ def test_only_temporary_files_at_the_top_are_left_out(save_dir: Path, name: str)
     (save_dir / name).parent.mkdir()
     (save_dir / name).touch()
     assert capture_outputs(save_dir).files == 3
+
+
+def test_the_list_of_a_superseded_run(save_dir: Path) -> None:
+    """Who has lost the folder while it hashed writes nothing there."""
+    outputs = capture_outputs(save_dir, may_write=lambda: False)
+    assert outputs.hash == hash_path(save_dir).hash
+    assert not (save_dir / ".naga").exists()
+
+
+def test_folders_of_diags_and_own_ones(save_dir: Path) -> None:
+    """A folder that a diag was given is no output; one of the task's that lies beside it is."""
+    before = capture_outputs(save_dir)
+    (save_dir / ".naga/diag").mkdir(parents=True)
+    (save_dir / ".naga/diag/1").touch()
+    (save_dir / "diag/1").mkdir(parents=True)
+    (save_dir / "diag/1/figure").touch()
+    assert capture_outputs(save_dir) == before
+    (save_dir / "diag/own").mkdir()
+    (save_dir / "diag/own/table").touch()
+    entries = json.loads((save_dir / ".naga/outputs.json").read_text())
+    capture_outputs(save_dir)
+    added = json.loads((save_dir / ".naga/outputs.json").read_text())
+    assert [entry["path"] for entry in added if entry not in entries] == ["diag/own/table"]
