@@ -45,10 +45,17 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
     return Failure(
         type=type(error).__qualname__,
         message=_message(error),
-        traceback="".join(traceback.format_exception(error)),
+        traceback=_traceback(error),
         signal=name,
         exit_code=_exit_code(error),
     )
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_exception(error))
+    except Exception:  # noqa: BLE001  # of a chain without end, or with an exception whose attributes raise
+        return "".join(traceback.format_tb(error.__traceback__))
 
 
 def _message(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from naga.errors import LockError
 from naga.layout import LOCK_NAME
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic
+from naga.record.bounds import bounded, shallow
 from naga.record.opener import read_inside
 from naga.record.schema import SCHEMA, STATUSES, Data, Outputs, Record, from_plain, to_plain
 from naga.secrets import redact_config, redact_text, redact_words
@@ -31,8 +32,11 @@ def replace_outputs(save_dir: Path, outputs: Outputs) -> None:
 
 
 def lock_text(record: Record) -> str:
-    """Give the text of a run.lock, its secrets redacted."""
-    return yaml_text.dump(to_plain(redacted(record)))
+    """Give the text of a run.lock: its secrets redacted, and cut to what its readers take."""
+    cuts: list[str] = []
+    config, config_end = shallow(record.config, "config", cuts), shallow(record.config_end, "config_end", cuts)
+    plain = to_plain(redacted(replace(record, config=config, config_end=config_end)))
+    return yaml_text.dump(bounded(plain, cuts))
 
 
 def read_lock(path: Path) -> Record:

@@ -1,0 +1,129 @@
+"""Whatever a task leaves or raises, its lock is written, says what it cut, and can be read again."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from naga import load_run, runlock
+from naga.config.plain import plain_config
+from naga.process.identity import this_process
+from naga.record.bounds import DEEPEST
+from naga.record.lockfile import lock_text, parse_lock
+from naga.record.opener import MAX_LOCK_BYTES
+from naga.record.schema import Environment, Failure, Record
+
+RECORD = Record(run_id="r", status="failed", task="t", save_dir="a", started="", process=this_process())
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """A mapping in a mapping, and so on."""
+    value: dict[str, Any] = {}
+    for _ in range(depth):
+        value = {"a": value}
+    return value
+
+
+ODD = {
+    "deep": nested(200),
+    "deeper": nested(450),
+    "int": 10**5000,
+    "many": dict.fromkeys(map(str, range(100_000)), 1),
+    "list": list(range(300_000)),
+    "text": "x" * 6_000_000,
+    "escaped": "\x00" * 1_000_000,
+    "lines": "\n" * 1_000_000,
+    "bytes": b"x" * 6_000_000,
+    "key": {"k" * 5000: 1, "k" * 5001: 2, 10**5000: 3, float("nan"): 4, float("-nan"): 5},
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_odd_value_is_cut_and_said(kind: str) -> None:
+    """In the configuration and its end; what stands beside it stays."""
+    text = lock_text(replace(RECORD, config={"lr": 0.1, "odd": ODD[kind]}, config_end={"odd": ODD[kind], "lr": 0.2}))
+    assert len(text.encode()) < MAX_LOCK_BYTES
+    again = parse_lock(text)
+    assert again.config["lr"] == 0.1
+    assert kind == "key" or "<cut: " in text or "after" in again.warnings[0]
+    assert kind == "key" or any("config.odd" in warning for warning in again.warnings)
+
+
+def test_what_fits_is_not_touched() -> None:
+    """Up to the limits."""
+    config = {"deep": nested(DEEPEST - 3), "int": 10**3000, "text": "x" * 100_000, "lines": "a\n" * 1000}
+    again = parse_lock(lock_text(replace(RECORD, config=config)))
+    assert (again.config, again.warnings) == (config, ())
+
+
+def test_texts_of_errors_variables_and_words_are_cut() -> None:
+    """Of a traceback both ends stay."""
+    failure = Failure(type="E", message="m" * 10_000_000, traceback="first\n" + "line\n" * 1_000_000 + "last")
+    environment = Environment(python="3", executable="x", platform="y", variables={"V": "v" * 3_000_000})
+    process = replace(RECORD.process, argv=("w" * 300_000,) * 100)
+    warnings = ("w" * 1000,) * 10_000
+    record = replace(RECORD, error=failure, environment=environment, process=process, warnings=warnings)
+    text = lock_text(record)
+    assert len(text.encode()) < MAX_LOCK_BYTES
+    again = parse_lock(text)
+    assert again.error is not None
+    assert again.error.traceback is not None
+    assert again.error.traceback.startswith("first\n")
+    assert again.error.traceback.endswith("last")
+    assert any("error.traceback" in warning for warning in again.warnings)
+    assert again.process.argv[0].startswith("www")
+
+
+class OddError(Exception):
+    """An exception whose text raises."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raised(kind: str) -> BaseException:
+    """An exception that is hard to write down."""
+    if kind == "chain":
+        error: BaseException = ValueError("first")
+        for n in range(3000):
+            later = ValueError(str(n))
+            later.__cause__ = error
+            error = later
+        return error
+    return {"str": OddError(), "long": ValueError("x" * 10_000_000), "bytes": ValueError("\udcff\x00")}[kind]
+
+
+@pytest.mark.parametrize("kind", ["str", "long", "chain", "bytes"])
+def test_what_a_task_raises_is_recorded(project: Path, kind: str) -> None:
+    """And raised again, as it was."""
+
+    def main(cfg: Any = {"save_dir": "results/run"}) -> None:  # noqa: B006
+        raise raised(kind)
+
+    with pytest.raises((OddError, ValueError)):
+        runlock(main)()
+    assert load_run("results/run").record.status == "failed"
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.complex_numbers()
+KEYS = st.text() | st.integers() | st.floats() | st.none() | st.tuples(st.integers()) | st.binary()
+OBJECTS = st.recursive(
+    SCALARS | st.builds(object) | st.builds(lambda: 10**4500) | st.just("\x00" * 90_000) | st.builds(lambda: nested(150)),
+    lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner) | st.tuples(inner) | st.frozensets(st.text()),
+    max_leaves=20,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(), OBJECTS, max_size=5), st.text(), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_any_object_is_read_back(config: dict[str, Any], text: str, variables: dict[str, str]) -> None:
+    """In the configuration, the error and the environment."""
+    environment = Environment(python="3", executable="x", platform="y", variables=variables)
+    failure = Failure(type=text, message=text, traceback=text)
+    record = replace(RECORD, config=plain_config(config), error=failure, environment=environment, warnings=(text,))
+    again = parse_lock(lock_text(record))
+    assert again.status == "failed"
+    assert len(again.config) == len(record.config)
