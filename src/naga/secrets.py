@@ -1,18 +1,23 @@
-"""Secrets, which are used and never written down: how they are told, and what stands in their place.
+"""Secrets, which are used and never written down: how they are recognised, and what stands in their place.
 
 A value is a secret by the name of its key (``password``, ``db.api_key``, ``HF_TOKEN``), by being the value of an
 environment variable with such a name, or by its place in an address (``https://user:password@host``). Everything that
 Naga writes (run.lock, claims, MLflow, commit messages, errors, the log of the console) goes through these functions.
 What a process has once met as a secret stays one until it ends, whatever becomes of the variable that it came from.
+
+Names are weak where people use them for other things, too: a ``register_token`` is a number of a vision transformer,
+``auth: basic`` a way to log in. There the value decides. It imports nothing of Naga: the process of the console's log
+loads it alone.
 """
 
+import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 MARK = "<redacted>"
 
@@ -24,12 +29,21 @@ _SECRET |= {"credential", "credentials", "creds"}
 _KEYS = {"access", "account", "api", "auth", "encryption", "master", "private", "secret", "signing", "ssh"}
 _PASSES = {"admin", "database", "db", "ftp", "mail", "mysql", "pg", "postgres", "redis", "root", "smtp", "user"}
 # `pad_token` and its like are words of a language model; `password_file` says where a secret is, not what.
+_TOKENS = {"access", "api", "auth", "bearer", "bot", "client", "csrf", "deploy", "gh", "github", "gitlab", "hf", "hub"}
+_TOKENS |= {"id", "jwt", "login", "my", "npm", "oauth", "personal", "pypi", "read", "refresh", "secret", "security"}
+_TOKENS |= {"session", "slack", "telegram", "user", "wandb", "write"}
 _NO_TOKENS = {"bos", "class", "cls", "end", "eos", "eot", "first", "image", "last", "mask", "max", "min", "next", "num"}
 _NO_TOKENS |= {"pad", "per", "prefix", "sep", "special", "start", "stop", "unk"}
 _ABOUT = {"column", "count", "dir", "enabled", "env", "field", "file", "folder", "len", "length", "name", "path"}
-_ABOUT |= {"policy", "required", "size", "type"}
+_ABOUT |= {"header", "method", "mode", "policy", "regex", "required", "size", "timeout", "ttl", "type", "uri", "url"}
+_ABOUT |= {"var", "variable"}
+_WEAK, _PLAIN_NAME, _STRONG = 1, 2, 3  # a value decides; any text is a secret; numbers are, too
+_NO_SECRET = re.compile(r"[\d.+-]{0,5}|true|false|none|null|\?\?\?|<[^<>]*>|\[[^]]*\]", re.IGNORECASE)
+_PLAIN_WORD = re.compile(r"[A-Za-z]{1,11}\d?")
+_PLACEHOLDERS = {"changeme", "default", "false", "none", "null", "password", "secret", "true", "unset"}
 
-_SHORTEST = 6  # characters of a secret that is looked for in other places; below, it would be found by chance
+_SHORTEST = 6  # characters of a secret that is looked for in other values; below, it would be found by chance
+_SHORTEST_IN_TEXT = 4  # and in texts: what is printed, errors
 _LONG = 12  # from here on it is looked for inside words, too
 
 _PASSWORD_IN_URL = re.compile(r"""(?<=://)([^/\s:@'"]*):([^/\s'"]+)@""")
@@ -42,9 +56,9 @@ _IN_WORD = re.compile(rf"""{_KEY}(?P<between>["']?\s*[:=]\s*){_VALUE}""")
 
 # By design one for the process: a secret that one run has met is one for whatever is written after it, too.
 _met: dict[str, None] = {}
+_met_in_text: dict[str, None] = {}
 
 
-@lru_cache(4096)
 def is_secret_key(key: str) -> bool:
     """Tell whether a key, or the name of an environment variable, is that of a secret.
 
@@ -55,17 +69,40 @@ def is_secret_key(key: str) -> bool:
     >>> [key for key in ("tokenizer", "max_tokens", "pad_token", "author", "password_file") if is_secret_key(key)]
     []
     """
+    return _strength(key) > 0
+
+
+def is_secret(key: str, value: Any) -> bool:
+    """Tell whether a value under that key is a secret."""
+    return _counts(_strength(key), value)
+
+
+@lru_cache(4096)
+def _strength(key: str) -> int:
     words = [word.lower() for word in _WORD.findall(key)]
     if not words or words[-1] in _ABOUT:
-        return False
+        return 0
     pairs = list(zip(["", *words], words, strict=False))
-    return (
+    if (
         not _SECRET.isdisjoint(words)
         or any(second == "key" and first in _KEYS for first, second in pairs)
-        or (words[-1] == "token" and _NO_TOKENS.isdisjoint(words))
-        or words[-1] in ("auth", "oauth")
         or (words[-1] == "pass" and pairs[-1][0] in _PASSES)
-    )
+        or key.rpartition(".")[2].lower() == "pin"
+    ):
+        return _STRONG
+    if words[-1] == "token" and _NO_TOKENS.isdisjoint(words):
+        own = _WORD.findall(key.rpartition(".")[2])
+        return _PLAIN_NAME if len(own) == 1 or own[-2].lower() in _TOKENS or key.isupper() else _WEAK
+    return _WEAK if words[-1] in ("auth", "oauth") else 0
+
+
+def _counts(strength: int, value: Any) -> bool:
+    """Tell whether a value under a name of that strength is a secret."""
+    if not strength or value is None or isinstance(value, bool) or value in ("", b"", "???"):
+        return False
+    if isinstance(value, str) and strength < _STRONG:
+        return not (_NO_SECRET.fullmatch(value) or (strength == _WEAK and _PLAIN_WORD.fullmatch(value)))
+    return strength == _STRONG or not isinstance(value, int | float)
 
 
 def known_secrets() -> tuple[str, ...]:
@@ -73,27 +110,41 @@ def known_secrets() -> tuple[str, ...]:
     # Names first: another thread may take a variable away meanwhile, as MLflow's do.
     for name in list(os.environ):
         value = os.environ.get(name, "")
-        if len(value) >= _SHORTEST and is_secret_key(name) and not _is_place(value):
+        if len(value) >= _SHORTEST_IN_TEXT and _counts(_strength(name), value) and not _is_place(value):
             _remember(value)
     return tuple(sorted(_met, key=len, reverse=True))
 
 
+def known_in_texts() -> tuple[str, ...]:
+    """List the values that are looked for in texts: shorter ones, too, and plain words."""
+    return tuple(sorted({**_met_in_text, **dict.fromkeys(known_secrets())}, key=len, reverse=True))
+
+
 def _is_place(value: str) -> bool:
-    """Tell a secret from where it is kept: ``PWD`` and ``GOOGLE_APPLICATION_CREDENTIALS`` hold paths."""
+    """Tell a secret from where it is: ``PWD`` and ``GOOGLE_APPLICATION_CREDENTIALS`` hold paths."""
     return value.startswith(("/", "~")) and Path(value).expanduser().exists()
 
 
-def _remember(value: str) -> None:
+def _remember(value: str, *, everywhere: bool = True) -> None:
     lines = value.splitlines() if "\n" in value else ()
-    for form in (value, value.strip(), quote(value, safe=""), repr(value)[1:-1], *lines):
-        if len(form) >= _SHORTEST:
+    quoted = (quote(value, safe=""), quote_plus(value), repr(value)[1:-1], json.dumps(value)[1:-1])
+    for form in (value, value.strip(), *quoted, *lines):
+        if everywhere and len(form) >= _SHORTEST:
             _met.setdefault(form)
+        elif len(form) >= _SHORTEST_IN_TEXT and form.lower() not in _PLACEHOLDERS:
+            _met_in_text.setdefault(form)
 
 
 def _remember_value(value: Any) -> None:
-    """Remember a value of a configuration, unless it is a plain word, such as ``postgres``, that stands anywhere."""
-    if isinstance(value, str) and len(value) >= 8 and not (value.isalpha() and len(value) < _LONG):
-        _remember(value)
+    """Remember a value of a configuration; a short one or a plain word, such as ``postgres``, for texts alone."""
+    text = str(value) if isinstance(value, int | float) else value
+    if isinstance(text, str):
+        _remember(text, everywhere=len(text) >= 8 and not (text.isalpha() and len(text) < _LONG) and text is value)
+
+
+def remember_for_texts(values: Iterable[str]) -> None:
+    """Look for these in texts from now on: what another process has met."""
+    _met_in_text.update(dict.fromkeys(values))
 
 
 def redact_text(text: str) -> str:
@@ -104,7 +155,7 @@ def redact_text(text: str) -> str:
     >>> redact_text("cannot reach https://ana:tr0ub4dor@host/x?token=abc123 (password='hunter2')")
     'cannot reach https://ana:<redacted>@host/x?token=<redacted> (password=<redacted>)'
     """
-    return _clean(text, _pattern(known_secrets()))
+    return _clean(text, _pattern(known_in_texts()))
 
 
 def _clean(text: str, known: re.Pattern[str]) -> str:
@@ -115,17 +166,13 @@ def _clean(text: str, known: re.Pattern[str]) -> str:
 
 
 def _masked(found: re.Match[str]) -> str:
-    return f"{found['key']}{found['between']}{MARK}" if is_secret_key(found["key"]) else found[0]
+    is_secret = _counts(_strength(found["key"]), found["value"].strip("'\""))
+    return f"{found['key']}{found['between']}{MARK}" if is_secret else found[0]
 
 
 @lru_cache(16)
 def _pattern(known: tuple[str, ...]) -> re.Pattern[str]:
     return re.compile("|".join(map(_looked_for, known)) or "(?!)")
-
-
-def secrets_pattern() -> tuple[bytes, ...]:
-    """Give regular expressions, on bytes, of all that `known_secrets` lists; for the log of the console."""
-    return tuple(_looked_for(secret).encode(errors="surrogateescape") for secret in known_secrets())
 
 
 def _looked_for(secret: str) -> str:
@@ -144,7 +191,7 @@ def redact_words(words: Sequence[str]) -> tuple[str, ...]:
     redacted: list[str] = []
     former = ""
     for word in words:
-        is_value = former.startswith("--") and "=" not in former and is_secret_key(former)
+        is_value = former.startswith("--") and "=" not in former and _counts(_strength(former), word)
         redacted.append(MARK if is_value and not word.startswith("-") else _redact_word(word))
         former = word
     return tuple(redacted)
@@ -152,50 +199,50 @@ def redact_words(words: Sequence[str]) -> tuple[str, ...]:
 
 def _redact_word(word: str) -> str:
     key, equals, value = word.partition("=")
-    if equals and any(map(is_secret_key, key.split("."))):
+    if equals and _counts(max(map(_strength, (key, *key.split(".")))), value):
         _remember_value(value)
         return f"{key}={MARK}"
-    return redact_text(_IN_WORD.sub(_masked, word))
+    return _clean(_IN_WORD.sub(_masked, word), _pattern(known_secrets()))
 
 
 def redact_config(config: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Take the secrets out of a plain configuration; numbers and texts alike, but neither None nor truth values.
+    """Take the secrets out of a plain configuration; numbers under strong names alone, never None or truth values.
 
     Examples
     --------
     >>> redact_config({"lr": 0.1, "db": {"user": "ana", "password": 1234}, "token": None})
     {'lr': 0.1, 'db': {'user': 'ana', 'password': '<redacted>'}, 'token': None}
     """
-    for value in _secret_leaves(config, is_secret=False):
+    for value in _secret_leaves(config, 0):
         _remember_value(value)
-    redacted: dict[Any, Any] = _redacted(config, _pattern(known_secrets()), is_secret=False)
+    redacted: dict[Any, Any] = _redacted(config, _pattern(known_secrets()), 0)
     return redacted
 
 
-def _secret_leaves(value: Any, *, is_secret: bool) -> Iterator[Any]:
+def _secret_leaves(value: Any, strength: int) -> Iterator[Any]:
     if isinstance(value, Mapping):
         for key, item in value.items():
-            yield from _secret_leaves(item, is_secret=is_secret or is_secret_key(str(key)))
+            yield from _secret_leaves(item, max(strength, _strength(str(key))))
     elif isinstance(value, list):
         for item in value:
-            yield from _secret_leaves(item, is_secret=is_secret)
-    elif is_secret:
+            yield from _secret_leaves(item, strength)
+    elif _counts(strength, value):
         yield value
+    elif isinstance(value, str) and "://" in value:
+        yield from (found[2] for found in _PASSWORD_IN_URL.finditer(value))
 
 
-def _redacted(value: Any, known: re.Pattern[str], *, is_secret: bool) -> Any:
+def _redacted(value: Any, known: re.Pattern[str], strength: int) -> Any:
     if isinstance(value, Mapping):
         return {
-            _redacted(key, known, is_secret=False): _redacted(
-                item, known, is_secret=is_secret or is_secret_key(str(key))
-            )
+            _redacted(key, known, 0): _redacted(item, known, max(strength, _strength(str(key))))
             for key, item in value.items()
         }
     if isinstance(value, list):
-        return [_redacted(item, known, is_secret=is_secret) for item in value]
+        return [_redacted(item, known, strength) for item in value]
     if value is None or isinstance(value, bool) or value in ("", b"", "???"):
         return value
-    return MARK if is_secret else _redacted_leaf(value, known)
+    return MARK if _counts(strength, value) else _redacted_leaf(value, known)
 
 
 def _redacted_leaf(value: Any, known: re.Pattern[str]) -> Any:

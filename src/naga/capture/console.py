@@ -21,8 +21,8 @@ from pathlib import Path
 from posix import posix_spawn
 from typing import Any
 
+from naga import secrets
 from naga.capture import console_tee as tee
-from naga.secrets import secrets_pattern
 from naga.terminal import say
 
 _READY_S, _DRAINED_S = 5, 30  # for what hangs
@@ -85,7 +85,7 @@ class Console:
             actions = [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in given.items()]
             unused = {1, 2} - {number for channel in self._channels for number in channel.numbers[:1]}
             actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in unused]  # type: ignore[misc]
-            command = [sys.executable, "-I", "-S", tee.__file__, self._end.hex(), *words]
+            command = [sys.executable, "-I", "-S", tee.__file__, secrets.__file__, self._end.hex(), *words]
             self._child = posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD)
 
     def __enter__(self) -> None:
@@ -99,9 +99,9 @@ class Console:
         if not ready:
             self._stand_aside("the process for it did not start")
             return
-        with os.fdopen(self._control, "wb") as control:
-            control.write(b"\0".join([b"go", *secrets_pattern()]))
-        self._control = -1
+        self._report("", *secrets.known_in_texts())
+        os.set_blocking(self._control, False)
+        os.environ.__class__ = _reporting(type(os.environ), self._report)
         _flush()
         self._former = {}
         for channel in self._channels:
@@ -117,6 +117,7 @@ class Console:
         if not self._channels or os.getpid() != self._pid:
             return
         _owners.pop()
+        os.environ.__class__ = os.environ.__class__.__base__  # type: ignore[assignment]  # as it was
         try:
             self._lead_back()
         except (OSError, ValueError) as error:  # the function has closed what it did not open: no fault of the run
@@ -138,6 +139,11 @@ class Console:
         if self._wait(_DRAINED_S) is None:
             say(f"warning: the terminal does not take what was printed; '{self._log}' may lack its end")
         os.close(self._answer)
+
+    def _report(self, *values: str) -> None:
+        """Say what the log must leave out from now on, before it can be printed."""
+        with suppress(OSError):
+            os.write(self._control, b"".join(value.encode(errors="surrogateescape") + b"\0" for value in values))
 
     def _wait(self, seconds: float) -> bytes | None:
         """Give the other process's next word; nothing where it has died, None where it is silent."""
@@ -169,6 +175,18 @@ class Console:
             with suppress(ChildProcessError):
                 os.waitpid(self._child, 0)
         self._channels = []
+
+
+def _reporting(kind: type, report: Callable[[str], None]) -> type:
+    """Make environment variables that report a secret when they are set, as `load_dotenv` does."""
+    parent: Any = kind.__dict__["__setitem__"]
+
+    def set_item(variables: Any, name: str, value: str) -> None:
+        parent(variables, name, value)
+        if secrets.is_secret(name, value):
+            report(value)
+
+    return type("Reporting", (kind,), {"__setitem__": set_item})
 
 
 def _own_streams() -> list[int]:

@@ -1,22 +1,23 @@
 """The program that `naga.capture.console` starts: it passes on what a run prints, and keeps it in a log.
 
-It imports nothing of Naga. Being a process of its own it loses nothing when the run's process is killed or leaves
-without a word, and needs none of its locks. Arguments: the word that ends a run's output, and for each stream
-``<source>:<target>:<whether it is a terminal>``. Descriptor 0 holds the secrets that the log leaves out, 3 is for
-answers, and 4 is the log.
+It loads `naga.secrets` alone. Being a process of its own it loses nothing when the run's process is killed or leaves
+without a word, and needs none of its locks. Arguments: the file of `naga.secrets`, the word that
+ends a run's output, and for each stream ``<source>:<target>:<whether it is a terminal>``. Descriptor 0 says which
+secrets the log leaves out, 3 is for answers, and 4 is the log.
 """
 
 import contextlib
 import fcntl
+import importlib.util
 import os
 import re
 import select
 import struct
 import sys
 import termios
+from collections.abc import Callable
 
 READY, DRAINED = b"r", b"d"
-MARK = b"<redacted>"
 ROWS = 16  # how far above the last line a progress bar may still change
 LONGEST = 1 << 16  # bytes of a line without an end that are held back: for what comes, for a secret that has begun
 TICK_MS = 250  # how soon a resized terminal is noticed
@@ -29,11 +30,11 @@ _MOVE = re.compile(rb"\x1b\[(\d{0,4})([AB])")
 class Log:
     """A file that holds what was printed: of a line that is written again and again, its last state."""
 
-    def __init__(self, file: int, secrets: list[bytes]) -> None:
+    def __init__(self, file: int, redact: Callable[[bytes], bytes]) -> None:
         self._file = file
         self._begin = self._end = os.lseek(file, 0, os.SEEK_END)  # where the rows lie that may still change
         self._rows, self._at, self._fresh = [b""], 0, False
-        self._secrets = re.compile(b"|".join(secrets) or b"(?!)")
+        self._redact = redact
 
     def feed(self, data: bytes) -> None:
         """Add some more output; a log that cannot be written must not stop it."""
@@ -70,8 +71,8 @@ class Log:
     def _write(self) -> None:
         if os.fstat(self._file).st_size != self._end:  # somebody else writes here, too
             self._begin = self._end = os.lseek(self._file, 0, os.SEEK_END)
-        self._begin += os.pwrite(self._file, self._secrets.sub(MARK, self._settled()), self._begin)
-        text = self._secrets.sub(MARK, b"\n".join(self._rows))
+        self._begin += os.pwrite(self._file, self._redact(self._settled()), self._begin)
+        text = self._redact(b"\n".join(self._rows))
         end = self._begin + os.pwrite(self._file, text, self._begin)
         if end < self._end:
             os.ftruncate(self._file, end)
@@ -84,8 +85,9 @@ class Log:
         del self._rows[:done]
         self._at = max(self._at - done, 0)
         if len(self._rows[-1]) > 2 * LONGEST:
-            text += b"\n".join([*self._rows[:-1], self._rows[-1][:-LONGEST]])
-            self._rows, self._at = [self._rows[-1][-LONGEST:]], 0
+            row = self._redact(self._rows[-1])  # before it is cut: a secret may be where the cut is
+            text += b"\n".join([*self._rows[:-1], row[:-LONGEST]])
+            self._rows, self._at = [row[-LONGEST:]], 0
         return text
 
 
@@ -139,6 +141,34 @@ class Stream:
                 self._size = size
 
 
+class Secrets:
+    """What is redacted in the log: what the run knows as secrets, also those that it meets while it runs."""
+
+    def __init__(self, source: int, module: str) -> None:
+        spec = importlib.util.spec_from_file_location("naga_secrets", module)
+        self._module = importlib.util.module_from_spec(spec)  # type: ignore[arg-type]  # the file is there
+        spec.loader.exec_module(self._module)  # type: ignore[union-attr]  # as it has a loader
+        self._source, self._begun = source, b""
+        self.begins = bool(self.hear())  # at least the word that all is well
+        os.set_blocking(source, False)
+
+    def hear(self) -> bytes:
+        """Read what the run has met by now."""
+        data = b""
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(self._source, 1 << 20)
+        *whole, self._begun = (self._begun + data).split(b"\0")
+        self._module.remember_for_texts(value.decode(errors="surrogateescape") for value in whole if value)
+        return data
+
+    def redact(self, text: bytes) -> bytes:
+        """Take the secrets out of some output."""
+        while self.hear():
+            pass
+        clean: str = self._module.redact_text(text.decode(errors="surrogateescape"))
+        return clean.encode(errors="surrogateescape")
+
+
 def serve(streams: list[Stream], log: Log, end: bytes, answer: int) -> None:
     """Pass on and log, until no process is left that could write."""
     timeout = TICK_MS if any(stream.is_terminal for stream in streams) else None
@@ -161,7 +191,7 @@ def serve(streams: list[Stream], log: Log, end: bytes, answer: int) -> None:
             answer = -1
 
 
-def main(end: str, *words: str) -> None:
+def main(module: str, end: str, *words: str) -> None:
     """Leave the run's family, say that all is ready, and serve."""
     if os.fork():
         os._exit(0)  # an orphan: a run that waits for all of its children does not wait for it
@@ -170,11 +200,10 @@ def main(end: str, *words: str) -> None:
     numbers = [list(map(int, word.split(":"))) for word in words]
     os.closerange(5 + len(words), os.sysconf("SC_OPEN_MAX"))
     os.write(3, READY)
-    with open(0, "rb") as given:
-        secrets = given.read()
-    if secrets:  # at least the word that all is well
+    secrets = Secrets(0, module)
+    if secrets.begins:
         streams = [Stream(source, target, is_terminal=bool(terminal)) for source, target, terminal in numbers]
-        serve(streams, Log(4, secrets.split(b"\0")[1:]), bytes.fromhex(end), 3)
+        serve(streams, Log(4, secrets.redact), bytes.fromhex(end), 3)
 
 
 if __name__ == "__main__":

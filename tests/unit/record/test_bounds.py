@@ -110,8 +110,13 @@ def test_what_a_task_raises_is_recorded(project: Path, kind: str) -> None:
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.complex_numbers()
 KEYS = st.text() | st.integers() | st.floats() | st.none() | st.tuples(st.integers()) | st.binary()
+HEAVY = st.builds(lambda: 10**4500) | st.just("\x00" * 90_000) | st.builds(lambda: nested(150))
 OBJECTS = st.recursive(
-    SCALARS | st.builds(object) | st.builds(lambda: 10**4500) | st.just("\x00" * 90_000) | st.builds(lambda: nested(150)),
+    SCALARS
+    | st.builds(object)
+    | st.builds(lambda: 10**4500)
+    | st.just("\x00" * 90_000)
+    | st.builds(lambda: nested(150)),
     lambda inner: st.lists(inner) | st.dictionaries(KEYS, inner) | st.tuples(inner) | st.frozensets(st.text()),
     max_leaves=20,
 )
