@@ -215,3 +215,55 @@ def test_no_log_is_written_through_a_link(project: Path, script: Script) -> None
     done = script("exp.py")
     assert "output is not being logged" in done.stderr
     assert (project.parent / "private").read_text() == "mine"
+
+
+def test_secrets_of_every_kind_are_left_out(printing: Printing) -> None:
+    """Short ones, those of addresses, those that the run sets or ends with; printed whole, in two writes, or quoted."""
+    body = """
+    os.environ['LATE_TOKEN'] = 'late-canary-01'
+    print('it is', os.environ['LATE_TOKEN'], flush=True)
+    cfg['api_key'] = 'hunt3r'
+    print('and hunt3r', flush=True)
+    cfg['url'] = 'https://ana:pw12@host'
+    print(cfg, 'pw12', {'password': 'xyz'}, 'token=abcdef')
+    for half in ('late-can', 'ary-01'): sys.stdout.write(half); sys.stdout.flush(); time.sleep(0.2)
+    print('\\n' + 'x' * 300_000 + ' late-canary-01 ' + 'y' * 300_000)
+    """
+    done = printing(body)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("late-canary-01") == 3
+    for secret in ("late-canary-01", "hunt3r", "pw12", "xyz", "abcdef"):
+        assert secret not in log()
+    assert log().startswith("it is <redacted>\nand <redacted>\n{")
+    assert log().endswith("y" * 300_000 + "\n")
+
+
+def test_a_secret_that_a_killed_run_set_is_left_out(printing: Printing) -> None:
+    """It is known before it is printed."""
+    printing("os.environ.update(MY_API_KEY='late-canary-02')\nprint('late-canary-02', flush=True)\nos._exit(3)")
+    for _ in range(100):
+        if log():
+            break
+        time.sleep(0.05)
+    assert log() == "<redacted>\n"
+
+
+@pytest.mark.parametrize("text", ["x", "line\n", "loss=1 acc: 2\n"])
+def test_what_is_printed_costs_as_much_however_much_it_is(text: str, tmp_path: Path) -> None:
+    """Four times as much takes at most eight times as long, with and without lines."""
+    from naga.capture.console_tee import Log
+    from naga.secrets import redact_text
+
+    def seconds(megabytes: int) -> float:
+        with (tmp_path / str(megabytes)).open("w+b") as file:
+            written = Log(file.fileno(), lambda data: redact_text(data.decode()).encode())
+            chunk = (text * (1 << 16))[: 1 << 16].encode()
+            began = time.monotonic()
+            for _ in range(16 * megabytes):
+                written.feed(chunk)
+            took = time.monotonic() - began
+        assert (tmp_path / str(megabytes)).stat().st_size == megabytes << 20
+        return took
+
+    seconds(1)
+    assert seconds(8) < 8 * max(seconds(2), 0.02)

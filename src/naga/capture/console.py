@@ -56,6 +56,7 @@ class Console:
         self._log = log
         self._end = b"\0naga " + os.urandom(16) + b"\0"
         self._channels: list[_Channel] = []
+        self._written = -1
         self._child = self._answer = self._control = -1
         me = threading.get_ident()
         mine = log is not None and (not _owners or _owners[-1] == me)
@@ -75,6 +76,7 @@ class Console:
             self._answer, answer = _pipe()
             control, self._control = _pipe()
             log = _above(os.open(self._log or "", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666))
+            self._written = fcntl.fcntl(log, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
             for number in (answer, control, log, *(channel.source for channel in self._channels)):
                 theirs.callback(os.close, number)
             words = [
@@ -99,7 +101,8 @@ class Console:
         if not ready:
             self._stand_aside("the process for it did not start")
             return
-        self._report("", *secrets.known_in_texts())
+        self._known = secrets.known_in_texts()
+        self._report("", *self._known)
         os.set_blocking(self._control, False)
         os.environ.__class__ = _reporting(type(os.environ), self._report)
         _flush()
@@ -139,6 +142,19 @@ class Console:
         if self._wait(_DRAINED_S) is None:
             say(f"warning: the terminal does not take what was printed; '{self._log}' may lack its end")
         os.close(self._answer)
+
+    def redact_again(self) -> None:
+        """Take out of the log what became known as a secret while the function ran, or when it had returned."""
+        if self._written < 0:
+            return
+        with suppress(OSError), os.fdopen(self._written, "r+b") as log:
+            self._written = -1
+            if set(secrets.known_in_texts()) - set(getattr(self, "_known", ())):
+                text = log.read().decode(errors="surrogateescape")
+                clean = secrets.redact_text(text).encode(errors="surrogateescape")
+                log.seek(0)
+                log.write(clean)
+                log.truncate()
 
     def _report(self, *values: str) -> None:
         """Say what the log must leave out from now on, before it can be printed."""

@@ -70,6 +70,7 @@ class Life:
                 ending = how_it_ended(error, self._signals, self._verdict.reason)
                 record = replace(self._record, duration_s=duration_s)
                 end(self._plan, record, self._watched, ending, claim=self._claim, signals=self._signals)
+                self._console.redact_again()
 
 
 def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
