@@ -6,15 +6,15 @@ import sys
 from naga.secrets import redact_text
 
 
-def printable(text: str) -> str:
-    r"""Write what a terminal would obey so that it shows it; lines stay lines.
+def printable(text: str, *, lines: bool = True) -> str:
+    r"""Write what a terminal would obey so that it shows it; lines stay lines unless the text is to be one.
 
     Examples
     --------
     >>> print(printable("a\x1b[2Jb"))
     a\x1b[2Jb
     """
-    return "".join(char if char == "\n" or char.isprintable() else ascii(char)[1:-1] for char in text)
+    return "".join(char if (lines and char == "\n") or char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def print_asked(text: str) -> None:

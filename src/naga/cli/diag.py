@@ -6,10 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import isnan
-from pathlib import Path
 from urllib.parse import urlsplit
 
-from naga.cli.tables import failures_table
+from naga.cli.tables import failures_table, near
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
@@ -82,10 +81,10 @@ def _failures(failed: Sequence[Outcome]) -> list[tuple[str, str]]:
         if outcome.misfit:
             alike[outcome.misfit].append(outcome)
         else:
-            rows.append((_near(outcome.save_dir), outcome.reason))
+            rows.append((near(outcome.save_dir), outcome.reason))
     for first, *others in alike.values():
         more = f" and {plural(len(others), 'other run')}" if others else ""
-        rows.append((_near(first.save_dir) + more, first.reason))
+        rows.append((near(first.save_dir) + more, first.reason))
     return rows
 
 
@@ -128,7 +127,7 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
 
 def _tell(outcome: Outcome, total: int, said: set[str]) -> None:
     """Print what a diag printed, after the name of its run where there are several; what Naga itself says, once."""
-    name = _near(outcome.save_dir)
+    name = printable(near(outcome.save_dir), lines=False)
     for line in map(printable, outcome.printed.splitlines()):
         if not line.startswith("naga: "):
             print(f"{name}: {line}" if total > 1 else line)
@@ -156,7 +155,3 @@ def _differences(name: str, difference: Difference) -> Iterator[str]:
     for what, files in (("new", difference.new), ("gone", difference.gone)):
         if files:
             yield f"  {what}: {', '.join(files)}"
-
-
-def _near(folder: Path) -> str:
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)

@@ -1,11 +1,12 @@
 """How runs look on a terminal."""
 
 import io
+import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.console import Console
 from rich.table import Table
@@ -21,17 +22,30 @@ from naga.wording import plural
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
 
-def runs_table(runs: Sequence[Run], root: str, diags: Mapping[str, str]) -> None:
+def runs_table(runs: Sequence[Run], diags: Mapping[str, str]) -> None:
     """Print a table of runs, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("status", "diag", "started", "took", "task", "save_dir", "run_id"):
-        table.add_column(
-            name, overflow="fold", justify="right" if name == "took" else "left", no_wrap=name != "save_dir"
-        )
-    for run in runs:
-        record = run.record
-        words = (_local(record.started), _took(record), record.task, _below(run.save_dir, root), run.run_id)
-        table.add_row(_status(run), diags.get(run.run_id, ""), *map(plain, words))
+    rows = [
+        {
+            "status": _status(run),
+            "diag": Text(diags.get(run.run_id, "")),
+            "started": plain(_local(run.record.started)),
+            "took": plain(_took(run.record)),
+            "task": plain(run.record.task),
+            "save_dir": plain(near(run.save_dir)),
+            "run_id": plain(run.run_id),
+        }
+        for run in runs
+    ]
+    widths = {name: max(len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
+    for name in ("run_id", "task", "took"):  # what a narrow terminal does without: `naga show` takes the save_dir
+        if sys.stdout.isatty() and sum(widths.values()) + 2 * len(widths) - 2 > Console().width:
+            del widths[name]
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for name in widths:
+        right: Literal["left", "right"] = "right" if name == "took" else "left"
+        table.add_column(name, overflow="fold", justify=right, no_wrap=name != "save_dir")
+    for row in rows:
+        table.add_row(*(row[name] for name in widths))
     print_table(table)
 
 
@@ -65,7 +79,8 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
         yield "python", plain(f"{record.environment.python}, {packages} packages, {record.environment.platform}")
     yield from _section("warnings", record.warnings)
     if record.error:
-        yield "error", plain(record.error.traceback or f"{record.error.type}: {record.error.message}")
+        text = record.error.traceback or f"{record.error.type}: {record.error.message}"
+        yield "error", plain(text, lines=True)
 
 
 def _redacted(record: Record) -> Iterator[str]:
@@ -78,7 +93,7 @@ def _redacted(record: Record) -> Iterator[str]:
 def _section(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Text]]:
     text = "\n".join(lines)
     if text:
-        yield name, plain(text)
+        yield name, plain(text, lines=True)
 
 
 def _ending(run: Run) -> Text:
@@ -117,22 +132,22 @@ def _status(run: Run) -> Text:
     return Text(run.status, style=_COLOURS.get(run.status, ""))
 
 
-def plain(text: str) -> Text:
+def plain(text: str, *, lines: bool = False) -> Text:
     """Show text as it is written, without colours and commands of its own."""
-    return Text(printable(text))  # rich would read brackets as markup
+    return Text(printable(text, lines=lines))  # rich would read brackets as markup
 
 
 def _local(started: str) -> str:
     try:
         return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
-    except ValueError:
+    except (ValueError, OverflowError):  # the end of the year 9999, in a time zone to the east
         return started
 
 
 def _took(record: Record) -> str:
     seconds = record.duration_s
-    if seconds is None:
-        return ""
+    if seconds is None or not math.isfinite(seconds):
+        return "" if seconds is None else str(seconds)
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
     minutes, rest = divmod(round(seconds), 60)
@@ -161,9 +176,9 @@ def failures_table(failures: Sequence[tuple[str, str]]) -> None:
     print_table(table)
 
 
-def _below(folder: Path, root: str) -> str:
-    base = Path(root).absolute()
-    return str(folder.relative_to(base)) if folder.is_relative_to(base) else str(folder)
+def near(folder: Path) -> str:
+    """Name a folder as other commands take it from here."""
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
 
 
 def print_table(page: Table) -> None:

@@ -45,7 +45,7 @@ def is_alive(process: Process) -> bool | None:
     with suppress(PermissionError):  # it exists, and is somebody else's
         try:
             os.kill(process.pid, 0)
-        except ProcessLookupError:
+        except (ProcessLookupError, OverflowError):  # no process has a number as large as that
             return False
     return True
 

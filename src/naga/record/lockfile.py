@@ -14,6 +14,8 @@ from naga.record.opener import read_inside
 from naga.record.schema import SCHEMA, STATUSES, Data, Outputs, Record, from_plain, to_plain
 from naga.secrets import redact_config, redact_text, redact_words
 
+ANOTHER_TOOL = "another tool uses this name too"
+
 # Run ids become names of files and of git refs.
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
@@ -90,7 +92,7 @@ def _record(plain: object) -> Record:
 def _foreign(schema: object) -> LockError:
     if isinstance(schema, str) and schema.startswith("naga.run/"):
         return LockError(f"has schema {schema!r}; this Naga reads {SCHEMA!r}", hint="pip install --upgrade naga-runs")
-    return LockError(f"is not a run.lock of Naga (no 'schema: {SCHEMA}')", hint="another tool uses this name too")
+    return LockError(f"is not a run.lock of Naga (no 'schema: {SCHEMA}')", hint=ANOTHER_TOOL)
 
 
 def redacted(record: Record) -> Record:

@@ -2,12 +2,12 @@
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
-from naga.config.plain import value_at
+from naga.config.plain import ABSENT, value_at
 from naga.errors import UsageError
 from naga.record.schema import STATUSES
 from naga.runs.find import Run, as_row
@@ -67,6 +67,20 @@ def checked_key(key: str, option: str) -> str:
     if key in COLUMNS or key.startswith(("config.", "metrics.")):
         return key
     raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(nearest(key, COLUMNS) or f"config.{key}"))
+
+
+def check_config_keys(keys: Iterable[str], runs: Sequence[Run]) -> None:
+    """Refuse a key of the configuration that no run has, where there are runs."""
+    for key in keys:
+        name = key.removeprefix("config.")
+        if runs and name != key and all(value_at(run.record.config, name, ABSENT) is ABSENT for run in runs):
+            known = sorted({f"config.{own}" for run in runs for own in _keys(run.record.config)})
+            raise UsageError(f"no run here has {key!r}", hint=did_you_mean(nearest(key, known), known))
+
+
+def _keys(config: Mapping[Any, Any]) -> Iterator[str]:
+    for key, item in config.items():
+        yield from (f"{key}.{below}" for below in _keys(item)) if isinstance(item, Mapping) and item else (str(key),)
 
 
 def sort_key(column: str) -> Callable[[Run], tuple[bool, int, Any]]:

@@ -1,5 +1,6 @@
 """One run, by whatever names it; all the runs below a folder."""
 
+import math
 import os
 import re
 import shlex
@@ -132,10 +133,10 @@ def _by_run_id(prefix: str, root: Path) -> Run:
     raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint="type more of it")
 
 
-def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:
+def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> list[Run]:
     """Find the runs below a folder, in the order of their folders.
 
-    What is no run of Naga's (another tool's run.lock, a torn file) is passed over.
+    What is no run of Naga's (another tool's run.lock, a torn file) is passed over; ``naga ls`` names the torn ones.
 
     Parameters
     ----------
@@ -144,15 +145,20 @@ def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> 
     archived : bool
         Whether to look into the ``.archive`` folders of superseded runs too. Default: no.
 
-    Yields
-    ------
-    Run
+    Returns
+    -------
+    list of Run
     """
+    return [found for found in look_for_runs(root, archived=archived) if isinstance(found, Run)]
+
+
+def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> Iterator[Run | LockError]:
+    """Find the runs below a folder, and why a run.lock there cannot be read."""
     for folder in _run_folders(os.path.abspath(root), archived):  # noqa: PTH100  # as in load_run
         try:
             yield Run(Path(folder), read_lock(Path(folder, LOCK_NAME)))
-        except LockError:
-            continue
+        except LockError as error:
+            yield error
 
 
 def _run_folders(root: str, archived: bool) -> Iterator[str]:
@@ -187,5 +193,5 @@ def as_row(run: Run) -> dict[str, Any]:
         "status": run.status,
         "task": record.task,
         "started": record.started,
-        "duration_s": record.duration_s,
+        "duration_s": record.duration_s if math.isfinite(record.duration_s or 0) else None,
     }

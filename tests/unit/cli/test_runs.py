@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import re
+import time
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,77 @@ def test_mistyped_words_are_refused(words: list[str], said: str, capsys: pytest.
     """An empty answer would look like an answer."""
     assert main(words) == 2
     assert said in capsys.readouterr().err
+
+
+ESCAPE = "e\x1b]0;pwned\x07\nx [/red]"
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["show", "verify", "hash", "ls", "ls --format csv", "ls --format json", "ls --filter", "ls --sort", "doctor"],
+)
+@pytest.mark.parametrize("lock", ["none", "torn", "good"])
+def test_no_name_reaches_the_terminal_as_more_than_text(
+    runs: Path, command: str, lock: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither an escape nor a newline, in a table, a CSV or an error; brackets stay."""
+    folder = Path("results", ESCAPE)
+    folder.mkdir()
+    if lock != "none":
+        text = Path("results/run/run.lock").read_text() if lock == "good" else "schema: ["
+        (folder / "run.lock").write_text(text)
+    word = [] if command in ("ls --format csv", "ls --format json", "doctor") else [str(folder)]
+    main([*command.split(), *word])
+    shown = capfd.readouterr()
+    for text in shown:
+        assert "\x1b" not in text
+        assert "\x07" not in text
+        assert not [line for line in text.splitlines() if line.startswith("x [")]
+    if command == "hash" and lock == "none":
+        assert "x [/red]" in shown.out
+
+
+BAD = {
+    "duration_s: .*": ["duration_s: .inf", "duration_s: .nan", "duration_s: -1"],
+    "started: .*": ['started: "9999-12-31T23:59:59+00:00"', "started: soon", 'started: "0001-01-01T00:00:00+14:00"'],
+    "  pid: .*(?=\n)(?:\n  (?:boot_id|started_ticks): .*)*": ["  pid: 99999999999999999999999", "  pid: -1"],
+    "run_id: .*": ["run_id: [", "run_id: ../x"],
+}
+
+
+@pytest.mark.parametrize("line", [line for lines in BAD.values() for line in lines])
+def test_one_bad_run_harms_one_line(
+    runs: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`ls`, `doctor` and `verify` go on with the others, and name it."""
+    pattern = next(pattern for pattern, lines in BAD.items() if line in lines)
+    Path("results/odd").mkdir()
+    text = re.sub("status: finished", "status: running", Path("results/run/run.lock").read_text())
+    Path("results/odd/run.lock").write_text(re.sub(pattern, line, text, count=1))
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    for form in ("table", "json", "csv"):
+        assert main(["ls", "--format", form]) == 0
+        shown = capsys.readouterr()
+        assert "results/run" in shown.out
+        assert "results/odd" in shown.out + shown.err
+    assert main(["verify", "results/odd", "results/run"]) in (1, 2)
+    shown = capsys.readouterr()
+    assert "verified" in shown.out
+    assert "results/odd" in shown.out + shown.err
+    assert main(["doctor"]) in (0, 1)
+    monkeypatch.delenv("TZ")
+    time.tzset()
+
+
+def test_an_unknown_key_of_the_configuration_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a filter and in an order, with the nearest one."""
+    for words in (["--filter", "config.learning_rat>0"], ["--sort", "config.learning_rat"]):
+        assert main(["ls", *words]) == 2
+        assert "did you mean 'config.learning_rate'?" in capsys.readouterr().err
+
+
+def test_ls_names_folders_as_other_commands_take_them(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """From where one is, not from the folder that is listed."""
+    assert main(["ls", "results"]) == 0
+    assert "results/run" in capsys.readouterr().out
