@@ -64,7 +64,7 @@ def _report(outcomes: Sequence[Outcome], *, check: bool) -> int:
     counts = Counter(outcome.kind for outcome in outcomes)
     failures_table(_failures([outcome for outcome in outcomes if outcome.kind == "failed"]))
     for line in reading_lines([outcome.reading for outcome in outcomes if outcome.reading], renamed=check):
-        print(line)
+        print(printable(line))
     print(_summary(counts, [outcome.reason for outcome in outcomes if outcome.kind == "skipped"]))
     if counts["left"]:
         print(f"stopped: {plural(counts['left'], 'run')} left; --stale goes on where this ended")
