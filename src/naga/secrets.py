@@ -35,8 +35,22 @@ _TOKENS |= {"session", "slack", "telegram", "user", "wandb", "write"}
 _NO_TOKENS = {"bos", "class", "cls", "end", "eos", "eot", "first", "image", "last", "mask", "max", "min", "next", "num"}
 _NO_TOKENS |= {"pad", "per", "prefix", "sep", "special", "start", "stop", "unk"}
 _ABOUT = {"column", "count", "dir", "enabled", "env", "field", "file", "folder", "len", "length", "name", "path"}
-_ABOUT |= {"header", "method", "mode", "policy", "regex", "required", "size", "timeout", "ttl", "type", "uri", "url"}
-_ABOUT |= {"var", "variable"}
+_ABOUT |= {
+    "endpoint",
+    "header",
+    "method",
+    "mode",
+    "policy",
+    "regex",
+    "required",
+    "size",
+    "timeout",
+    "ttl",
+    "type",
+    "uri",
+    "url",
+}
+_ABOUT |= {"uri", "url", "var", "variable"}
 _WEAK, _PLAIN_NAME, _STRONG = 1, 2, 3  # a value decides; any text is a secret; numbers are, too
 _NO_SECRET = re.compile(r"[\d.+-]{0,5}|true|false|none|null|\?\?\?|<[^<>]*>|\[[^]]*\]", re.IGNORECASE)
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,11}\d?")

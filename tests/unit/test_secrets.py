@@ -1,6 +1,9 @@
 """Secrets are known by their names, and masked wherever they turn up."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from naga.secrets import MARK, is_secret_key, redact_config, redact_text, redact_words, redacted_keys
 
@@ -44,3 +47,29 @@ def test_a_password_in_an_address() -> None:
 def test_what_was_redacted_is_told() -> None:
     """By its keys."""
     assert redacted_keys({"a": {"token": MARK}, "b": 1}) == (("a", "token"),)
+
+
+@pytest.mark.parametrize("key", ["password", "passwd", "pin", "secret", "api_key", "db.pin"])
+def test_numbers_are_secrets_under_strong_names(key: str) -> None:
+    """Truth values and nothing never are."""
+    assert redact_config({key: 4711}) == {key: MARK}
+    for value in (True, False, None):
+        assert redact_config({key: value}) == {key: value}
+
+
+@pytest.mark.parametrize("key", ["token", "hf_token", "register_token", "auth"])
+def test_numbers_are_none_under_weak_names(key: str) -> None:
+    """They count something."""
+    for value in (8, 0.5, True, None):
+        assert redact_config({key: value}) == {key: value}
+
+
+def test_keys_of_public_projects() -> None:
+    """More than 200 with their values, by the marks of the list; it names the nearest errors, too."""
+    lines = Path(__file__).with_name("real_config_keys.txt").read_text().splitlines()
+    lines = [line for line in lines if not line.startswith(("#", "["))]
+    assert len(lines) > 200
+    for line in lines:
+        key, _, value = line.lstrip("!?~").partition(": ")
+        redacted = MARK in str(redact_config({key: yaml.safe_load(value)}))
+        assert redacted == line.startswith(("!", "~")), line
