@@ -267,3 +267,15 @@ def test_what_is_printed_costs_as_much_however_much_it_is(text: str, tmp_path: P
 
     seconds(1)
     assert seconds(8) < 8 * max(seconds(2), 0.02)
+
+
+def test_a_run_leaves_no_descriptor_open(printing: Printing) -> None:
+    """Neither those of the log nor those of the other process."""
+    write_script("pass")
+    Path("twice.py").write_text(
+        "import os, printing\nprinting.main()\nfirst = os.listdir('/proc/self/fd')\n"
+        "for name in 'abc': printing.main(save_dir=f'results/{name}')\n"
+        "print(len(os.listdir('/proc/self/fd')) - len(first))\n"
+    )
+    done = subprocess.run([sys.executable, "twice.py"], check=True, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "0\n"

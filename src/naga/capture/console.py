@@ -142,6 +142,7 @@ class Console:
         if self._wait(_DRAINED_S) is None:
             say(f"warning: the terminal does not take what was printed; '{self._log}' may lack its end")
         os.close(self._answer)
+        os.close(self._control)
 
     def redact_again(self) -> None:
         """Take out of the log what became known as a secret while the function ran, or when it had returned."""
