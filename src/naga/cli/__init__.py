@@ -1,4 +1,4 @@
-"""The command `naga`: one function per command; what they do lies in the layers below."""
+"""The command `naga`: one function per command; what they do is in the layers below."""
 
 import argparse
 import io
@@ -22,7 +22,7 @@ _FILTER = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line."""
-    sys.stdout = sys.stdout or io.StringIO()  # closed by a shell (`>&-`): nobody wants to read it
+    sys.stdout = sys.stdout or io.StringIO()  # closed by a shell (`>&-`): no one wants to read it
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal's encoding has no letters for is shown, escaped
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
@@ -79,7 +79,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     parser.add_argument("--version", action="version", version=f"naga {naga.__version__}")
     parser.set_defaults(command=lambda _: print(parser.format_help(), end="") or 0)
+    for add in (_add_ls, _add_show, _add_verify, _add_diff, _add_diag, _add_hash, _add_mlflow_view, _add_doctor):
+        add(commands)
+    return parser
 
+
+def _add_ls(commands: Any) -> None:
     command = commands.add_parser("ls", help="list the runs below a folder")
     _add_root(command, help="default: the current folder")
     command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
@@ -88,14 +93,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--format", default="table", choices=("table", "json", "csv"))
     command.set_defaults(command=ls)
 
+
+def _add_show(commands: Any) -> None:
     command = commands.add_parser("show", help="show one run: what ran, with what, and how it ended")
     command.add_argument("run", metavar="RUN", help=_RUN)
     command.set_defaults(command=show)
 
+
+def _add_verify(commands: Any) -> None:
     command = commands.add_parser("verify", help="report what has changed since the runs")
     command.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
     command.set_defaults(command=verify_runs)
 
+
+def _add_diff(commands: Any) -> None:
     command = commands.add_parser("diff", help="print what differs between runs; exit code 1 where anything does")
     command.add_argument("runs", nargs="+", metavar="RUN", help=_RUN)
     command.add_argument("--only", metavar="PART,...",
@@ -104,15 +115,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--format", default="table", choices=("table", "json"))
     command.set_defaults(command=_diff)
 
-    _add_diag(commands)
 
+def _add_hash(commands: Any) -> None:
     command = commands.add_parser("hash", help="print the hash of files and folders, or check them against a list")
     command.add_argument("path", nargs="+", type=_path, metavar="PATH", help="with --check: lists; with --record: runs")
     what = command.add_mutually_exclusive_group()
-    what.add_argument("--check", action="store_true", help="compare what lies on the disk with lists of hashes")
+    what.add_argument("--check", action="store_true", help="compare what is on the disk with lists of hashes")
     what.add_argument("--record", action="store_true", help="hash the outputs of runs that were too large at their end")
     command.set_defaults(command=hash_paths)
 
+
+def _add_mlflow_view(commands: Any) -> None:
     command = commands.add_parser(
         "mlflow-view", help="print the address of the newest MLflow run of each run, and only those"
     )
@@ -120,12 +133,13 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--experiment", metavar="NAME", help="its name or id; default: that of MLFLOW_EXPERIMENT_NAME")
     command.set_defaults(command=mlflow_view)
 
+
+def _add_doctor(commands: Any) -> None:
     command = commands.add_parser(
         "doctor", help="repair what crashed runs left behind; report what needs your decision"
     )
     _add_root(command, help="a folder of the project; default: here")
     command.set_defaults(command=doctor)
-    return parser
 
 
 def _add_root(command: argparse.ArgumentParser, *, help: str) -> None:  # noqa: A002  # as argparse has it

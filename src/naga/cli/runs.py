@@ -71,7 +71,7 @@ def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
 
 
 def hash_paths(words: argparse.Namespace) -> int:
-    """Print the hash of paths as the run.lock has it, or compare what lies on the disk with a list."""
+    """Print the hash of paths as the run.lock has it, or compare what is on the disk with a list."""
     if words.check:
         differing = [line for manifest in words.path for line in check(Path(manifest))]
         for line in differing:

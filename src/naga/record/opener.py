@@ -19,7 +19,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
-    """Read a regular file that lies in ``folder``; `FileNotFoundError` where it is missing, `LockError` if it is odd.
+    """Read a regular file in ``folder``; `FileNotFoundError` where it is missing, `LockError` if it is odd.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:
 
 
 def is_inside(folder: Path, file: Path) -> bool:
-    """Tell whether a file below a folder lies there, and no link on the way to it leads out."""
+    """Tell whether a file below a folder is there, and no link on the way to it leads out."""
     steps = [file, *file.parents][: len(file.relative_to(folder).parts)]
     return not any(step.is_symlink() for step in steps) or file.resolve().is_relative_to(folder.resolve())
 

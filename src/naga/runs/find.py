@@ -27,7 +27,7 @@ _NOT_SEARCHED = frozenset({".git", OWN_FOLDER, ".venv", "__pycache__", "mlruns",
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A run as it lies on the disk: the folder, and what its run.lock says.
+    """A run on the disk: the folder, and what its run.lock says.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ KEYS = (
 
 
 def last_publication(save_dir: Path) -> dict[str, Any]:
-    """Give what was noted of a run's last publication; empty where there is none, or what lies there is odd."""
+    """Give what was noted of a run's last publication; empty where there is none, or what is there is odd."""
     try:
         noted = read_json(save_dir, metrics_file(save_dir))
     except (OSError, LockError):

@@ -1,4 +1,4 @@
-"""What is left of runs that died, and how to mend it."""
+"""What is left of runs that died, and how to repair it."""
 
 import os
 from collections.abc import Iterator

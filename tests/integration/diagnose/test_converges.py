@@ -25,7 +25,7 @@ FAULTS = (
     "the same, some killed (SIGKILL) at random",
     "the process exits before or after any single call of MLflow",
     "any single call of MLflow raises, done or not done",
-    "the active page is deleted by hand",
+    "the active publication is deleted by hand",
     "tags are edited by hand: none active, two active, links to nowhere",
 )
 
@@ -106,7 +106,7 @@ def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = Non
     "clock_h", [pytest.param(0, id="one clock", marks=pytest.mark.stress), pytest.param(1, id="clocks an hour apart")]
 )
 def test_at_once(backend: Backend, store: Store, make_run: MakeRun, clock_h: float) -> None:
-    """Many processes that publish one run at once leave one active page, and everything that they logged."""
+    """Many processes that publish one run at once leave one active publication, and everything that they logged."""
     processes, diags = (8, 10) if backend.long else (3, 2)
     folder = make_run()
     started = [
@@ -175,7 +175,7 @@ def crashing(store: Store, folder: Path, crash: Crash) -> None:
 
 @short_on_sqlite
 def test_deleted_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> None:
-    """Where somebody deletes the active page, the next diag's takes its place in all chains."""
+    """Where somebody deletes the active publication, the next diag's takes its place in all chains."""
     folder = make_run()
     publish_many(folder, 3)
     store.client.delete_run(store.active()[0].info.run_id)
@@ -186,7 +186,7 @@ def test_deleted_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> N
 
 @short_on_sqlite
 def test_edited_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> None:
-    """Whatever somebody writes into the tags, the next diag leaves one active page, and all chains lead to it."""
+    """Whatever somebody writes into the tags, the next diag leaves one active publication, and all chains lead to it."""
     folder = make_run()
     publish_many(folder, 3)
     first, second, third = (run.info.run_id for run in store.runs())
