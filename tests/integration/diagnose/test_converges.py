@@ -186,7 +186,7 @@ def test_deleted_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> N
 
 @short_on_sqlite
 def test_edited_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> None:
-    """Whatever somebody writes into the tags, the next diag leaves one active publication, and all chains lead to it."""
+    """Whatever somebody writes into the tags, the next diag leaves one active publication at the end of all chains."""
     folder = make_run()
     publish_many(folder, 3)
     first, second, third = (run.info.run_id for run in store.runs())
