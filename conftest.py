@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,12 @@ def yaml_file(example: Example) -> None:
     yaml.safe_load(example.parsed)
 
 
+def toml_file(example: Example) -> None:
+    """Save a block; refuse one that is not TOML."""
+    save(example)
+    tomllib.loads(example.parsed)
+
+
 def sh(example: Example) -> str | None:
     """Run a block as a shell script, which ends at the first command that fails."""
     done = shell(f"set -e\n{example.parsed}")
@@ -101,7 +108,7 @@ def pycon(document: Document) -> Iterator[Region]:
             yield example
 
 
-RUNS = {"python": python, "yaml": yaml_file, "sh": sh, "console": console}
+RUNS = {"python": python, "yaml": yaml_file, "toml": toml_file, "sh": sh, "console": console}
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), pycon, *(CodeBlockParser(language, run) for language, run in RUNS.items())],
     patterns=["README.md", "docs/*.md"],

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from naga import errors
 from naga.process.fail import fail
 from naga.process.seeding import seed_everything
-from naga.runs.find import Run, find_runs, load_run
+from naga.runs.find import Run, load_run
+from naga.runs.sequence import Runs, find_runs
 from naga.task import clicfg, load_stage, runlock, snapshot, track_data
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Run",
+    "Runs",
     "clicfg",
     "diag_dir",
     "diff",

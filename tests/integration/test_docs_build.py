@@ -38,7 +38,7 @@ def test_has_only_blocks_that_are_run(page: Path) -> None:
     """A block names a language that `conftest.py` runs, or none: then it is not code."""
     directives = {"{toctree}", "{eval-rst}"}
     found = set(FENCE.findall(page.read_text(encoding="utf-8")))
-    assert found - directives <= {"python", "pycon", "sh", "console", "yaml"}
+    assert found - directives <= {"python", "pycon", "sh", "console", "yaml", "toml"}
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CONTRIBUTING.md"], ids=lambda page: page.name)

@@ -122,7 +122,7 @@ def _near(path: Path) -> str:
 
 
 def _by_run_id(prefix: str, root: Path) -> Run:
-    found = [run for run in find_runs(root, archived=True) if run.run_id.startswith(prefix)]
+    found = [run for run in each_run(root, archived=True) if run.run_id.startswith(prefix)]
     if len(found) == 1:
         return found[0]
     if not found:
@@ -133,23 +133,9 @@ def _by_run_id(prefix: str, root: Path) -> Run:
     raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint="type more of it")
 
 
-def find_runs(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> list[Run]:
-    """Find the runs below a folder, in the order of their folders.
-
-    What is no run of Naga's (another tool's run.lock, a torn file) is passed over; ``naga ls`` names the torn ones.
-
-    Parameters
-    ----------
-    root : path
-        Where to look. Default: the current folder.
-    archived : bool
-        Whether to look into the ``.archive`` folders of superseded runs too. Default: no.
-
-    Returns
-    -------
-    list of Run
-    """
-    return [found for found in look_for_runs(root, archived=archived) if isinstance(found, Run)]
+def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:
+    """Give the runs below a folder, in the order of their folders; what is no run of Naga's is passed over."""
+    return (found for found in look_for_runs(root, archived=archived) if isinstance(found, Run))
 
 
 def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> Iterator[Run | LockError]:

@@ -13,7 +13,7 @@ from naga.record.final import put_back_all
 from naga.record.lockfile import read_lock, replace_outputs
 from naga.record.opener import read_json
 from naga.record.schema import FINAL, Outputs
-from naga.runs.find import Run, find_runs
+from naga.runs.find import Run, each_run
 from naga.save_dir.chain import clear_torn
 from naga.save_dir.heartbeat import is_living
 from naga.wording import first_of
@@ -26,7 +26,7 @@ def repair_runs(root: Path) -> Iterator[str]:
         if OWN_FOLDER in names:
             for file in clear_torn(Path(folder)):
                 yield f"'{file}' was removed: a claim that was not written to its end (a full disk?)"
-    runs = list(find_runs(root, archived=True))
+    runs = list(each_run(root, archived=True))
     for run in runs:
         if run.status == "lost":
             process = run.record.process

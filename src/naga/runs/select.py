@@ -8,7 +8,7 @@ from pathlib import Path
 from naga.errors import RunNotFoundError
 from naga.layout import ARCHIVE
 from naga.runs.filter import Filter
-from naga.runs.find import Run, find_runs, load_run
+from naga.runs.find import Run, each_run, load_run
 
 _MAGIC = re.compile(r"[*?\[]")
 _PIECES = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -34,7 +34,7 @@ def _named(name: str) -> Iterator[Run]:
     fixed = next(place for place, part in enumerate(known) if _MAGIC.search(part))
     base = Path(*known[:fixed]).absolute()
     fits = re.compile(_regular(str(Path(base, *known[fixed:]))), re.DOTALL)
-    runs = [run for run in find_runs(base, archived=ARCHIVE in name) if fits.fullmatch(str(run.save_dir))]
+    runs = [run for run in each_run(base, archived=ARCHIVE in name) if fits.fullmatch(str(run.save_dir))]
     if not runs:
         raise RunNotFoundError(f"no run fits '{name}'", hint=f"naga ls '{base}'")
     yield from runs
