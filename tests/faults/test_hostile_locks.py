@@ -23,7 +23,7 @@ def readers(folder: Path) -> dict[str, Callable[[], Any]]:
 
     task = naga.clicfg(naga.runlock(lambda cfg={"save_dir": "results/run", "lr": 0.0}: cfg))
     stage = naga.load_stage("stage")(lambda cfg={"stage": str(folder)}: cfg)
-    options: dict[str, Any] = {"run_lock_path": None, "log_file_path": None, "allow_unfinished": True}
+    options: dict[str, Any] = {"run_lock_path": None, "log_file_path": None, "allow_unfinished": True, "upgrade": None}
     return {
         "read_lock": lambda: read_lock(folder),
         "load_run": lambda: (naga.load_run(folder).status, naga.load_run(folder).config),

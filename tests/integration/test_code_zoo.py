@@ -24,6 +24,7 @@ OURS = ("refs/naga", "refs/heads/run_logs", "logs/refs/heads/run_logs", "logs/re
 def _loaded(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Let all that a snapshot imports be loaded while it may be read: some states give rights away."""
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAGA_SNAPSHOT", "on")
         made = begin(tmp_path_factory.mktemp("loaded"), patch)
         made.write("train.py")
         assert _snapshot(made).entries[0].dirty

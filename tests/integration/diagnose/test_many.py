@@ -24,6 +24,7 @@ HEAD = """
 import sys
 from pathlib import Path
 import mlflow, naga
+from omegaconf import OmegaConf
 from naga import clicfg, runlock
 from naga.mlflow_log import mlflow_log_run
 """
@@ -32,7 +33,7 @@ TASK = """
 
 @runlock
 @clicfg
-def main(cfg={{"save_dir": "results/x"}}):
+def main(cfg=OmegaConf.create({{"save_dir": "results/x"}})):
     return cfg
 
 @mlflow_log_run
@@ -134,7 +135,7 @@ def test_failures_preview_and_rebuild(
     make_run("results/broken", run_id="20260101T000000-broken", task="first.main", status="failed")
     assert main(["diag", "first.py", "results/**"]) == 1
     said = capsys.readouterr().out
-    assert "AssertionError: an unlucky number (first.py:18)" in said
+    assert "AssertionError: an unlucky number (first.py:19)" in said
     assert "1 published, 1 skipped (it has not finished: it is failed), 1 failed" in said
 
     Path("further.py").write_text("FACTOR = 3.0\n")

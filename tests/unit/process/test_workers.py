@@ -104,7 +104,7 @@ def test_a_scheduler_passes_it_on(module: Any, tmp_path: Path) -> None:
     ("edit", "said"),
     [
         ("raise SystemExit(3)", b"cannot import"),
-        (MODULE.replace("main", "mian"), b"has no main"),
+        (MODULE.replace("main", "another"), b"has no main"),
     ],
 )
 def test_what_is_not_found_is_one_line(module: Any, tmp_path: Path, edit: str, said: bytes) -> None:
