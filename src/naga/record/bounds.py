@@ -10,7 +10,7 @@ DEEPEST = 60  # containers in containers; reading allows some more
 MOST_BITS = 13_000  # of a whole number: about 3,900 digits, which every reader takes
 _LONGEST_KEY = 900  # YAML's readers take 1,024 bytes
 _LEAST = 32  # fields that the schema asks for are never left out
-_SIZES = {"config": 3 << 20, "config_end": 3 << 20, "code": 2 << 20, "data": 2 << 20}
+_SIZES = {"config": 4 << 20, "config_end": 3 << 20, "code": 1 << 20, "data": 2 << 20}
 _OTHERS = 1 << 20  # bytes of each other key: together less than what the opener reads
 _TEXT = 1 << 18
 

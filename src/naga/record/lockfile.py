@@ -48,7 +48,7 @@ def read_lock(path: Path) -> Record:
         return parse_lock(_text(file))
     except LockError as error:
         problem = f"'{file}' {error.message}" if error.message.startswith("is ") else f"'{file}': {error.message}"
-        raise LockError(problem, hint=error.hint) from error
+        raise LockError(problem, hint=error.hint) from error.__cause__
 
 
 def parse_lock(text: str) -> Record:
@@ -66,9 +66,9 @@ def lock_hash(path: Path) -> str:
 def _text(file: Path) -> str:
     try:
         return read_inside(file.parent, file).decode()
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         problem = "is a link to nothing" if file.is_symlink() else "is not there"
-        raise LockError(problem, hint="naga ls") from None
+        raise LockError(problem, hint="naga ls") from error
     except UnicodeDecodeError as error:
         raise LockError("is not readable: it is not UTF-8 text") from error
     except (OSError, ValueError) as error:

@@ -119,10 +119,14 @@ def claim_folder(
 def _lock_in(save_dir: Path) -> Record | None:
     try:
         return read_lock(save_dir / LOCK_NAME)
-    except LockError:
-        if os.path.lexists(save_dir / LOCK_NAME):
-            raise
-        return None
+    except LockError as error:
+        # What was not there may be there by now: another run has just begun, and its claim is seen next.
+        if (
+            isinstance(error.__cause__, FileNotFoundError | NotADirectoryError)
+            and not (save_dir / LOCK_NAME).is_symlink()
+        ):
+            return None
+        raise
 
 
 def _refuse_live(save_dir: Path, record: Record | None, tail: Owner | None) -> None:
