@@ -14,17 +14,17 @@ from naga.paths import expanded
         ("./~/a", "./~/a"),
         ("a/~", "a/~"),
         ("~root/a", "/root/a"),
-        ("$WORK/a", "/work/ana/a"),
-        ("a/$WORK-$N", "a//work/ana-1"),
-        ("a/${WORK}", "a/${WORK}"),
-        (r"a/\$WORK", r"a/\$WORK"),
+        ("$LAB/a", "/lab/ana/a"),
+        ("a/$LAB-$N", "a//lab/ana-1"),
+        ("a/${LAB}", "a/${LAB}"),
+        (r"a/\$LAB", r"a/\$LAB"),
         ("5$ a$", "5$ a$"),
         ("", ""),
     ],
 )
 def test_home_and_variables_are_expanded(written: str, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """As shells do, but for braces, which are OmegaConf's."""
-    for name, value in {"HOME": "/home/ana", "WORK": "/work/ana", "N": "1"}.items():
+    for name, value in {"HOME": "/home/ana", "LAB": "/lab/ana", "N": "1"}.items():
         monkeypatch.setenv(name, value)
     assert expanded(written) == path
 

@@ -7,7 +7,7 @@ from naga.process import notebook
 
 def test_outside_of_a_kernel_nothing_is_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
     """A variable that a notebook's children inherit does not make them one."""
-    monkeypatch.setenv("JPY_SESSION_NAME", "/work/analysis.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", "/lab/analysis.ipynb")
     monkeypatch.setattr(notebook, "shell", lambda: None)
     assert (notebook.is_notebook(), notebook.notebook_path(), notebook.notebook_name()) == (False, None, None)
 
