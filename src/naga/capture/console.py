@@ -19,7 +19,7 @@ from pathlib import Path
 
 # Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
 from posix import posix_spawn
-from typing import Any
+from typing import Any, BinaryIO
 
 from naga import secrets
 from naga.capture import console_tee as tee
@@ -27,6 +27,7 @@ from naga.terminal import say
 
 _READY_S, _DRAINED_S = 5, 30  # for what hangs
 _KERNEL_READS_S = 0.1  # until a kernel has what children have written
+_BLOCK = 1 << 24
 _ABOVE = 10  # numbers that no standard stream has
 # They are meant for the run, not for who passes its last words on.
 _NOT_HEARD = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
@@ -42,6 +43,21 @@ class _Channel:
     sink: int
     source: int
     is_terminal: bool
+
+
+def _redact_file(log: BinaryIO) -> None:
+    """Redact a log in place, a part after the other: it may be larger than the memory."""
+    read, written, clean, block = 0, 0, b"", b"more"
+    while block or clean:
+        log.seek(read)
+        block = log.read(_BLOCK) + log.readline(_BLOCK)  # a secret that is all in one line is never divided
+        read += len(block)
+        clean += secrets.redact_text(block.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        log.seek(written)
+        # What is longer than what it stands for must not overwrite what has not been read.
+        count = log.write(clean[: read - written] if block else clean)
+        written, clean = written + count, clean[count:]
+    log.truncate(written)
 
 
 class Console:
@@ -151,11 +167,7 @@ class Console:
         with suppress(OSError), os.fdopen(self._written, "r+b") as log:
             self._written = -1
             if set(secrets.known_in_texts()) - set(getattr(self, "_known", ())):
-                text = log.read().decode(errors="surrogateescape")
-                clean = secrets.redact_text(text).encode(errors="surrogateescape")
-                log.seek(0)
-                log.write(clean)
-                log.truncate()
+                _redact_file(log)
 
     def _report(self, *values: str) -> None:
         """Say what the log must leave out from now on, before it can be printed."""
