@@ -37,11 +37,8 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
         if ending.status != "killed":
             final = _require_outputs(plan, final)
             _say_that_it_returned(claim, final)
-            final = (
-                replace(final, outputs=Outputs(reason="not hashed: that was interrupted, or failed"))
-                if claim
-                else final
-            )
+            if claim:
+                final = replace(final, outputs=Outputs(reason="not hashed: that was interrupted, or failed"))
             signals.let_through()
             final = examine(plan, final, watched, claim)
     finally:
