@@ -10,7 +10,7 @@ import copy
 import dataclasses
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from naga.config.omegaconf_nodes import (
     own_copy,
 )
 from naga.config.plain import differing_keys, plain_config, value_at
-from naga.config.recorded import with_declared_secrets
+from naga.config.recorded import rebuild, with_declared_secrets
 from naga.declarations import Former, Upgrade
 from naga.errors import ConfigError, NagaError, UsageError
 from naga.secrets import redact_config, redacted_keys
@@ -73,24 +73,28 @@ class Past:
 
 
 def read_recorded(
-    declared: Declared,
+    declared: Declared | None,
     recorded: Mapping[Any, Any],
     save_dir: Path,
     *,
     former: Former | None = None,
-    functions: Sequence[Upgrade] = (),
+    further: Upgrade | None = None,
     run: Any = None,
 ) -> Upgraded:
     """Give a recorded configuration the kind and the fields that are declared today.
+
+    The function that upgrades for the task comes before the ``further`` one, a diag's.
 
     Raises
     ------
     ConfigError
         Where a value does not fit its type any more, or a field without a default did not exist yet.
     """
+    if declared is None:
+        return Upgraded(value=rebuild(None, recorded, save_dir))
     plain: dict[Any, Any] = copy.deepcopy(dict(recorded))
-    for function in functions:
-        plain = _applied(function, plain, run)
+    for function in (former.upgrade if former else None, further):
+        plain = _applied(function, plain, run) if function else plain
     changed = differing_keys(recorded, plain)
     cfg = own_copy(declared.base)
     open_up(cfg)
@@ -100,9 +104,9 @@ def read_recorded(
     absent = {keys: past.get(dotted(keys), Past()).before for keys in _absent(plain, cfg, ())}
     before = {keys: value for keys, value in absent.items() if value is not _ABSENT}
     value = _built(declared, plain, before, save_dir)
-    given = plain_config(value)
+    given = redact_config(plain_config(value))  # what was filled is printed and published
     why = {dotted(keys): "before" if keys in before else "default" for keys in absent}
-    why |= {key: "upgrade" for key in changed if value_at(given, key) is not None}
+    why |= {key: "upgrade" for key in changed if value_at(given, key, _ABSENT) is not _ABSENT}
     return Upgraded(
         value=_with_removed(value, removed),
         filled={key: Filled(value_at(given, key), reason) for key, reason in why.items() if key != "save_dir"},
@@ -211,7 +215,7 @@ def _rename(plain: dict[Any, Any], past: Mapping[str, Past]) -> dict[str, str]:
     for key, one in past.items():
         for former in one.was:
             place = _followed(former, renamed)
-            if _find(plain, key) is _ABSENT and _find(plain, place) is not _ABSENT:
+            if value_at(plain, key, _ABSENT) is _ABSENT and value_at(plain, place, _ABSENT) is not _ABSENT:
                 _put(plain, key, _pop(plain, place))
                 renamed[key] = former
                 break
@@ -226,14 +230,6 @@ def _followed(path: str, renamed: Mapping[str, str]) -> str:
     return path
 
 
-def _find(plain: Any, path: str) -> Any:
-    for name in path.split("."):
-        if not isinstance(plain, Mapping) or name not in plain:
-            return _ABSENT
-        plain = plain[name]
-    return plain
-
-
 def _put(plain: dict[Any, Any], path: str, value: Any) -> None:
     *groups, name = path.split(".")
     for group in groups:
@@ -246,7 +242,7 @@ def _put(plain: dict[Any, Any], path: str, value: Any) -> None:
 def _pop(plain: dict[Any, Any], path: str) -> Any:
     """Take a value out, and the group that it was the last of."""
     group, _, name = path.rpartition(".")
-    box = _find(plain, group) if group else plain
+    box = value_at(plain, group) if group else plain
     value = box.pop(name)
     if group and not box:
         _pop(plain, group)

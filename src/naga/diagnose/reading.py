@@ -7,10 +7,9 @@ from types import ModuleType
 from typing import Any
 
 from naga.config.declared import declared_config
-from naga.config.recorded import rebuild
 from naga.config.upgrade import Upgraded, read_recorded
 from naga.declarations import Declares, Former, Upgrade
-from naga.process.entry_point import file_of, task_name
+from naga.process.entry_point import file_of, is_called, script_module, task_name
 from naga.runs.find import Run
 from naga.wording import plural
 from naga.wrapper import Decorated
@@ -20,11 +19,8 @@ def read_run(run: Run, fn: Callable[..., Any], upgrade: Upgrade | None) -> Upgra
     """Give the configuration of a run to a diag's function; the task's own upgrade comes before the diag's."""
     task = task_of(run.record.task, fn)
     former = _declares(task).former if task else None
-    functions = [one for one in (former.upgrade if former else None, upgrade) if one]
     declared = declared_config(task.fn if task else fn)
-    if declared is None:
-        return Upgraded(value=rebuild(None, run.record.config, run.save_dir))
-    return read_recorded(declared, run.record.config, run.save_dir, former=former, functions=functions, run=run)
+    return read_recorded(declared, run.record.config, run.save_dir, former=former, further=upgrade, run=run)
 
 
 def task_of(name: str, fn: Callable[..., Any]) -> Decorated[..., Any] | None:
@@ -32,7 +28,7 @@ def task_of(name: str, fn: Callable[..., Any]) -> Decorated[..., Any] | None:
     known = list(_tasks(getattr(inspect.unwrap(fn), "__globals__", {})))
     for names in (_own_names, _former_names):
         for task in known:
-            if any(_ends_with(name, own) for own in names(task)):
+            if any(is_called(name, own) for own in names(task)):
                 return task
     return None
 
@@ -48,7 +44,7 @@ def _own_names(task: Decorated[..., Any]) -> Iterator[str]:
     yield task_name(task.fn)
     # A module's name depends on how it was imported; the file's is the same, however it was started.
     file = file_of(task.fn)
-    yield f"{file.stem}.{task.__qualname__}" if file else task.__qualname__
+    yield f"{script_module(file)}.{task.__qualname__}" if file else task.__qualname__
 
 
 def _former_names(task: Decorated[..., Any]) -> Iterable[str]:
@@ -58,10 +54,6 @@ def _former_names(task: Decorated[..., Any]) -> Iterable[str]:
 def _declares(task: Decorated[..., Any]) -> Declares:
     declares: Declares = task.declares
     return declares
-
-
-def _ends_with(name: str, own: str) -> bool:
-    return f".{name}".endswith(f".{own}")
 
 
 def reading_lines(readings: Sequence[Upgraded], *, renamed: bool = False) -> Iterator[str]:

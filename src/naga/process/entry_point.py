@@ -82,6 +82,22 @@ def file_of(fn: Callable[..., Any]) -> Path | None:
     return next((file for place in places for file in (place, *place.parents[:-1]) if file.is_file()), None)
 
 
+def script_module(script: Path) -> str:
+    """Name the module that a script is: after its file, or the folder or archive that it is the ``__main__.py`` of."""
+    return script.parent.name if script.name == "__main__.py" else script.stem
+
+
+def is_called(task: str, name: str) -> bool:
+    """Tell whether a recorded task is the one of a name: what stands before it depends on how its module was imported.
+
+    Examples
+    --------
+    >>> is_called("pkg.exp.main", "exp.main"), is_called("old_exp.main", "exp.main")
+    (True, False)
+    """
+    return f".{task}".endswith(f".{name}")
+
+
 def task_name(fn: Callable[..., Any]) -> str:
     """Name a task as ``module.function``; a script's module is its file's name, or that of its folder or archive.
 
@@ -95,7 +111,7 @@ def task_name(fn: Callable[..., Any]) -> str:
         frozen = globals_of(fn).get("__file__") if hasattr(sys, "frozen") else None
         script = Path(frozen) if frozen else file_of(fn)
         if script:
-            module = script.parent.name if script.name == "__main__.py" else script.stem
+            module = script_module(script)
         elif module == "__main__":
             module = notebook_name() or module
     return f"{module or '__main__'}.{fn.__qualname__}"

@@ -8,11 +8,12 @@ from typing import Any
 from naga.config.compose import Resolved
 from naga.config.declared import Declared
 from naga.config.plain import differing_keys, plain_config
-from naga.config.recorded import rebuild, reveal, same_secrets, with_secrets
-from naga.config.upgrade import Upgraded, config_digest, declared_past, read_recorded
+from naga.config.recorded import reveal, same_secrets, with_secrets
+from naga.config.upgrade import config_digest, declared_past, read_recorded
 from naga.declarations import Former
 from naga.errors import SaveDirError
 from naga.layout import LOCK_NAME
+from naga.process.entry_point import is_called
 from naga.runs.find import Run, load_run
 from naga.secrets import redacted_keys
 from naga.terminal import say
@@ -40,7 +41,7 @@ def finished_run(config: Resolved) -> Run | None:
 
 def reuse_same(declared: Declared | None, former: Former | None, run: Run, config: Resolved) -> Reuse:
     """Use a finished run in place of a new one of the same configuration; refuse one of another."""
-    reading = _reading(declared, former, run, run.record.config)
+    reading = read_recorded(declared, run.record.config, run.save_dir, former=former, run=run)
     then, now = plain_config(reading.value) | {"save_dir": run.record.save_dir}, config.plain
     before = {key: one.before for key, one in declared_past(declared, former).items()} if declared else {}
     # A default of today may not be what the code did before there was one; nor is what has been removed without effect.
@@ -60,26 +61,19 @@ def reuse_named(
 ) -> Reuse:
     """Use the run that ``--reuse`` names."""
     recorded = reveal(run.record.config, overrides)
-    if run.record.task != task and not (former and any(run.record.task.endswith(name) for name in former.tasks)):
+    if run.record.task != task and not (former and any(is_called(run.record.task, name) for name in former.tasks)):
         say(f"warning: run {run.run_id} is of the task {run.record.task}, not {task}")
     say(f"not computing: using run {run.run_id} ({run.save_dir})")
     return _stands_for(declared, former, run, recorded)
 
 
 def _stands_for(declared: Declared | None, former: Former | None, run: Run, recorded: Mapping[Any, Any]) -> Reuse:
-    config = _reading(declared, former, run, recorded).value
+    config = read_recorded(declared, recorded, run.save_dir, former=former, run=run).value
     unknown = redacted_keys(plain_config(config))
     if keys := [".".join(map(str, keys)) for keys in redacted_keys(recorded) if keys not in unknown]:
         say(f"{', '.join(keys)} of run {run.run_id}: redacted in its run.lock, so what is declared now is used")
     warn_of_unknown_secrets(config, run)
     return Reuse(config, dict(recorded), run.save_dir)
-
-
-def _reading(declared: Declared | None, former: Former | None, run: Run, recorded: Mapping[Any, Any]) -> Upgraded:
-    if declared is None:
-        return Upgraded(value=rebuild(None, recorded, run.save_dir))
-    functions = [former.upgrade] if former and former.upgrade else []
-    return read_recorded(declared, recorded, run.save_dir, former=former, functions=functions, run=run)
 
 
 def warn_of_unknown_secrets(config: Any, run: Run) -> None:

@@ -147,7 +147,9 @@ def test_the_authors_functions_come_first() -> None:
     def double(config: dict[str, Any], run: Any) -> dict[str, Any]:
         return {**config, "lr": config["lr"] * 2, "dropout": 0.25}
 
-    reading = read_recorded(_declared(Config()), recorded, FOLDER, functions=[number, double], run="the run")
+    reading = read_recorded(
+        _declared(Config()), recorded, FOLDER, former=Former(upgrade=number), further=double, run="the run"
+    )
     assert (reading.value.optim.rate, reading.value.dropout) == (1.0, 0.25)
     assert reading.filled["dropout"] == Filled(0.25, "upgrade")
     assert recorded == {"lr": "0.5 per epoch", "save_dir": "a"}
@@ -163,7 +165,7 @@ def test_the_authors_functions_come_first() -> None:
 def test_a_function_that_fails_is_one_line(function: Any, message: str) -> None:
     """It says which function, and what it raised or returned."""
     with pytest.raises(ConfigError, match=message):
-        read_recorded(_declared(Config()), {}, FOLDER, functions=[function])
+        read_recorded(_declared(Config()), {}, FOLDER, further=function)
 
 
 def test_a_value_that_no_longer_fits_is_an_error() -> None:
@@ -215,3 +217,10 @@ def test_the_digest_is_of_what_decides_the_results() -> None:
     assert digest == config_digest({"lr": 0.1, "log": "a/log", "name": "ab", "save_dir": "a", "n": {}}, {"n": {}})
     for other in ({"lr": 0.2}, {"name": "abc"}, {"further": 1}, {"lr": "0.1"}, {"lr": None}):
         assert digest != config_digest({"lr": 0.1, "save_dir": "a", "log": "a/log", "name": "ab", **other}, {})
+
+
+def test_a_default_that_is_a_secret_is_not_said() -> None:
+    """The diag is given it; what is printed and published is redacted."""
+    reading = read_recorded(_declared({"lr": 0.1, "password": "hunter2-and-more"}), {"lr": 0.1}, FOLDER)
+    assert reading.value["password"] == "hunter2-and-more"
+    assert reading.filled == {"password": Filled("<redacted>", "default")}

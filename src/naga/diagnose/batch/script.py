@@ -14,6 +14,7 @@ from typing import Any
 from naga.diagnose.diag import Diag
 from naga.diagnose.diag_code import code_files
 from naga.errors import DiagError, NagaError, UsageError
+from naga.process.entry_point import is_called, script_module
 from naga.project import project_root
 from naga.wording import did_you_mean, nearest
 
@@ -56,44 +57,43 @@ def is_of_script(task: str, script: Path) -> bool:
     A script that defines tasks is about those, and about what it imports by name; one that defines none is about all.
     """
     defined, imported = _names(script)
-    name = tuple(task.split("."))
-    return not defined or any(name[-len(own) :] == own for own in defined | imported | _former_names(script))
+    return not defined or any(is_called(task, name) for name in defined | imported | _former_names(script))
 
 
 @cache
-def _names(script: Path) -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
-    """List the tasks that a script defines, and all that it imports by name: ``("exp", "main")``."""
+def _names(script: Path) -> tuple[frozenset[str], frozenset[str]]:
+    """List the tasks that a script defines, and all that it imports by name: ``exp.main``."""
     try:
         tree = ast.parse(script.read_bytes())
     except (SyntaxError, ValueError) as error:
         raise DiagError(f"'{script}' cannot be read: {error}", hint=f"python -m py_compile {script.name}") from error
-    defined = {(script.stem, *name) for name in _tasks(tree.body)}
+    defined = {f"{script_module(script)}.{name}" for name in _tasks(tree.body)}
     froms = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
-    imported = {(str(node.module).rpartition(".")[2], alias.name) for node in froms for alias in node.names}
+    imported = {f"{str(node.module).rpartition('.')[2]}.{alias.name}" for node in froms for alias in node.names}
     return frozenset(defined), frozenset(imported)
 
 
 @cache
-def _former_names(script: Path) -> frozenset[tuple[str, ...]]:
+def _former_names(script: Path) -> frozenset[str]:
     """List what ``@clicfg(was=...)`` says, in the script and in what it imports, that tasks were called."""
-    trees = (ast.parse(file.read_bytes()) for file in code_files(script))
-    calls = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Call) and _is_of_naga(node.func))
-    said = [word.value for call in calls for word in call.keywords if word.arg == "was"]
-    names: set[tuple[str, ...]] = set()
-    for value in said:
-        with suppress(ValueError):  # it is computed: then the run has to be named
-            was = ast.literal_eval(value)
-            was = was.get("", ()) if isinstance(was, dict) else was
-            names |= {tuple(name.split(".")) for name in ([was] if isinstance(was, str) else was)}
+    names: set[str] = set()
+    for file in code_files(script):
+        with suppress(SyntaxError, ValueError):  # what cannot be read, or is computed: then the run has to be named
+            nodes = list(ast.walk(ast.parse(file.read_bytes())))
+            calls = [node for node in nodes if isinstance(node, ast.Call) and _is_of_naga(node)]
+            for word in (word for call in calls for word in call.keywords if word.arg == "was"):
+                was = ast.literal_eval(word.value)
+                was = was.get("", ()) if isinstance(was, dict) else was
+                names |= {was} if isinstance(was, str) else {*was}
     return frozenset(names)
 
 
-def _tasks(body: list[ast.stmt]) -> Iterator[tuple[str, ...]]:
+def _tasks(body: list[ast.stmt]) -> Iterator[str]:
     for node in body:
         if isinstance(node, ast.ClassDef):
-            yield from ((node.name, *name) for name in _tasks(node.body))
+            yield from (f"{node.name}.{name}" for name in _tasks(node.body))
         elif isinstance(node, ast.FunctionDef) and any(map(_is_of_naga, node.decorator_list)):
-            yield (node.name,)
+            yield node.name
 
 
 def _is_of_naga(decorator: ast.expr) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from naga.diagnose.batch.script import split_name
+from naga.diagnose.batch.script import is_of_script, split_name
 from naga.errors import UsageError
 
 
@@ -58,3 +58,19 @@ def test_imports_as_python_m_does(project: Path) -> None:
     words = [sys.executable, "-P", "-c", program, "experiments/train.py"]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+def test_a_task_is_of_the_script_that_has_it_or_says_that_it_had_it(tmp_path: Path) -> None:
+    """Of a package's `__main__.py` too, whose tasks have its folder's name; a module that cannot be read says none."""
+    folder = tmp_path / "app"
+    folder.mkdir()
+    (folder / "broken.py").write_text("def (")
+    script = folder / "__main__.py"
+    text = (
+        "import broken\nfrom naga import clicfg\n@clicfg(was={'': ['old.main'], 'rate': 'lr'})\ndef main(cfg={}): ...\n"
+    )
+    script.write_text(text)
+    told = {
+        task: is_of_script(task, script) for task in ("app.main", "old.main", "older.main", "very_old.main", "rate")
+    }
+    assert told == {"app.main": True, "old.main": True, "older.main": False, "very_old.main": False, "rate": False}
