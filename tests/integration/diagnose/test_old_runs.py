@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from integration.diagnose.publications import Store, copy_store
+from workbench import check_table
 
 HEAD = """
 import json, sys
@@ -56,6 +58,12 @@ EDITS = {
     ),
 }  # fmt: skip
 LAST = list(EDITS)[-1]
+WAYS = (
+    "`diag(main())` with `--reuse`",
+    "`diag(path)`",
+    "`diag(load_run(path))`",
+    "`for run in find_runs(root): diag(run)`",
+)
 KINDS = {
     "dataclass": ("dataclass", "cfg: Config", "Config"),
     "dataclass instance": ("dataclass", "cfg=Config()", "Config"),
@@ -91,6 +99,7 @@ def test_every_way_gives_the_same(kind: str, project: Path, migrated: Path) -> N
     _run("exp.py", "lr=0.5")
     lock = Path("results/a/run.lock").read_bytes()
     day_one = json.loads(Path("given.jsonl").read_text())
+    seen = []
     assert day_one[:2] == [KINDS[kind][2], {"lr": 0.5}]
     for edit, (fields, clicfg, wanted) in EDITS.items():
         Path("given.jsonl").unlink()
@@ -99,10 +108,21 @@ def test_every_way_gives_the_same(kind: str, project: Path, migrated: Path) -> N
         if edit == LAST:  # a process of its own: once for each kind is enough
             assert _naga("diag", "exp.py", "results/**").returncode == 0
         given = [json.loads(line) for line in Path("given.jsonl").read_text().splitlines()]
-        assert len(given) == 4 + (edit == LAST)
+        assert len(given) == len(WAYS) + (edit == LAST)
         assert all(one[:2] == [KINDS[kind][2], wanted] for one in given), (edit, given)
-        assert len({json.dumps(one[2]) for one in given}) == 1, edit
+        assert len({json.dumps(one) for one in given}) == 1, edit
+        seen.append(_cell(given[0]))
     assert Path("results/a/run.lock").read_bytes() == lock
+    check_table("edits", lambda rows: [["declared as", *EDITS], *_by_kind(rows | {kind: seen})])
+
+
+def _cell(given: list[Any]) -> str:
+    kind, values, _ = given
+    return f"`{kind}` with " + ", ".join(f"`{key}={value!r}`" for key, value in values.items())
+
+
+def _by_kind(rows: dict[str, list[str]]) -> list[list[str]]:
+    return [[kind, *rows[kind]] for kind in KINDS if kind in rows]
 
 
 def test_what_was_filled_is_marked(project: Path, migrated: Path) -> None:
