@@ -177,7 +177,9 @@ def diag(cfg):
 )
 
 
-def test_with_the_code_of_the_run(own_store: Store, make_run: MakeRun, project: Path) -> None:
+def test_with_the_code_of_the_run(
+    own_store: Store, make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A model opens whose class has another name today; the worktree stays as it is, and the page counts as fresh."""
     Path("exp.py").write_text(PICKLED.replace("size", "was"))
     Path("models.py").write_text(OLD)
@@ -202,6 +204,12 @@ def test_with_the_code_of_the_run(own_store: Store, make_run: MakeRun, project: 
     assert diags() == {("exp", "fresh"): 1}
     Path("exp.py").write_text(PICKLED + "\n# edited\n")
     assert diags() == {("exp", "stale"): 1}
+    Path("models.py").write_text("Network = NEW = 8\n")
+    for used in ("from models import NEW", "import models; models.NEW"):
+        Path("exp.py").write_text(f"{PICKLED}\n    {used}\n")
+        capsys.readouterr()
+        assert main(["diag", "exp.py", "--code", "recorded", "results/a"]) == 1
+        assert "the diag of today needs models.NEW, which the code of the run lacks" in capsys.readouterr().out
 
 
 def test_interrupted(own_store: Store, make_run: MakeRun, project: Path) -> None:

@@ -2,9 +2,11 @@
 
 import shutil
 from pathlib import Path
+from types import ModuleType
 
 from naga.capture.code.checkout import lay_out, real_folder
 from naga.capture.code.git import GitError, Repository
+from naga.diagnose.batch.script import module_file
 from naga.errors import DiagError
 from naga.project import project_root
 from naga.record.schema import Code
@@ -48,3 +50,25 @@ def _not_laid_out(code: Code, script: Path, error: GitError) -> DiagError:
         hint = "git fetch origin 'refs/naga/*:refs/naga/*'"
         return DiagError(f"commit {commit[:10]}, the code of the run, is not in this repository", hint=hint)
     return DiagError(f"commit {commit[:10]}, the code of the run, cannot be laid out: {error}")
+
+
+def lacking(error: BaseException | None, folder: Path) -> str:
+    """Name what a diag of today needs, and the code of a run, laid out in ``folder``, does not have; empty for nothing.
+
+    A script of today among older modules asks them for names that came later; a module that came later is not there.
+    """
+    name = ""
+    if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        name = f"{error.obj.__name__}.{error.name}" if _is_of(getattr(error.obj, "__file__", None), folder) else ""
+    elif isinstance(error, ModuleNotFoundError):
+        name = error.name if error.name and module_file(error.name) else ""  # else it is a package that is not here
+    elif isinstance(error, ImportError) and _is_of(error.path, folder):
+        wanted = str(error).partition("'")[2].partition("'")[0]  # its own attribute only since Python 3.12
+        name = f"{error.name}.{wanted}"
+    if not name:
+        return lacking(error.__cause__, folder) if error and error.__cause__ else ""
+    return f"the diag of today needs {name}, which the code of the run lacks; --code current takes today's"
+
+
+def _is_of(file: str | None, folder: Path) -> bool:
+    return bool(file) and Path(str(file)).resolve().is_relative_to(folder.resolve())

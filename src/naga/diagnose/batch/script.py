@@ -33,13 +33,13 @@ def split_name(text: str) -> tuple[Path, str]:
     path, mark, function = text.rpartition(":")
     if not mark or Path(text).is_file():
         path, function = text, ""
-    file = Path(path) if Path(path).is_file() else _module_file(path)
+    file = Path(path) if Path(path).is_file() else module_file(path)
     if file is None:
         raise UsageError(f"no script '{path}'", hint="naga diag exp.py RUN...")
     return file.resolve(), function
 
 
-def _module_file(name: str) -> Path | None:
+def module_file(name: str) -> Path | None:
     """Find the file of a module without importing it, in the current folder, its project, and where Python looks."""
     if not all(part.isidentifier() for part in name.split(".")):
         return None

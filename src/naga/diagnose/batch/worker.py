@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from naga.diagnose.batch.outcome import BatchOptions, Difference, Outcome
+from naga.diagnose.batch.recorded_code import lacking
 from naga.diagnose.batch.script import find_diag, load_script
 from naga.diagnose.diag import Diag, DiagOptions
 from naga.diagnose.freshness import Freshness
-from naga.errors import ConfigError, NagaError, TrackerError, UnfinishedRunError
+from naga.errors import ConfigError, DiagError, NagaError, TrackerError, UnfinishedRunError
 from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
@@ -27,6 +28,7 @@ from naga.tracking.store import require_mlflow, store_of, use_store
 class Prepared:
     """What is set up once in a process: the diag, how it is called, and what the store held before."""
 
+    script: Path
     diag: Diag[..., Any]
     options: DiagOptions
     uri: str
@@ -55,7 +57,7 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
     )
     if order.scratch or order.uri:
         use_store(used)
-    return Prepared(diag, options, real, Freshness(pages, project_root(script.parent)))
+    return Prepared(script, diag, options, real, Freshness(pages, project_root(script.parent)))
 
 
 def end_with_parent() -> None:
@@ -74,8 +76,12 @@ def diagnose(order: BatchOptions, script: Path, folder: Path) -> Outcome:
     """Diagnose one run."""
     printed = io.StringIO()
     with redirect_stdout(printed), redirect_stderr(printed):
-        prepared = _set_up(order, script)
-        outcome = _diagnose(order, prepared, folder)
+        try:
+            outcome = _diagnose(order, _set_up(order, script), folder)
+        except DiagError as error:
+            if not (order.recorded and (reason := lacking(error, project_root(script.parent)))):
+                raise
+            outcome = Outcome(save_dir=folder, kind="failed", reason=reason)
     return replace(outcome, printed=printed.getvalue())
 
 
@@ -90,7 +96,8 @@ def _diagnose(order: BatchOptions, prepared: Prepared, folder: Path) -> Outcome:
     except NagaError as error:
         return Outcome(save_dir=folder, kind="failed", reason=error.message, lost=isinstance(error, TrackerError))
     except (Exception, SystemExit) as error:  # noqa: BLE001  # it is the user's code
-        return Outcome(save_dir=folder, kind="failed", reason=_first_line(error))
+        reason = lacking(error, project_root(prepared.script.parent)) if order.recorded else ""
+        return Outcome(save_dir=folder, kind="failed", reason=reason or _first_line(error))
 
 
 def _done(order: BatchOptions, prepared: Prepared, run: Run) -> Outcome:
