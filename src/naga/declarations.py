@@ -4,8 +4,10 @@ They lie at the bottom because `import naga` needs them and little more.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from naga.frozen import dataclass
 
 # From a recorded configuration and its `naga.Run` to one of today.
 Upgrade = Callable[[dict[Any, Any], Any], Mapping[Any, Any]]

@@ -3,13 +3,14 @@
 pytest loads this module in every project that has Naga installed, so that it imports nothing else of Naga.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from naga.frozen import dataclass
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class NagaPlaces:
     """Where the runs, the cache and the MLflow store of one test lie: below its ``tmp_path``.
 

@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 # Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
@@ -23,6 +22,7 @@ from typing import Any, BinaryIO
 
 from naga import secrets
 from naga.capture import console_tee as tee
+from naga.frozen import dataclass
 from naga.terminal import say
 
 _READY_S, _DRAINED_S = 5, 30  # for what hangs

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from naga.capture.data.manifest import listed
 from naga.compare.inside import changes_inside
 from naga.config.plain import differing_keys
 from naga.errors import LockError, UsageError
+from naga.frozen import dataclass
 from naga.layout import INPUTS_LIST, OUTPUTS_LIST, naga_folder
 from naga.record.opener import read_json
 from naga.record.schema import Code, to_plain

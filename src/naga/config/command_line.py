@@ -1,7 +1,6 @@
 """What the command line of a task asks for."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,13 +12,14 @@ from naga.config.merge import dotted_keys, nearest_key, override_text
 from naga.config.omegaconf_nodes import escaped, own_copy
 from naga.declarations import Existing
 from naga.errors import ConfigError, UsageError
+from naga.frozen import dataclass
 from naga.secrets import redact_config
 from naga.terminal import say
 
 TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse", "--local_rank", "--local-rank")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """What a command line asks for.
 

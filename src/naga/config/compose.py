@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,11 +31,12 @@ from naga.config.omegaconf_nodes import (
 from naga.config.plain import plain_config
 from naga.config.typed_text import read_file
 from naga.errors import ConfigError
+from naga.frozen import dataclass
 from naga.paths import expanded
 from naga.secrets import MARK, redacted_keys, without_redacted
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Resolved:
     """The configuration of one run.
 

@@ -3,7 +3,6 @@
 import inspect
 import types
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
@@ -11,11 +10,12 @@ from omegaconf import DictConfig, OmegaConf
 from naga.config.field_types import is_structured, split_optional
 from naga.config.objects import is_object, mirrored
 from naga.errors import ConfigError
+from naga.frozen import dataclass
 
 Kind = Literal["dictconfig", "object", "dict"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Declared:
     """A function's configuration: the parameter that takes it, what it takes, and the defaults.
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import Any, get_origin
 
@@ -15,6 +15,7 @@ from naga.config.omegaconf_nodes import Keys, dotted
 from naga.config.override_grammar import Typed
 from naga.config.typed_text import read_text, typed_for
 from naga.errors import ConfigError
+from naga.frozen import dataclass
 from naga.terminal import say
 from naga.wording import did_you_mean, nearest
 
@@ -71,7 +72,7 @@ def nearest_key(key: str, known: list[str]) -> str:
     return nearest(key, known) or by_last.get(nearest(last, by_last), "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Slot:
     """A place in a configuration: its path, its type, the container that lies there or would, and what is wanted.
 

@@ -7,8 +7,9 @@ against Hydra's own parser.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any
+
+from naga.frozen import dataclass
 
 _DIGITS = r"[0-9](?:_?[0-9])*"
 _INT = r"(?:0|[1-9](?:_?[0-9])*)"
@@ -20,7 +21,7 @@ _ESCAPED = re.compile(r"\\([\\()\[\]{}:=, \t])")
 _STOPS = {"list": ",]", "value": ",}", "key": ":,}"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Typed:
     """A number, a truth value or null, and the characters that stood for it, which a field of text gets."""
 

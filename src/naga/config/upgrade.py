@@ -11,7 +11,7 @@ import dataclasses
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,7 @@ from naga.config.plain import differing_keys, plain_config, value_at
 from naga.config.recorded import rebuild, with_declared_secrets
 from naga.declarations import Former, Upgrade
 from naga.errors import ConfigError, NagaError, UsageError
+from naga.frozen import dataclass
 from naga.secrets import redact_config, redacted_keys
 from naga.wording import did_you_mean
 

@@ -3,7 +3,6 @@
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar
 
@@ -17,6 +16,7 @@ from naga.diagnose.reading import read_run, reading_lines
 from naga.diagnose.results_guard import require_untouched
 from naga.diagnose.target import PathOf, target_of
 from naga.errors import report_uncaught
+from naga.frozen import dataclass
 from naga.process.entry_point import is_script
 from naga.record.lockfile import read_lock
 from naga.runs.find import Run

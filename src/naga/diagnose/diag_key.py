@@ -9,12 +9,12 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from naga.diagnose.diag_code import code_files, code_hash, content_hash
+from naga.frozen import dataclass
 from naga.process.identity import age_s
 from naga.project import project_root
 from naga.tracking.tags import Tag

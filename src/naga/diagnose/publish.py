@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from naga.diagnose.diag_dir import diag_folder
 from naga.errors import DiagError, TrackerError
+from naga.frozen import dataclass
 from naga.runs.metrics import note_failure, note_publication, now
 from naga.secrets import redact_text
 from naga.terminal import say

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from naga.config.upgrade import Upgraded
 from naga.declarations import Upgrade
 from naga.diagnose.reading import read_run
 from naga.errors import ConfigError, DiagError, UnfinishedRunError
+from naga.frozen import dataclass
 from naga.layout import CONSOLE_LOG, LOCK_NAME
 from naga.record.opener import is_inside
 from naga.runs.find import Run, load_run

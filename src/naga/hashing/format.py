@@ -6,12 +6,13 @@ ever change what a given file or folder hashes to.
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from heapq import merge
 from itertools import repeat
 from struct import Struct
 from typing import NamedTuple
 
+from naga.frozen import dataclass
 from naga.hashing.listing import Folder, join, name_of, size_of
 
 _CONTEXT = "naga.tree/1"

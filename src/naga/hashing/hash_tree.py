@@ -8,10 +8,11 @@ import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from naga.errors import DataError
+from naga.frozen import dataclass
 from naga.hashing.cache import HashCache
 from naga.hashing.file_reader import Open, Reader, Unreadable
 from naga.hashing.format import Tree, assemble, one_file

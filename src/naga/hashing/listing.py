@@ -9,10 +9,12 @@ A million files are a million rows, so a row is one `bytes` object: the name, a 
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from struct import Struct
 from typing import Self
+
+from naga.frozen import dataclass
 
 LeaveOut = Callable[[bytes, int], bool]  # (path below the root, its st_mode) -> is it left out
 Advance = Callable[[int, int], object]  # (files, bytes) done since the last call

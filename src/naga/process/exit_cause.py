@@ -2,8 +2,8 @@
 
 import signal
 import traceback
-from dataclasses import dataclass
 
+from naga.frozen import dataclass
 from naga.process.signals import Signals
 from naga.record.schema import Failure
 

@@ -8,9 +8,10 @@ of (`hydra.main.decorated_main` and its closure) has been the same from Hydra 1.
 import functools
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import CellType, FunctionType
 from typing import Any
+
+from naga.frozen import dataclass
 
 
 def hydra_start(fn: Callable[..., Any]) -> Callable[[Callable[[Any], Any]], Any] | None:

@@ -13,12 +13,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from naga.cache_dir import cache_folder
 from naga.errors import NagaError, UsageError
+from naga.frozen import dataclass
 from naga.process.identity import is_alive, started_ticks, this_process
 from naga.record import yaml_text
 from naga.record.atomic import write_atomic

@@ -14,6 +14,8 @@ _TRIES = (ast.Try, ast.TryStar)
 
 def swallowing(fn: Callable[..., Any]) -> str | None:
     """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there."""
+    if not getattr(getattr(inspect.unwrap(fn), "__code__", None), "co_exceptiontable", True):
+        return None  # no `try` at all: reading the source would take milliseconds
     try:
         lines, start = inspect.getsourcelines(fn)
         (function,) = ast.parse(textwrap.dedent("".join(lines))).body

@@ -11,12 +11,12 @@ import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from naga.errors import NagaError, UsageError
+from naga.frozen import dataclass
 from naga.process.entry_point import file_of, globals_of, task_name
 
 _SCRIPT = ("__main__", "__mp_main__")

@@ -7,11 +7,11 @@ adding it here, and nowhere else.
 
 import dataclasses
 import types
-from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from naga.errors import LockError
+from naga.frozen import dataclass
 
 SCHEMA = "naga.run/1"
 FINAL = ("finished", "failed", "killed")

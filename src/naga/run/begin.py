@@ -1,7 +1,7 @@
 """The beginning of a run: take the folder, and record what the function is about to meet."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -13,6 +13,7 @@ from naga.compare.lineage import out_of_date
 from naga.config.plain import differing_keys
 from naga.config.recorded import same_secrets
 from naga.errors import ClaimError, SaveDirError
+from naga.frozen import dataclass
 from naga.layout import naga_folder
 from naga.process.identity import this_process
 from naga.process.ranks import Meeting

@@ -9,7 +9,7 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from naga.config.plain import differing_keys, value_at
 from naga.config.recorded import rebuild, same_secrets, with_secrets
 from naga.declarations import Call, Declares, Existing
 from naga.errors import ConfigError, UsageError
+from naga.frozen import dataclass
 from naga.process.entry_point import (
     file_of,
     is_being_imported_by_a_child,

@@ -1,7 +1,6 @@
 """A finished run that stands for the one that was asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from naga.config.recorded import reveal, same_secrets, with_secrets
 from naga.config.upgrade import config_digest, declared_past, read_recorded
 from naga.declarations import Former
 from naga.errors import SaveDirError
+from naga.frozen import dataclass
 from naga.layout import LOCK_NAME
 from naga.process.entry_point import is_called
 from naga.runs.find import Run, load_run

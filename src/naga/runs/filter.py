@@ -3,12 +3,12 @@
 import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
 
 from naga.config.plain import ABSENT, value_at
 from naga.errors import UsageError
+from naga.frozen import dataclass
 from naga.record.schema import STATUSES
 from naga.runs.find import Run, as_row
 from naga.runs.metrics import last_publication

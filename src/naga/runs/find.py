@@ -5,12 +5,12 @@ import os
 import re
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.errors import LockError, RunNotFoundError
+from naga.frozen import dataclass
 from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
 from naga.record.lockfile import lock_hash, read_lock
 from naga.record.schema import Record

@@ -11,10 +11,10 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from naga.errors import LockError, SaveDirError
+from naga.frozen import dataclass
 from naga.layout import claims_folder
 from naga.record.opener import MAX_LOCK_BYTES, read_inside, read_json
 from naga.record.schema import Process, from_plain, to_plain

@@ -4,12 +4,12 @@ import os
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from naga.declarations import Existing
 from naga.errors import ClaimError, LockError, SaveDirError
+from naga.frozen import dataclass
 from naga.layout import CONSOLE_LOG, LOCK_NAME, attempt_lock, attempts_folder, naga_folder
 from naga.process.identity import is_here
 from naga.record.atomic import write_atomic

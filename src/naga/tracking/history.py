@@ -6,10 +6,11 @@ Old MLflow runs are edited with ``log_batch`` alone: resuming one would move its
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from naga.frozen import dataclass
 from naga.process.identity import is_alive
 from naga.record.schema import Process
 from naga.tracking.parameters import TAG_LIMIT, shortened

@@ -2,8 +2,9 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from naga.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

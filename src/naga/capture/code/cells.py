@@ -6,11 +6,12 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from naga.capture.code.source_secrets import redact_source
+from naga.frozen import dataclass
 from naga.hashing.hash_tree import hash_path
 from naga.process.entry_point import file_of
 from naga.process.notebook import notebook_path, shell

@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from naga.capture.code.git import GitError, Repository
+from naga.frozen import dataclass
 
 _QUIET = ("diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textconv")
 

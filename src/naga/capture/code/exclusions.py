@@ -10,11 +10,11 @@ import stat
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from naga.capture.code.git import GitError, Repository, names
 from naga.errors import SnapshotError
+from naga.frozen import dataclass
 from naga.layout import LOCK_NAME
 from naga.record.schema import Skipped
 

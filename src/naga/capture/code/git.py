@@ -3,6 +3,8 @@
 Several of the files and variables that configure git run programs. Here it gets none of the caller's ``GIT_*``
 variables but those that say where its configuration lies and how far to look for a repository, so that a run started
 from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's index is
+
+from naga.frozen import dataclass
 never refreshed, and nothing goes through a shell. Text that a user wrote reaches git only behind ``--`` or
 ``--end-of-options``, or on its standard input between NULs.
 """
@@ -11,10 +13,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from naga.frozen import dataclass
 
 if TYPE_CHECKING:
     from subprocess import CompletedProcess, Popen

@@ -9,9 +9,9 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from naga.capture.code.git import GitError, Repository
+from naga.frozen import dataclass
 
 _STALE_S = 3600.0  # a lock on a ref lives for milliseconds; after this long, its owner is dead
 _BUSY_S = 10.0  # ... and after this long it is not waited for

@@ -7,7 +7,7 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from naga.capture.code.cells import FOLDER, Cells
@@ -28,6 +28,7 @@ from naga.capture.code.worktree import (
     store,
 )
 from naga.declarations import Snapshot
+from naga.frozen import dataclass
 from naga.record.schema import Code, Skipped
 
 _GC_TRIES = 10

@@ -7,7 +7,7 @@ in the warnings, and never raised, unless the snapshot was declared strict.
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from naga.capture.code.cells import Cells, write_beside
@@ -17,6 +17,7 @@ from naga.capture.code.imports import imported_files, is_installed
 from naga.capture.code.repository import HeldFiles, SnapshotRequest, SnapshotResult, take_snapshot
 from naga.declarations import Snapshot
 from naga.errors import SnapshotError
+from naga.frozen import dataclass
 from naga.process.switches import why_off
 from naga.project import NAGA, top_of
 from naga.record.schema import Code, Skipped

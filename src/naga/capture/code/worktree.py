@@ -6,10 +6,10 @@ The user's index is only read; what has to be written is written to a copy.
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from naga.capture.code.git import GitError, Repository, names
+from naga.frozen import dataclass
 from naga.record.schema import Skipped
 
 TreeEntry = tuple[str, str]

@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,6 +13,7 @@ from naga.capture.data.manifest import add_inputs, write_inputs
 from naga.capture.data.outputs import list_outputs
 from naga.declarations import Tracked
 from naga.errors import DataError
+from naga.frozen import dataclass
 from naga.hashing.format import HashedFile, Tree, combine
 from naga.hashing.hash_tree import hash_listed, list_path
 from naga.layout import INPUTS_LIST

@@ -8,12 +8,13 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from naga.config.plain import ABSENT, value_at
 from naga.errors import ConfigError, DataError
+from naga.frozen import dataclass
 from naga.paths import expanded
 from naga.wording import did_you_mean, nearest
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -24,6 +24,7 @@ from naga.diagnose.batch.worker import diagnose, end_with_parent
 from naga.diagnose.diag_code import code_files
 from naga.diagnose.freshness import Freshness
 from naga.errors import DiagError
+from naga.frozen import dataclass
 from naga.project import project_root
 from naga.record.schema import Code
 from naga.runs.find import Run

@@ -1,9 +1,9 @@
 """What is asked of a pass over many runs, and what became of each."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from naga.config.upgrade import Upgraded
+from naga.frozen import dataclass
 
 KINDS = ("published", "previewed", "readable", "unchanged", "skipped", "failed", "left")
 

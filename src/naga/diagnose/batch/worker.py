@@ -7,7 +7,7 @@ import re
 import threading
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,14 @@ from naga.diagnose.batch.script import find_diag, load_script
 from naga.diagnose.diag import Diag, DiagOptions
 from naga.diagnose.freshness import Freshness
 from naga.errors import ConfigError, DiagError, NagaError, TrackerError, UnfinishedRunError
+from naga.frozen import dataclass
 from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
 from naga.tracking.store import require_mlflow, store_of, use_store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Prepared:
     """What is set up once in a process: the diag, how it is called, and what the store held before."""
 
