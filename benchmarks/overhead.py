@@ -34,6 +34,7 @@ if __name__ == "__main__":
     main({argument})
 """
 DECORATORS = """from naga import clicfg, runlock, snapshot, track_data
+from naga.mlflow_log import mlflow_log_run  # as the specification's example has it
 
 @runlock
 @snapshot
@@ -167,8 +168,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         make_project(folder)
-        compare(
-            "import naga on top of omegaconf", ["-c", "import omegaconf, naga"], ["-c", "import omegaconf"], folder, 60
-        )
-        compare("full capture / bare script", ["ours.py"], ["bare.py"], folder, 150)
+        imports = "import omegaconf, naga, naga.mlflow_log"
+        compare("imports on top of omegaconf", ["-c", imports], ["-c", "import omegaconf"], folder, 40)
+        compare("full capture / bare script", ["ours.py"], ["bare.py"], folder, 100)
         compare_others(folder)

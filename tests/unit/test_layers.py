@@ -34,6 +34,7 @@ LAYERS = [
     ["record"],
     ["cache_dir", "errors", "terminal"],
     ["declarations", "layout", "project", "secrets", "wording"],
+    ["frozen"],
 ]
 RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 MODULES = sorted(SOURCE.rglob("*.py"))
@@ -85,7 +86,7 @@ def test_only_tracking_knows_mlflow() -> None:
 def test_hashing_knows_nothing_of_runs() -> None:
     """It could be a package of its own."""
     used = {name for path in MODULES if room(path) == "hashing" for name in imported_rooms(path)}
-    assert used == {"hashing", "errors", "cache_dir", "wording"}
+    assert used == {"hashing", "errors", "cache_dir", "frozen", "wording"}
 
 
 def test_rooms_are_small() -> None:

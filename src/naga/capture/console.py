@@ -32,6 +32,9 @@ _ABOVE = 10  # numbers that no standard stream has
 # They are meant for the run, not for who passes its last words on.
 _NOT_HEARD = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGTSTP, signal.SIGTTOU)
 
+# Imported, not run as a script: of a script Python keeps no byte code. Its folder comes last, as it has a `code`, too.
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); import console_tee; console_tee.main(*sys.argv[2:])"
+
 _owners: list[int] = []
 
 
@@ -103,7 +106,8 @@ class Console:
             actions = [(os.POSIX_SPAWN_DUP2, ours, number) for number, ours in given.items()]
             unused = {1, 2} - {number for channel in self._channels for number in channel.numbers[:1]}
             actions += [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in unused]  # type: ignore[misc]
-            command = [sys.executable, "-I", "-S", tee.__file__, secrets.__file__, self._end.hex(), *words]
+            command = [sys.executable, "-I", "-S", "-c", _PROGRAM, str(Path(tee.__file__).parent), secrets.__file__]
+            command += [self._end.hex(), *words]
             self._child = posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD)
 
     def __enter__(self) -> None:

@@ -13,7 +13,6 @@ import os
 import re
 import select
 import struct
-import sys
 import termios
 from collections.abc import Callable
 
@@ -204,7 +203,3 @@ def main(module: str, end: str, *words: str) -> None:
     if secrets.begins:
         streams = [Stream(source, target, is_terminal=bool(terminal)) for source, target, terminal in numbers]
         serve(streams, Log(4, secrets.redact), bytes.fromhex(end), 3)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

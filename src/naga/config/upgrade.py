@@ -8,7 +8,6 @@ and stays readable where the kind of configuration has room for it.
 
 import copy
 import dataclasses
-import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -147,6 +146,8 @@ def config_digest(plain: Mapping[Any, Any], before: Mapping[str, Any]) -> str:
     >>> one == config_digest(two, {"dropout": 0.5})
     True
     """
+    import hashlib
+
     rest = {key: value for key, value in plain.items() if key != "save_dir"}
     text = json.dumps(_deciding(rest, plain.get("save_dir") or "", before, ""), sort_keys=True, default=str)
     return hashlib.sha256(text.encode(errors="surrogateescape")).hexdigest()

@@ -11,14 +11,16 @@ Each message that comes through its standard input is the size of a file, with t
 
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 
 # Not that of `os`, which debuggers replace to attach to children of Python: this one is no child of the user's.
 from posix import posix_spawn
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import socket  # few files are so large
 
 WINDOW = 1 << 27
 _DIGEST = 32
@@ -53,8 +55,10 @@ class OtherProcess:
         self._channel = None
 
 
-def _start() -> tuple[socket.socket, int]:
+def _start() -> "tuple[socket.socket, int]":
     """Start the program; give the way to it and its process id."""
+    import socket
+
     import blake3
 
     if "python" not in os.path.basename(sys.executable or "") or hasattr(sys, "frozen"):  # noqa: PTH119  # light
@@ -75,7 +79,9 @@ def _start() -> tuple[socket.socket, int]:
             raise
 
 
-def _ask(channel: socket.socket, descriptor: int, size: int, hashed: Callable[[int], object]) -> bytes:
+def _ask(channel: "socket.socket", descriptor: int, size: int, hashed: Callable[[int], object]) -> bytes:
+    import socket
+
     socket.send_fds(channel, [size.to_bytes(8)], [descriptor])
     for start in range(0, size, WINDOW):
         if channel.recv(1) != b".":
@@ -90,8 +96,10 @@ def will_need(descriptor: int, start: int, length: int) -> None:
         os.posix_fadvise(descriptor, start, length, os.POSIX_FADV_WILLNEED)
 
 
-def _serve(channel: socket.socket, blake3: Any) -> None:
+def _serve(channel: "socket.socket", blake3: Any) -> None:
     """Hash what comes, until the other side hangs up."""
+    import socket
+
     while True:
         message, descriptors, *_ = socket.recv_fds(channel, 8, 1)
         if not message:
@@ -100,7 +108,7 @@ def _serve(channel: socket.socket, blake3: Any) -> None:
         os.close(descriptors[0])
 
 
-def _hash_mapped(descriptor: int, size: int, channel: socket.socket, hasher: Any) -> None:
+def _hash_mapped(descriptor: int, size: int, channel: "socket.socket", hasher: Any) -> None:
     import mmap
 
     for start in range(0, size, WINDOW):
@@ -112,6 +120,8 @@ def _hash_mapped(descriptor: int, size: int, channel: socket.socket, hasher: Any
 
 
 if __name__ == "__main__":
+    import socket
+
     sys.path.append(sys.argv[1])
     from blake3 import blake3
 

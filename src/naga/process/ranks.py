@@ -7,7 +7,6 @@ job of the same name: each rank takes one once, and only while the process that 
 same launcher, or has just ended.
 """
 
-import hashlib
 import os
 import time
 from collections import Counter
@@ -194,6 +193,8 @@ _calls: Counter[str] = Counter()
 
 def meeting(rank: Rank, task: str) -> Meeting:
     """Name the place where the ranks meet for this call; each process counts its calls of a task."""
+    import hashlib
+
     number = _calls[task]
     _calls[task] += 1
     known = [f"{name}={os.environ[name]}" for name in _JOB if os.environ.get(name)]

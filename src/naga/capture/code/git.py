@@ -11,12 +11,13 @@ never refreshed, and nothing goes through a shell. Text that a user wrote reache
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from naga.frozen import dataclass
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 
 MINIMUM = (2, 25)
+T = TypeVar("T")
 
 _KEPT_VARIABLES = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"}
 _KEPT_VARIABLES |= {"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"}
@@ -79,19 +81,54 @@ def _environment() -> dict[str, str]:
     }
 
 
+class Meanwhile(Generic[T]):
+    """A question that is answered beside others; leaving its block waits for it."""
+
+    def __init__(self, question: Callable[[], T]) -> None:
+        self._question = question
+        self._answer: list[T] = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._ask, name="naga-git")
+        self._thread.start()
+
+    def _ask(self) -> None:
+        try:
+            self._answer.append(self._question())
+        except BaseException as error:  # noqa: BLE001  # `result` raises it
+            self._error = error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    def result(self) -> T:
+        """Wait for the answer; what was raised in its place is raised here."""
+        self._thread.join()
+        if self._error:
+            raise self._error
+        return self._answer[0]
+
+
 @cache
 def _executable(search: str) -> str:
     import shutil
-    import subprocess
 
     found = shutil.which("git", path=search)
     if found is None:
         raise GitError("git is not installed")
+    return found
+
+
+@cache
+def _require_version(found: str) -> None:
+    import subprocess
+
     told = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
     number = re.search(r"(\d+)\.(\d+)", told)
     if number is None or (int(number[1]), int(number[2])) < MINIMUM:
         raise GitError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +145,10 @@ class Repository:
         """Find the repository whose worktree holds a folder; `GitError` where there is none."""
         here = cls(folder, folder, folder)
         asked = ("--show-toplevel", "--absolute-git-dir", "--git-common-dir")
-        lines = here.text("rev-parse", *asked).split("\n")
+        found = _executable(os.environ.get("PATH", os.defpath))
+        with Meanwhile(lambda: here.text("rev-parse", *asked)) as place:  # which any git answers
+            _require_version(found)
+        lines = place.result().split("\n")
         if len(lines) != len(asked):  # a path with a newline in it
             lines = [here.text("rev-parse", question) for question in asked]
         top, git_dir, common_dir = lines

@@ -43,7 +43,7 @@ def _recorded(place: Path) -> frozenset[str]:
 
 @cache
 def _installed_places() -> frozenset[Path]:
-    import sysconfig
-
-    told = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib", "scripts")}
-    return frozenset(Path(form(place)) for place in told if place for form in (os.path.normpath, os.path.realpath))
+    # What `sysconfig.get_path` says of "stdlib", "platstdlib" and "scripts", which takes a millisecond to find it out.
+    version = f"{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
+    told = {f"{sys.base_prefix}/{version}", f"{sys.base_exec_prefix}/{version}", f"{sys.exec_prefix}/bin"}
+    return frozenset(Path(form(place)) for place in told for form in (os.path.normpath, os.path.realpath))

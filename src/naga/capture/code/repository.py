@@ -12,7 +12,7 @@ from pathlib import Path
 
 from naga.capture.code.cells import FOLDER, Cells
 from naga.capture.code.exclusions import IGNORED, Exclusions, identity, ignored_by_git, matching, named, run_folders
-from naga.capture.code.git import GitError, Repository, names
+from naga.capture.code.git import GitError, Meanwhile, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
 from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
 from naga.capture.code.scratch import scratch
@@ -77,8 +77,9 @@ class HeldFiles:
 
     def changed(self) -> list[str]:
         """Return the files that are no longer as the snapshot has them."""
-        committed = [path for path in self._compare(self.index) if path not in self.uncommitted]
-        changed = committed + [path for path in self._compare(self.stored) if path not in self.skipped]
+        committed = Meanwhile(lambda: [path for path in self._compare(self.index) if path not in self.uncommitted])
+        changed = [path for path in self._compare(self.stored) if path not in self.skipped]
+        changed += committed.result()
         return sorted(path for path in changed if identity(self.repository.top / path) not in self.printed_to)
 
     def _compare(self, index: KeptIndex) -> list[str]:
@@ -186,25 +187,22 @@ def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
 
 def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
     """Look at all that takes time at once."""
-    from concurrent.futures import ThreadPoolExecutor
-
     # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
-    with ThreadPoolExecutor(2) as at_once:
-        walk = at_once.submit(read_status, repository)
+    with Meanwhile(lambda: read_status(repository)) as walk:
         kept = KeptIndex.read(repository.git_dir / "index")
-        head = at_once.submit(_head, repository)
-        tip = at_once.submit(
-            lambda: LogBranch(repository, asked.branch, head.result()[0]).look() if asked.branch else None
-        )
-        remote = at_once.submit(_remote, repository)
-        committed = at_once.submit(lambda: _listed(repository, head.result()[0], asked.imported))
-        if flags := {} if kept.hides_nothing() else at_once.submit(read_flags, repository).result():
+        head, tree = _head(repository)
+        with Meanwhile(lambda: LogBranch(repository, asked.branch, head).look() if asked.branch else None) as tip:
+            remote = _remote(repository)
+            committed = _listed(repository, head, asked.imported)
+        if flags := {} if kept.hides_nothing() else read_flags(repository):
             copy = repository.with_index(index)
             kept.write(index)
             for flag, paths in flags.items():
                 copy.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
-            kept, walk = KeptIndex.read(index), at_once.submit(read_status, copy)
-    return _Look(walk.result(), kept, *head.result(), remote.result(), tip.result, committed.result())
+            kept, status = KeptIndex.read(index), read_status(copy)
+        else:
+            status = walk.result()
+    return _Look(status, kept, head, tree, remote, tip.result, committed)
 
 
 def _refused(code: Code, reason: str) -> SnapshotResult:
