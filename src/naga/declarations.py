@@ -3,6 +3,7 @@
 They lie at the bottom because `import naga` needs them and little more.
 """
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import field
 from typing import Any, Literal
@@ -11,6 +12,8 @@ from naga.frozen import dataclass
 
 # From a recorded configuration and its `naga.Run` to one of today.
 Upgrade = Callable[[dict[Any, Any], Any], Mapping[Any, Any]]
+# Where a file is that belongs to a run, as its configuration says.
+PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
 Existing = Literal["archive", "refuse", "reuse"]
 
 

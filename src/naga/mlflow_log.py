@@ -7,9 +7,8 @@ pass ``run_id=mlflow.active_run().info.run_id``, since MLflow's active run belon
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
-from naga.declarations import Upgrade
+from naga.declarations import PathOf, Upgrade
 from naga.diagnose.diag import Diag
-from naga.diagnose.target import PathOf
 from naga.tracking.models import log_model_once
 
 __all__ = ["Diag", "log_model_once", "mlflow_log_run"]

@@ -4,17 +4,9 @@ import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
-from naga.config.upgrade import Upgraded
-from naga.declarations import Upgrade
-from naga.diagnose.content import publication_of
-from naga.diagnose.diag_code import diag_commit
-from naga.diagnose.diag_key import DiagKey, diag_key_of
-from naga.diagnose.publish import Destination, FolderTakenError, publish
-from naga.diagnose.reading import read_run, reading_lines
-from naga.diagnose.results_guard import require_untouched
-from naga.diagnose.target import PathOf, target_of
+from naga.declarations import PathOf, Upgrade
 from naga.errors import report_uncaught
 from naga.frozen import dataclass
 from naga.process.entry_point import is_script
@@ -22,6 +14,11 @@ from naga.record.lockfile import read_lock
 from naga.runs.find import Run
 from naga.terminal import say
 from naga.wrapper import Decorated
+
+# What a diag does is imported when it is called: most scripts that declare one compute for hours first, or only that.
+if TYPE_CHECKING:
+    from naga.config.upgrade import Upgraded
+    from naga.diagnose.diag_key import DiagKey
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,8 +44,8 @@ class DiagCall(Generic[R]):
 
     run: Run
     log: Path | None
-    reading: Upgraded
-    key: DiagKey
+    reading: "Upgraded"
+    key: "DiagKey"
     body: Callable[[], R]
 
 
@@ -92,6 +89,8 @@ class Diag(Decorated[P, R]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> R:
         """Publish one run and return what the function returns."""
+        from naga.diagnose.reading import reading_lines
+
         if self._origin:
             self._origin.enter()
         elif is_script(self.fn):
@@ -103,6 +102,9 @@ class Diag(Decorated[P, R]):
 
     def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> DiagCall[R]:
         """Settle what a call means, before anything is written."""
+        from naga.diagnose.diag_key import diag_key_of
+        from naga.diagnose.target import target_of
+
         bound = inspect.signature(self.fn).bind(*args, **kwargs)
         given = dict(bound.arguments)
         bound.apply_defaults()
@@ -115,12 +117,17 @@ class Diag(Decorated[P, R]):
         key = diag_key_of(self.fn, self.file, further, recorded=recorded)
         return DiagCall(target.run, target.log, target.reading, key, lambda: self.fn(*bound.args, **bound.kwargs))
 
-    def read(self, run: Run) -> Upgraded:
+    def read(self, run: Run) -> "Upgraded":
         """Read the configuration of a run as the function would be given it."""
+        from naga.diagnose.reading import read_run
+
         return read_run(run, self.fn, self._options["upgrade"])
 
     def publish(self, call: DiagCall[R], options: DiagOptions | None = None) -> R:
         """Publish what a call means."""
+        from naga.diagnose.content import publication_of
+        from naga.diagnose.publish import Destination, publish
+
         options = options or DiagOptions()
         run = call.run
         where = Destination(
@@ -143,6 +150,8 @@ class Diag(Decorated[P, R]):
         """Snapshot the code of the diag, once in a process for each state of it."""
         if self.file is None or call.key.recorded:
             return None
+        from naga.diagnose.diag_code import diag_commit
+
         known = self._commits.get(call.key.code)
         if known is None and (known := diag_commit(self.file, self.__qualname__, call.run)):
             self._commits[call.key.code] = known
@@ -166,6 +175,9 @@ class Diag(Decorated[P, R]):
 
 def _read_only(call: DiagCall[R], options: DiagOptions) -> R:
     """Run a diag's body; refuse what it says where a new run has taken the folder that it read meanwhile."""
+    from naga.diagnose.publish import FolderTakenError
+    from naga.diagnose.results_guard import require_untouched
+
     run = call.run
     result = require_untouched(run.save_dir, call.body, strict=options.strict)
     lies_there = read_lock(run.lock_path)

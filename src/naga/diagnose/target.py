@@ -9,7 +9,7 @@ from typing import Any
 from naga.config.plain import differing_keys, plain_config
 from naga.config.recorded import same_secrets
 from naga.config.upgrade import Upgraded
-from naga.declarations import Upgrade
+from naga.declarations import PathOf, Upgrade
 from naga.diagnose.reading import read_run
 from naga.errors import ConfigError, DiagError, UnfinishedRunError
 from naga.frozen import dataclass
@@ -17,8 +17,6 @@ from naga.layout import CONSOLE_LOG, LOCK_NAME
 from naga.record.opener import is_inside
 from naga.runs.find import Run, load_run
 from naga.terminal import say
-
-PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
 
 _LOGS = ("experiment.log", CONSOLE_LOG)
 _UNFINISHED = {

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.errors import UsageError
-from naga.hashing.hash_tree import hash_path
 from naga.tracking.tags import Tag
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def log_model_once(name: str, artifact: str | os.PathLike[str], log: Callable[[s
     """
     import mlflow
     from mlflow.entities import LoggedModelOutput
+
+    from naga.hashing.hash_tree import hash_path
 
     run = mlflow.active_run()
     if run is None or Tag.LOGICAL_KEY not in run.data.tags:
