@@ -77,6 +77,7 @@ def _measure(room: str, folder: Path, words: argparse.Namespace) -> None:
         chosen = _choose(list(session.work_items), folder, words)
     tests = [f"tests/{test}" for test in ROOMS[room] if (TOP / "tests" / test).exists()]
     if not _pass(folder, tests, timeout_s=600):
+        print((folder / "output").read_text()[-3000:])
         raise SystemExit(f"{room}: its tests do not pass as it is: pytest {' '.join(tests)}")
     lived = 0
     for number, mutation in enumerate(chosen, 1):
@@ -96,6 +97,7 @@ def _pass(folder: Path, tests: list[str], timeout_s: float) -> bool:
     pid = os.fork()
     if pid == 0:
         os.setsid()
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs do not hear Ctrl-C
         os.chdir(folder)
         for descriptor in (1, 2):
             os.dup2(os.open("output", os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), descriptor)

@@ -50,10 +50,10 @@ if __name__ == "__main__":
 FOLDER = Path("results/run")
 
 
-def wait_for(what: Path) -> None:
-    """Wait until a file is there."""
+def wait_for(what: Path, text: str = "") -> None:
+    """Wait until a file is there, and holds a text."""
     deadline = time.monotonic() + 60
-    while not what.exists():
+    while not (what.exists() and (not text or text in what.read_text())):
         assert time.monotonic() < deadline
         time.sleep(0.01)
 
@@ -104,6 +104,7 @@ def test_a_superseded_run_touches_nothing_of_its_successor_when_it_wakes(start: 
     second = start("b")
     wait_for(FOLDER / ".naga/heartbeat")
     (FOLDER / ".naga/outputs.json").write_text("the successor's")
+    wait_for(FOLDER / "console.log", "b begins\n")
     log = (FOLDER / "console.log").read_text()
     lock = (FOLDER / "run.lock").read_bytes()
     Path("go-a").touch()

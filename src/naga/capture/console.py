@@ -8,6 +8,7 @@ import fcntl
 import os
 import select
 import signal
+import stat
 import sys
 import termios
 import threading
@@ -94,7 +95,7 @@ class Console:
         with ExitStack() as theirs:
             self._answer, answer = _pipe()
             control, self._control = _pipe()
-            log = _above(os.open(self._log or "", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666))
+            log = _open_log(self._log or Path())
             self._written = fcntl.fcntl(log, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
             for number in (answer, control, log, *(channel.source for channel in self._channels)):
                 theirs.callback(os.close, number)
@@ -269,6 +270,15 @@ def _open(numbers: tuple[int, ...]) -> _Channel:
     size = os.get_terminal_size(numbers[0])
     termios.tcsetwinsize(sink, (size.lines, size.columns))
     return _Channel(numbers, sink, source, is_terminal=True)
+
+
+def _open_log(file: Path) -> int:
+    """Open the log, which must be a file: a fifo that lies there is read by nobody."""
+    number = _above(os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError("it is not a file")
+    return number
 
 
 def _unseen() -> _Channel:

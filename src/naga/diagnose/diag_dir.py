@@ -7,6 +7,7 @@ from pathlib import Path
 
 from naga.errors import DiagError, UsageError
 from naga.layout import DIAG, diag_marks
+from naga.record.opener import make_inside
 
 
 class DiagFolder:
@@ -45,14 +46,14 @@ class DiagFolder:
 
     def _reserve(self, number: int) -> bool:
         marks = diag_marks(self._parent)
-        marks.mkdir(parents=True, exist_ok=True)
+        make_inside(self._parent, marks)
         if (self._parent / DIAG / str(number)).exists():
             return False
         try:
             (marks / str(number)).touch(exist_ok=False)
         except FileExistsError:
             return False
-        (self._parent / DIAG / str(number)).mkdir(parents=True)
+        (make_inside(self._parent, self._parent / DIAG) / str(number)).mkdir()
         return True
 
 

@@ -11,6 +11,7 @@ from naga.errors import LockError
 from naga.layout import LOCK_NAME, attempt_lock
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import lock_text, parse_lock, read_lock
+from naga.record.opener import make_inside
 from naga.record.schema import FINAL, Record
 from naga.terminal import say
 
@@ -23,7 +24,7 @@ def write_final_lock(save_dir: Path, record: Record, *, superseded: bool = False
     """
     target = attempt_lock(save_dir, record.attempt, record.run_id) if superseded else save_dir / LOCK_NAME
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_inside(save_dir, target.parent)
         write_atomic(target, lock_text(record).encode())
     except OSError as error:
         _store_elsewhere(save_dir, record, error)
@@ -73,6 +74,6 @@ def _put_back(save_dir: Path, text: str, record: Record) -> str:
     own = there is None or there.run_id == record.run_id
     target = save_dir / LOCK_NAME if own else attempt_lock(save_dir, record.attempt, record.run_id)
     if not own:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_inside(save_dir, target.parent)
     write_atomic(target, text.encode())
     return f"'{target}' was put back ({record.status})"

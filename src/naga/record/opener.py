@@ -4,6 +4,7 @@ Whoever made the folder may have put anything there: a fifo that never answers, 
 that never ends. Only regular files are read, never from outside of the folder, and no more than a bound.
 """
 
+import errno
 import json
 import os
 import stat
@@ -52,6 +53,22 @@ def is_inside(folder: Path, file: Path) -> bool:
     """Tell whether a file below a folder is there, and no link on the way to it leads out."""
     steps = [file, *file.parents][: len(file.relative_to(folder).parts)]
     return not any(step.is_symlink() for step in steps) or file.resolve().is_relative_to(folder.resolve())
+
+
+def make_inside(save_dir: Path, folder: Path) -> Path:
+    """Make a folder below a save_dir; `OSError` where a link is on the way: what is written there would land elsewhere.
+
+    Examples
+    --------
+    >>> make_inside(Path("/proc"), Path("/proc/self/fd"))
+    Traceback (most recent call last):
+    OSError: [Errno 40] '/proc/self' is a link, and nothing is written through one
+    """
+    for step in reversed([folder, *folder.parents][: len(folder.relative_to(save_dir).parts)]):
+        if step.is_symlink():
+            raise OSError(errno.ELOOP, f"'{step}' is a link, and nothing is written through one")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def read_json(folder: Path, file: Path, most: int = MAX_LIST_BYTES) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 from naga.errors import LockError
 from naga.layout import metrics_file, naga_folder
 from naga.record.atomic import write_atomic
-from naga.record.opener import is_inside, read_json
+from naga.record.opener import make_inside, read_json
 from naga.terminal import say
 
 KEYS = (
@@ -55,9 +55,7 @@ def now() -> str:
 def _note(save_dir: Path, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:
     file = metrics_file(save_dir)
     try:
-        if not is_inside(save_dir, file.parent):
-            raise OSError(f"'{file.parent}' is a link that leads out of the folder")
-        file.parent.mkdir(exist_ok=True)
+        make_inside(save_dir, file.parent)
         with _alone(naga_folder(save_dir)):
             facts = change(last_publication(save_dir))
             if facts is not None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from naga.errors import LockError, SaveDirError
 from naga.frozen import dataclass
 from naga.layout import claims_folder
-from naga.record.opener import MAX_LOCK_BYTES, read_inside, read_json
+from naga.record.opener import MAX_LOCK_BYTES, make_inside, read_inside, read_json
 from naga.record.schema import Process, from_plain, to_plain
 from naga.save_dir import kernel_lock
 
@@ -60,7 +60,7 @@ def append(save_dir: Path, tail: Owner | None, owner: Owner) -> int | None:
     """Add an owner, and give its open and locked claim; None where another was first or the folder was replaced."""
     claims = claims_folder(save_dir)
     try:
-        claims.mkdir(parents=True, exist_ok=True)
+        make_inside(save_dir, claims)
     except FileExistsError:
         # `mkdir` looks whether it is a folder after it was there: another may have moved the run away in between.
         if os.path.lexists(claims) and not claims.is_dir():

@@ -14,7 +14,7 @@ from naga.layout import CONSOLE_LOG, LOCK_NAME, attempt_lock, attempts_folder, n
 from naga.process.identity import is_here
 from naga.record.atomic import write_atomic
 from naga.record.lockfile import read_lock
-from naga.record.opener import read_inside
+from naga.record.opener import make_inside, read_inside
 from naga.record.schema import FINAL, Process, Record
 from naga.save_dir import chain, kernel_lock
 from naga.save_dir.archive import check_movable, check_spared, move_to_archive
@@ -156,7 +156,7 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
         attempt = 1
         if former is not None:
             attempt = former.attempt + 1
-            attempts_folder(save_dir).mkdir(exist_ok=True)
+            make_inside(save_dir, attempts_folder(save_dir))
             kept = attempt_lock(save_dir, former.attempt, former.run_id)
             write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
             if former.status not in FINAL and not is_here(former.process):
@@ -179,7 +179,7 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
 def _detach(log: Path) -> None:
     """Put a copy in the place of a log: a run that is stopped, not dead, writes into the old one when it wakes."""
     with suppress(FileNotFoundError):
-        if not log.is_symlink():
+        if log.is_file() and not log.is_symlink():
             with log.open("rb") as file:
                 write_atomic(log, iter(lambda: file.read(2**20), b""))
 

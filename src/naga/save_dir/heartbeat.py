@@ -16,6 +16,7 @@ from pathlib import Path
 from naga.errors import SaveDirError
 from naga.layout import LOCK_NAME, claims_folder, heartbeat_file, naga_folder
 from naga.process.identity import is_alive, is_here
+from naga.record.opener import make_inside
 from naga.record.schema import Process
 from naga.save_dir import chain
 from naga.save_dir.kernel_lock import is_held
@@ -50,8 +51,8 @@ def last_sign(save_dir: Path) -> float:
 
 def filesystem_time(save_dir: Path) -> float:
     """Ask the clock of the filesystem that a run lies on, by touching a file there; this host's where that fails."""
-    probe = naga_folder(save_dir) / f".clock-{os.urandom(4).hex()}"
     try:
+        probe = make_inside(save_dir, naga_folder(save_dir)) / f".clock-{os.urandom(4).hex()}"
         probe.touch()
         now = probe.stat().st_mtime
         probe.unlink()
@@ -88,4 +89,6 @@ def _beat(file: Path, is_mine: Callable[[], bool], stop: threading.Event) -> Non
             say(f"warning: another run has taken '{file.parent.parent}' over while this one was stopped")
             return
         with suppress(OSError):  # the function may have removed the folder; the next beat tries again
-            file.touch()
+            if not file.is_symlink():
+                make_inside(file.parents[1], file.parent)
+                file.touch()

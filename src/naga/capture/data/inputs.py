@@ -17,6 +17,7 @@ from naga.frozen import dataclass
 from naga.hashing.format import HashedFile, Tree, combine
 from naga.hashing.hash_tree import hash_listed, list_path
 from naga.layout import INPUTS_LIST
+from naga.record.opener import make_inside
 from naga.record.schema import Data, Upstream
 from naga.secrets import redact_text
 from naga.wording import first_of
@@ -73,8 +74,7 @@ def capture_data(
     ignored = _ignored(tracked)
     data = {key: _data(plain_value(config, key, base), tree, ignored[key]) for key, tree in trees.items()}
     if manifest_dir is not None and tracked and may_write():  # the hash may have taken hours
-        manifest_dir.mkdir(parents=True, exist_ok=True)
-        write_inputs(manifest_dir / INPUTS_LIST, _entries(data, trees))
+        write_inputs(make_inside(manifest_dir.parent, manifest_dir) / INPUTS_LIST, _entries(data, trees))
     return data
 
 
@@ -146,7 +146,7 @@ class Beside:
                     warnings.append(_changed(key, data[key]))
                 warnings += not_covered({key: data[key]})
         if self._manifest_dir is not None and trees and self._may_write():
-            add_inputs(self._manifest_dir / INPUTS_LIST, _entries(data, trees))
+            add_inputs(make_inside(self._manifest_dir.parent, self._manifest_dir) / INPUTS_LIST, _entries(data, trees))
         return data, tuple(warnings)
 
 

@@ -12,6 +12,7 @@ from naga.hashing.format import HashedFile, Tree
 from naga.hashing.hash_tree import Listed, hash_listed, list_path
 from naga.hashing.listing import ignored_by_patterns, join, name_of, size_of
 from naga.layout import CONSOLE_LOG, DIAG, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER, diag_marks, naga_folder
+from naga.record.opener import make_inside
 from naga.record.schema import Outputs
 from naga.wording import first_of
 
@@ -27,11 +28,11 @@ def capture_outputs(
     large = _take_large(listed, limit)
     tree = hash_listed(listed, fresh=True)
     if may_write():  # the hash may have taken hours
-        naga_folder(save_dir).mkdir(exist_ok=True)
+        own = make_inside(save_dir, naga_folder(save_dir))
         # A folder that only holds large files would look like an empty one.
         emptied = {os.path.dirname(file.path) for file in large}  # noqa: PTH120
         small = (file for file in tree.entries() if file.kind != "folder" or file.path not in emptied)
-        write_outputs(naga_folder(save_dir) / OUTPUTS_LIST, chain(small, large))
+        write_outputs(own / OUTPUTS_LIST, chain(small, large))
     size, files = tree.size_bytes + sum(file.size_bytes for file in large), tree.files + len(large)
     if not large:
         return Outputs(hash=tree.hash, size_bytes=size, files=files)
