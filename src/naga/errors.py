@@ -24,6 +24,7 @@ import sys
 from types import TracebackType
 
 from naga.secrets import redact_text
+from naga.wording import shortened
 
 __all__ = [
     "ClaimError",
@@ -40,9 +41,6 @@ __all__ = [
     "UnfinishedRunError",
     "UsageError",
 ]
-
-
-_SHOWN = 1000  # letters of a message: who types a word of a megabyte does not want to read it again
 
 
 class NagaError(Exception):
@@ -140,15 +138,14 @@ def one_line(error: NagaError, otherwise: str = "") -> str:
     naga: unknown key 'lr'
       hint: did you mean 'learning_rate'?
     """
-    text, hint = f"naga: {_shown(error.message)}", _shown(error.hint or otherwise)
+    text, hint = f"naga: {shortened(error.message)}", shortened(error.hint or otherwise)
     return f"{text}\n  hint: {hint}" if hint else text
 
 
-def _shown(text: str) -> str:
-    """Write what a terminal would obey so that it shows it, and of a very long text its beginning and its end."""
-    if len(text) > _SHOWN:
-        text = f"{text[: _SHOWN - 100]} [...] {text[-100:]}"
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+def unreadable(error: OSError) -> NagaError:
+    """Word what the system refuses."""
+    where = f" {str(error.filename)!r}" if error.filename else ""
+    return NagaError(f"cannot read or write{where}: {error.strerror or error}")
 
 
 def report_uncaught(otherwise: str = "") -> None:

@@ -4,6 +4,7 @@ import os
 import sys
 
 from naga.secrets import redact_text
+from naga.wording import shortened
 
 
 def printable(text: str, *, lines: bool = True) -> str:
@@ -30,6 +31,6 @@ def print_asked(text: str) -> None:
 def say(message: str) -> None:
     """Print one line to stderr; a closed or missing stderr is no reason to fail."""
     try:
-        print(f"naga: {printable(redact_text(message), lines=False)}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
+        print(f"naga: {shortened(redact_text(message))}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
     except (OSError, ValueError, AttributeError, UnicodeError):
         return

@@ -1,7 +1,8 @@
 """How Naga words what several rooms say: the nearest name to one that is not known, and the first of many."""
 
-import difflib
 from collections.abc import Iterable, Sequence
+
+_SHOWN = 1000  # letters of a message: who types a word of a megabyte does not want to read it again
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
@@ -12,6 +13,8 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     >>> nearest("learning_rte", ["epochs", "learning_rate"]), nearest("x", ["epochs"])
     ('learning_rate', '')
     """
+    import difflib
+
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
 
 
@@ -38,6 +41,13 @@ def first_of(names: Iterable[str], shown: int = 10) -> str:
     """
     found = list(names)
     return ", ".join(found[:shown]) + and_more(len(found) - shown)
+
+
+def shortened(text: str) -> str:
+    """Write a text for one line of a terminal: what that would obey is shown, and a very long text cut in its midst."""
+    if len(text) > _SHOWN:
+        text = f"{text[: _SHOWN - 100]} [...] {text[-100:]}"
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def and_more(rest: int) -> str:

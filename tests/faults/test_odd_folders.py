@@ -24,11 +24,11 @@ from naga.save_dir.heartbeat import beating, filesystem_time
 NAMES = ("run.lock", ".naga", ".naga/claims", ".naga/claims/first", ".naga/attempts", ".naga/heartbeat",
          ".naga/outputs.json", ".naga/inputs.json", ".naga/metrics.json", "console.log", "diag",
          ".naga/diag")  # fmt: skip
-KINDS: dict[str, Callable[[Path], None]] = {
+KINDS: dict[str, Callable[[Path], object]] = {
     "fifo": os.mkfifo,
     "endless": lambda path: path.symlink_to("/dev/zero"),
     "folder": Path.mkdir,
-    "deep": lambda path: path.write_text("[" * 100_000) and None,
+    "deep": lambda path: path.write_text("[" * 100_000),
     "empty": Path.touch,
     "loop": lambda path: path.symlink_to(path.name),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 import naga
 from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
-from naga.errors import NagaError, RunNotFoundError, UsageError, one_line
+from naga.errors import NagaError, RunNotFoundError, UsageError, one_line, unreadable
 from naga.runs.filter import COLUMNS
 
 _RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
@@ -37,8 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except OSError as error:
-        where = f" {str(error.filename)!r}" if error.filename else ""
-        print(one_line(NagaError(f"cannot read or write{where}: {error.strerror or error}")), file=sys.stderr)
+        print(one_line(unreadable(error)), file=sys.stderr)
         return NagaError.exit_code
     return code
 

@@ -13,7 +13,7 @@ from naga.cli.tables import run_page, runs_table
 from naga.compare.lineage import base_of, out_of_date
 from naga.compare.verify import verify
 from naga.diagnose.freshness import freshness
-from naga.errors import LockError, NagaError, one_line
+from naga.errors import LockError, NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
 from naga.record.lockfile import ANOTHER_TOOL
 from naga.runs.filter import COLUMNS, check_config_keys, parse_filter, sort_key
@@ -100,9 +100,9 @@ def verify_runs(words: argparse.Namespace) -> int:
             run = load_run(name)
             problems = verify(run)
             old = [f"out of date: {reason}" for reason in out_of_date(run.record, base_of(run.record))]
-        except NagaError as error:  # one run that cannot be read keeps no other from being verified
-            print(one_line(error), file=sys.stderr)
-            code = error.exit_code
+        except (NagaError, OSError) as error:  # one run that cannot be read keeps no other from being verified
+            print(one_line(error if isinstance(error, NagaError) else unreadable(error)), file=sys.stderr)
+            code = NagaError.exit_code
             continue
         code = code or int(bool(problems or old))
         verdict = _verdict(problems) or ("out of date" if old else "verified")
@@ -125,8 +125,8 @@ def doctor(words: argparse.Namespace) -> int:
             for line in repair(Path(words.root).absolute()):
                 print(_one_line(line))
                 repaired += 1
-        except NagaError as error:
-            print(one_line(error), file=sys.stderr)
+        except (NagaError, OSError) as error:
+            print(one_line(error if isinstance(error, NagaError) else unreadable(error)), file=sys.stderr)
             failed += 1
     if not repaired and not failed:
         print("all is well")

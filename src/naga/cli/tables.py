@@ -19,6 +19,7 @@ from naga.secrets import MARK, redacted_keys
 from naga.terminal import printable
 from naga.wording import plural
 
+_LONGEST = 200  # letters of a cell: one odd run.lock must not push those of others out of the table
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
 
@@ -30,7 +31,7 @@ def runs_table(runs: Sequence[Run], diags: Mapping[str, str]) -> None:
             "diag": Text(diags.get(run.run_id, "")),
             "started": plain(_local(run.record.started)),
             "took": plain(_took(run.record)),
-            "task": plain(run.record.task),
+            "task": plain(run.record.task[:_LONGEST]),
             "save_dir": plain(near(run.save_dir)),
             "run_id": plain(run.run_id),
         }
@@ -141,7 +142,7 @@ def _local(started: str) -> str:
     try:
         return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError):  # the end of the year 9999, in a time zone to the east
-        return started
+        return started[:_LONGEST]
 
 
 def _took(record: Record) -> str:

@@ -36,7 +36,8 @@ def is_alive(process: Process) -> bool | None:
     """Tell whether a recorded process still runs."""
     if process.host != os.uname().nodename:
         return None
-    if process.boot_id and process.boot_id != _boot_id():
+    # A number below 1 stands for a group of processes, or for all.
+    if process.pid < 1 or (process.boot_id and process.boot_id != _boot_id()):
         return False
     if process.pid_namespace and process.pid_namespace != _pid_namespace():
         return None

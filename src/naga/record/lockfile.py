@@ -83,7 +83,7 @@ def _record(plain: object) -> Record:
         raise _foreign(schema)
     record = from_plain(Record, plain)
     if record.status not in STATUSES:
-        raise LockError(f"status is {record.status!r}, not one of {', '.join(STATUSES)}")
+        raise LockError(f"status is {record.status[:80]!r}, not one of {', '.join(STATUSES)}")
     if not _RUN_ID.fullmatch(record.run_id):
         raise LockError(f"run_id is {record.run_id[:80]!r}, which no run has")
     return record

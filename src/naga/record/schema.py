@@ -18,6 +18,8 @@ FINAL = ("finished", "failed", "killed")
 STATUSES = ("running", *FINAL)
 BEING_HASHED = "not hashed: the run was still about it, or its process ended before"
 
+_MOST_BITS = 1000  # of a number that is calculated with: floats are no larger
+
 T = TypeVar("T")
 
 
@@ -256,6 +258,8 @@ def _read(hint: Any, value: Any, where: str) -> Any:
     plain = list if kind is tuple else kind
     if kind is not Any and type(value) is not plain and not (kind is float and type(value) is int):
         raise LockError(f"{where} is {_shown(value)}, not {plain.__name__}")
+    if kind in (int, float) and isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise LockError(f"{where} is a whole number of {value.bit_length()} bits, which nothing has")
     if kind is tuple:
         return tuple(_read(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if kind is dict:

@@ -10,10 +10,10 @@ from naga.capture.data.outputs import hash_outputs
 from naga.errors import DataError, LockError
 from naga.layout import OUTPUTS_LIST, OWN_FOLDER, naga_folder
 from naga.record.final import put_back_all
-from naga.record.lockfile import read_lock, replace_outputs
+from naga.record.lockfile import ANOTHER_TOOL, read_lock, replace_outputs
 from naga.record.opener import read_json
 from naga.record.schema import FINAL, Outputs
-from naga.runs.find import Run, each_run
+from naga.runs.find import Run, look_for_runs
 from naga.save_dir.chain import clear_torn
 from naga.save_dir.heartbeat import is_living
 from naga.wording import first_of
@@ -26,7 +26,11 @@ def repair_runs(root: Path) -> Iterator[str]:
         if OWN_FOLDER in names:
             for file in clear_torn(Path(folder)):
                 yield f"'{file}' was removed: a claim that was not written to its end (a full disk?)"
-    runs = list(each_run(root, archived=True))
+    found = list(look_for_runs(root, archived=True))
+    for error in found:
+        if isinstance(error, LockError) and error.hint != ANOTHER_TOOL:
+            yield f"left as it is: {error.message}"
+    runs = [run for run in found if isinstance(run, Run)]
     for run in runs:
         if run.status == "lost":
             process = run.record.process

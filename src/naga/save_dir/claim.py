@@ -39,9 +39,9 @@ class Claim:
 
     save_dir: Path
     run_id: str
-    attempt: int = 1
-    former: Record | None = None
-    archived: Path | None = None
+    attempt: int
+    former: Record | None
+    archived: Path | None
     descriptor: int
     claimed_ns: int
 

@@ -158,7 +158,11 @@ def test_no_name_reaches_the_terminal_as_more_than_text(
 
 
 BAD = {
-    "duration_s: .*": ["duration_s: .inf", "duration_s: .nan", "duration_s: -1"],
+    "duration_s: .*": ["duration_s: .inf", "duration_s: .nan", "duration_s: -1", f"duration_s: 1{'0' * 400}"],
+    "task: .*": [f"task: {'x' * 20_000}"],
+    "status: .*": [f"status: {'x' * 20_000}"],
+    "path: .*": [r'path: "\\ud800"', f"path: {'x' * 20_000}"],
+    "size_bytes: .*": [f"size_bytes: 1{'0' * 400}"],
     "started: .*": ['started: "9999-12-31T23:59:59+00:00"', "started: soon", 'started: "0001-01-01T00:00:00+14:00"'],
     "  pid: .*(?=\n)(?:\n  (?:boot_id|started_ticks): .*)*": ["  pid: 99999999999999999999999", "  pid: -1"],
     "run_id: .*": ["run_id: [", "run_id: ../x"],
@@ -173,6 +177,7 @@ def test_one_bad_run_harms_one_line(
     pattern = next(pattern for pattern, lines in BAD.items() if line in lines)
     Path("results/odd").mkdir()
     text = re.sub("status: finished", "status: running", Path("results/run/run.lock").read_text())
+    text = re.sub("started_ticks: .*", "started_ticks: 1", text)
     Path("results/odd/run.lock").write_text(re.sub(pattern, line, text, count=1))
     monkeypatch.setenv("TZ", "Asia/Tokyo")
     time.tzset()
@@ -181,11 +186,18 @@ def test_one_bad_run_harms_one_line(
         shown = capsys.readouterr()
         assert "results/run" in shown.out
         assert "results/odd" in shown.out + shown.err
+        assert len(shown.err) < 5000
+        assert form != "table" or all(len(row) < 1000 for row in shown.out.splitlines())
     assert main(["verify", "results/odd", "results/run"]) in (1, 2)
     shown = capsys.readouterr()
     assert "verified" in shown.out
     assert "results/odd" in shown.out + shown.err
+    assert main(["diff", "results/odd", "results/run", "--patch"]) in (0, 1, 2)
+    capsys.readouterr()
     assert main(["doctor"]) in (0, 1)
+    shown = capsys.readouterr()
+    assert "results/odd" in shown.out + shown.err
+    assert len(shown.out + shown.err) < 5000
     monkeypatch.delenv("TZ")
     time.tzset()
 

@@ -177,7 +177,10 @@ class Repository:
 
         given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
         given |= {"cwd": self.top, "env": _environment() | dict(self.variables)}
-        done = subprocess.run(_command(arguments, settings), capture_output=True, check=False, **given)
+        try:
+            done = subprocess.run(_command(arguments, settings), capture_output=True, check=False, **given)
+        except ValueError as error:  # what stands in a run.lock may be no word that a process can be given
+            raise GitError(str(error), 128) from error
         if done.returncode:
             raise GitError(os.fsdecode(done.stderr), done.returncode)
         return done
