@@ -80,10 +80,13 @@ class Declares:
 class Call:
     """One call of a task: arguments from Python, or the words of a command line.
 
-    ``task`` is the name that the task has where it was sent from; None where it is at home.
+    ``task`` is the name that the task has where it was sent from; None where it is at home. Of a point,
+    ``sweep`` is what it belongs to, and ``code`` the snapshot that stands for all points.
     """
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     argv: tuple[str, ...] | None = None
     task: str | None = None
+    sweep: Mapping[str, Any] = field(default_factory=dict)
+    code: Any = None

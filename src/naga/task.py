@@ -10,13 +10,16 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from naga.declarations import Call, Declares, Existing, Former, Lock, Snapshot, Tracked, Upgrade
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
 from naga.process.entry_point import is_called_by_console_script, is_script
 from naga.process.hydra import hydra_start
 from naga.wrapper import Decorated, P, R
+
+if TYPE_CHECKING:
+    from naga.runs.sequence import Runs
 
 
 class Task(Decorated[P, R]):
@@ -93,7 +96,47 @@ class Task(Decorated[P, R]):
         is_ours = self.declares.command_line
         return f"{os.path.basename(sys.argv[0])} --help lists the keys with their types" if is_ours else ""  # noqa: PTH119
 
+    def sweep(
+        self, values: Mapping[str, Any], *, launcher: str = "local", jobs: int | None = None, retry: str = "lost"
+    ) -> "Runs":
+        """Run the task for each combination of values, and go on where an earlier call of the same stopped.
+
+        Parameters
+        ----------
+        values : mapping
+            Lists of values by dotted key; what is no list is the same for all points.
+        launcher : str
+            ``local``, ``slurm``, ``dask`` or ``module:factory``. Default: processes of this machine.
+        jobs : int, optional
+            How many points run at once. Default: one a core.
+        retry : {'lost', 'failed', 'none'}
+            Which points that ended badly are tried again. Default: those that were lost or killed.
+
+        Returns
+        -------
+        Runs
+            The finished runs, in the order of the points.
+
+        Raises
+        ------
+        NagaError
+            After all points have ended, where some did not finish.
+        """
+        from naga.config.command_line import SweepWords
+        from naga.sweep.sweep import sweep_of_values
+
+        return sweep_of_values(self, values, SweepWords(launcher=launcher, jobs=jobs, retry=retry))
+
+    def _swept(self, argv: Sequence[str]) -> None:
+        """Do what a command line says of many runs, and end the process: what follows is meant for a single one."""
+        from naga.run.plan import request_of
+        from naga.sweep.sweep import sweep_of_words
+
+        raise SystemExit(sweep_of_words(self, request_of(self.fn, argv)))
+
     def _run(self, call: Call) -> R:
+        if call.argv and any(word.startswith("--sweep") for word in call.argv):
+            self._swept(call.argv)
         # Only now: `import naga` is to cost next to nothing.
         from naga.run.life import run
 

@@ -1,8 +1,9 @@
 """What the command line of a task asks for."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from omegaconf import OmegaConf
 
@@ -16,7 +17,28 @@ from naga.frozen import dataclass
 from naga.secrets import redact_config
 from naga.terminal import say
 
-TAKING_VALUES = ("-o", "--config", "--experiment", "--existing", "--reuse", "--local_rank", "--local-rank")
+TAKING_VALUES = (
+    *("-o", "--config", "--experiment", "--existing", "--reuse", "--local_rank", "--local-rank"),
+    *("--jobs", "--launcher", "-l", "--retry", "--timeout", "--code", "--sweep-file"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepWords:
+    """What a command line says of many runs: what to list, and how to go through it; ``timeout`` in seconds."""
+
+    values: tuple[str, ...] = ()
+    file: Path | None = None
+    jobs: int | None = None
+    launcher: str = "local"
+    options: tuple[str, ...] = ()
+    retry: str = "lost"
+    timeout: float | None = None
+    fail_fast: bool = False
+    diag: bool = False
+    code: str = "recorded"
+    no_wait: bool = False
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +55,7 @@ class Request:
     reuse: Path | None = None
     show_config: bool = False
     local_rank: int | None = None
+    sweep: SweepWords | None = None
 
 
 def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: str, description: str) -> Request:
@@ -43,7 +66,8 @@ def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: 
 
     found = vars(Parser(declared, program, description).parse_args(_with_option(argv)))
     files = _files(found.pop("layers"))
-    request = Request(**{**found, "overrides": tuple(found["overrides"])}, files=files)
+    sweep = _sweep_words({field.name: found.pop(f"sweep_{field.name}") for field in fields(SweepWords)})
+    request = Request(**{**found, "overrides": tuple(found["overrides"])}, files=files, sweep=sweep)
     _check(request, declared)
     return request
 
@@ -54,16 +78,38 @@ def show(resolved: Resolved) -> str:
 
 
 def _with_option(argv: Sequence[str]) -> list[str]:
-    """Put -o before each plain argument: argparse cannot keep the order of arguments that stand between options."""
+    """Put -o before each plain argument: argparse cannot keep the order of arguments that stand between options.
+
+    Those that stand behind --sweep are listed by it.
+    """
     arguments: list[str] = []
-    former = ""
+    former, option = "", "-o"
     for argument in argv:
-        if argument == "--":
+        if former in TAKING_VALUES:
+            arguments.append(argument)
+            former = ""
             continue
-        is_plain = not argument.startswith("-") and former not in TAKING_VALUES
-        arguments += ["-o", argument] if is_plain else [argument]
-        former = "" if former in TAKING_VALUES else argument
+        if argument.startswith("-"):
+            option = "--sweep" if argument.startswith("--sweep=") or argument == "--sweep" else "-o"
+            arguments += [argument] if argument not in ("--", "--sweep") else []
+        else:
+            arguments += [option, argument]
+        former = argument
+    if "--sweep" in argv and "--sweep" not in arguments:
+        raise UsageError("--sweep lists nothing", hint="--sweep lr=0.1,0.01 'seed=range(5)'")
     return arguments
+
+
+def _sweep_words(found: dict[str, Any]) -> SweepWords | None:
+    """Give what is said of a sweep; None where nothing is swept, and then nothing may be said of how."""
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in found.items() if value
+    }
+    if not {"values", "file"} & given.keys():
+        if given:
+            raise UsageError(f"--{next(iter(given)).replace('_', '-')} is for sweeps", hint="--sweep lr=0.1,0.01")
+        return None
+    return SweepWords(**given)
 
 
 def _files(layers: Sequence[Path | str]) -> tuple[tuple[Path, str | None], ...]:

@@ -91,6 +91,22 @@ def compose(
     return replace(_resolved(declared, cfg, folder), elsewhere=elsewhere)
 
 
+def written_save_dir(declared: Declared, *, overrides: Sequence[str], files: Sequence[tuple[Path, str | None]]) -> str:
+    """Give save_dir as it is written, before anything in it is resolved, with the time that makes its name in sight."""
+    cfg = own_copy(declared.base)
+    for file, experiment in files:
+        merge(cfg, without_redacted(read_file(file, experiment)), source=str(file))
+    for text in overrides:
+        override_text(cfg, text)
+    written = as_written(child(cfg, "save_dir")) if "save_dir" in cfg.keys() else None  # noqa: SIM118  # `in` evaluates
+    if written in (None, "", "???"):
+        raise ConfigError("save_dir is missing: each point needs a folder", hint="save_dir=results/my_sweep")
+    text = expanded(str(written))
+    if _time_in_save_dir(cfg) and "${now:" not in text:  # through another key
+        text = text.replace("${", "${now:", 1)
+    return text
+
+
 def _time_in_save_dir(cfg: DictConfig) -> str:
     """Give save_dir as it is written where ``${now:...}`` makes its name, in itself or through other keys; else ''."""
     texts = {".".join(map(str, keys)): text for keys, node in walk(cfg) if isinstance(text := as_written(node), str)}

@@ -5,6 +5,7 @@ import ast
 import dataclasses
 import inspect
 import io
+import re
 import shutil
 import textwrap
 import tokenize
@@ -79,6 +80,8 @@ class Parser(argparse.ArgumentParser):
             help="compute nothing: take the configuration of this run",
         )
 
+        _add_sweep(self.add_argument_group("many runs (https://naga.readthedocs.io: sweeps)"))
+
     def format_help(self) -> str:
         """Add the fields of the configuration, which are looked for in the source only when they are shown."""
         self.epilog = describe_fields(self.declared) if self.declared else None
@@ -91,6 +94,52 @@ class Parser(argparse.ArgumentParser):
         if option.startswith("-") and self.declared:
             near = nearest_key(option.lstrip("-").replace("-", "_"), list(dotted_keys(self.declared.base)))
         raise UsageError(message, hint=f"{near}=..." if near else f"{self.prog} --help")
+
+
+def _add_sweep(group: Any) -> None:
+    """Declare what is said of a sweep; each is found under its field of `SweepWords`."""
+
+    def add(name: str, dest: str, **about: Any) -> None:
+        group.add_argument(name, dest=f"sweep_{dest}", **about)
+
+    add(
+        "--sweep",
+        "values",
+        metavar="key=1,2",
+        action="append",
+        help="a run for each value; range(5), linspace(0,1,5)",
+    )
+    add("--sweep-file", "file", metavar="FILE", action=_Once, type=_path, help="points from YAML or CSV")
+    add("--jobs", "jobs", metavar="N", action=_Once, type=_count, help="so many at once; default: one a core")
+    add("--launcher", "launcher", metavar="NAME", action=_Once, help="local (default), slurm, dask or module:factory")
+    add("-l", "options", metavar="key=value", action="append", help="an option of the launcher: -l partition=gpu")
+    add("--retry", "retry", action=_Once, choices=["lost", "failed", "none"], help="what is tried again; default: lost")
+    add(
+        "--timeout",
+        "timeout",
+        metavar="DURATION",
+        action=_Once,
+        type=_duration,
+        help="of a point: 90, 30m, 2h",
+    )
+    add("--fail-fast", "fail_fast", action="store_true", help="end with the first point that fails")
+    add("--diag", "diag", action="store_true", help="publish each point as it ends")
+    add("--code", "code", action=_Once, choices=["current"], help="let each point take the code that it finds")
+    add("--no-wait", "no_wait", action="store_true", help="submit, and leave")
+    add("--dry-run", "dry_run", action="store_true", help="only print the points, and which are done")
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or not int(word):
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of runs")
+    return int(word)
+
+
+def _duration(word: str) -> float:
+    read = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", word.strip())
+    if not read or not float(read[1]):
+        raise argparse.ArgumentTypeError(f"{word!r} is no duration, such as 90, 30m or 2h")
+    return float(read[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[read[2]]
 
 
 class _Row(NamedTuple):

@@ -52,6 +52,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
         started=now(),
         config=plan.config.plain,
         process=process,
+        sweep=dict(plan.sweep),
     )
     try:
         if claim:
@@ -144,6 +145,10 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
 def _capture_code(plan: Plan) -> "CodeCapture | None":
     if plan.declares.snapshot is None:
         return None
+    if plan.code is not None:
+        from naga.capture.code.snapshot import kept_for
+
+        return kept_for(plan.code, label_of(plan))
     from naga.capture.code.cells import cells_of  # only those who want a snapshot wait for git's module
     from naga.capture.code.snapshot import capture_code
 

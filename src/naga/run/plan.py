@@ -49,6 +49,7 @@ class Plan:
 
     ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where nobody
     has said it; ``words`` is what the command line named; ``base`` is what relative paths are relative to.
+    ``sweep`` and ``code`` are those of a point.
     ``inputs`` are the tracked paths and ``stages`` the folders of earlier runs, all absolute.
     """
 
@@ -56,6 +57,8 @@ class Plan:
     fn: Callable[..., Any]
     task: str
     script: Path | None
+    sweep: Mapping[str, Any]
+    code: Any
     declares: Declares
     config: Resolved
     args: tuple[Any, ...]
@@ -113,6 +116,8 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         fn=fn,
         task=call.task or task_name(fn),
         script=file_of(fn),
+        sweep=call.sweep,
+        code=call.code,
         declares=declares,
         config=config,
         args=(config.value, *args) if declared else args,
@@ -195,6 +200,11 @@ def _refuse_other_words(
                 f"this rank was given {key}={values[0]}, and rank 0 {key}={values[1]}: they are one run",
                 hint="type the same words for all ranks; of independent runs, unset PMI_RANK and PMIX_RANK",
             )
+
+
+def request_of(fn: Callable[..., Any], argv: Sequence[str]) -> Request:
+    """Read the words of a command line of a task."""
+    return _request(fn, declared_config(fn), Call(argv=tuple(argv)))
 
 
 def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> Request:

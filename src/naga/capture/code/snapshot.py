@@ -85,6 +85,20 @@ def capture_once(script: Path, label: SnapshotLabel) -> str | None:
     return _Collector(Snapshot(), label, script).add(script.parent).commit
 
 
+def kept_for(taken: CodeCapture, label: SnapshotLabel) -> CodeCapture:
+    """Let the ref of a further run keep the commits of a capture that stands for many."""
+    entries = []
+    for number, code in enumerate(taken.entries):
+        ref = f"{label.ref}{f'+{number}' if number else ''}"
+        try:
+            if code.commit:
+                Repository.find(Path(code.path)).run("update-ref", ref, code.commit)
+            entries.append(replace(code, ref=ref if code.commit else None))
+        except (GitError, OSError) as error:
+            entries.append(replace(code, reason=f"no ref of its own: {error}"))
+    return replace(taken, entries=tuple(entries))
+
+
 def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabel) -> CodeCapture:
     """Add what only the end of the run shows: changed files, and what was imported meanwhile."""
     entries = {code.path: code for code in before.entries}

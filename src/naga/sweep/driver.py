@@ -1,0 +1,143 @@
+"""The loop that brings the points of a sweep to run: the same command goes on where it stopped.
+
+Nothing here decides by what it remembers. What is done, running or lost is read from locks and heartbeats each time, so
+that two drivers of one sweep share its points, and one that was killed costs nothing but the time it was away.
+"""
+
+import os
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from dataclasses import field
+from typing import Any
+
+from naga.frozen import dataclass
+from naga.runs.find import Run
+from naga.sweep.point import run_point
+from naga.sweep.points import Point, Sweep
+from naga.sweep.standing import run_at
+
+_LOOK_S = 0.5  # how often a point that another driver has is looked at
+_SHOW_S = 2.0  # how often a screen without news is drawn again
+_RUNNING = "running"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """How a sweep is to be done: how many points at once, and which of those that ended badly are tried again."""
+
+    jobs: int = 1
+    retry: str = "lost"
+    fail_fast: bool = False
+
+
+@dataclass(slots=True)
+class Progress:
+    """What is known of each point by now, by its label; what is shown is made of it."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+
+    def note(self, point: Point, state: str, run: Run | None, said: str = "") -> None:
+        """Set how a point stands, and, where that is not well, why."""
+        self.states[point.label] = state
+        if state != "finished":
+            error = run.record.error if run else None
+            self.notes[point.label] = said or (f"{error.type}: {error.message}".splitlines()[0] if error else state)
+
+    def counts(self) -> Counter[str]:
+        """Count the points by how they stand."""
+        return Counter(self.states.values())
+
+
+@dataclass(slots=True)
+class Driver:
+    """Runs every point that is not done; `steps` tells how all stand whenever that changes."""
+
+    sweep: Sweep
+    executor: Executor
+    orders: Orders
+    order_of: Callable[[Point], dict[str, Any]]  # what a process needs to know to compute a point
+    done: frozenset[str]  # digests of the points that have finished
+    progress: Progress = field(default_factory=Progress)
+    _waiting: deque[Point] = field(default_factory=deque)
+    _elsewhere: list[Point] = field(default_factory=list)  # another driver has them
+    _begun: dict[Future[dict[str, Any]], tuple[Point, float]] = field(default_factory=dict)
+    _tried: set[str] = field(default_factory=set)
+
+    def steps(self) -> Iterator[Progress]:
+        """Go on until every point has ended, or the first has failed where that is asked for."""
+        for point in self.sweep.points:
+            self.progress.states[point.label] = "finished" if point.digest in self.done else "waiting"
+            if point.digest not in self.done:
+                self._waiting.append(point)
+        yield self.progress
+        while self._waiting or self._begun or self._elsewhere:
+            self._look_elsewhere()
+            self._start()
+            yield self.progress
+            ended = wait(self._begun, timeout=_LOOK_S if self._elsewhere else _SHOW_S, return_when=FIRST_COMPLETED).done
+            states = [self._collect(future) for future in ended]
+            if self.orders.fail_fast and any(state not in ("finished", _RUNNING) for state in states):
+                break
+            if self._elsewhere and not self._begun:
+                time.sleep(_LOOK_S)
+        yield self.progress
+
+    def _start(self) -> None:
+        """Let as many points begin as may run at once."""
+        while self._waiting and len(self._begun) < self.orders.jobs:
+            point = self._waiting.popleft()
+            run = run_at(point.save_dir)
+            state = run.status if run else "waiting"
+            if state == _RUNNING:
+                self._elsewhere.append(point)
+                self.progress.states[point.label] = _RUNNING
+            elif self._may_try(state, point):
+                self._tried.add(point.digest)
+                self.progress.states[point.label] = _RUNNING
+                self._begun[self.executor.submit(run_point, self.order_of(point))] = point, time.monotonic()
+            else:
+                self.progress.note(point, state, run)
+
+    def _collect(self, future: Future[dict[str, Any]]) -> str:
+        """Read how a point ended: from its run.lock, or, where it could not take its folder, from what it said."""
+        point, start = self._begun.pop(future)
+        said = future.result()
+        if said.get("taken"):  # another driver was faster: nothing was computed here
+            self._elsewhere.append(point)
+            self._tried.discard(point.digest)
+            return _RUNNING
+        run = run_at(point.save_dir)
+        state = run.status if run else "failed"
+        if said.get("error") and state in ("finished", _RUNNING):
+            state = "failed"
+        self.progress.note(point, state, run, said.get("error") or said.get("died") or "")
+        self.progress.seconds.append(time.monotonic() - start)
+        return state
+
+    def _look_elsewhere(self) -> None:
+        """Look again at points that another driver has: those that have ended may be tried here."""
+        for point in list(self._elsewhere):
+            run = run_at(point.save_dir)
+            state = run.status if run else "waiting"
+            if state == _RUNNING:
+                continue
+            self._elsewhere.remove(point)
+            if state == "finished":
+                self.progress.note(point, state, run)
+            else:
+                self._waiting.append(point)
+
+    def _may_try(self, state: str, point: Point) -> bool:
+        """Tell whether a point is tried: once in a call, and one that ended badly only where that is asked for."""
+        again = {"lost": ("lost", "killed"), "failed": ("lost", "killed", "failed"), "none": ()}[self.orders.retry]
+        # A finished one that is not done is one of other code, or another's: its own process says what becomes of it.
+        return point.digest not in self._tried and state in ("waiting", "finished", *again)
+
+
+def default_jobs() -> int:
+    """Give how many points run at once where it is not said: as many as this process has cores."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,78 @@
+"""One point of a sweep, in the process that computes it."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from naga.declarations import Call
+from naga.errors import ClaimError, NagaError, SnapshotError, one_line
+from naga.runs.find import load_run
+from naga.wrapper import Decorated
+
+# What a fork has from the process that it was forked from: the task, and the snapshot that stands for all points.
+inherited: dict[str, Any] = {}
+
+
+def run_point(point: dict[str, Any]) -> dict[str, Any]:
+    """Compute one point, and say what became of it; the run.lock says it to everybody else."""
+    os.chdir(point["cwd"])
+    sys.argv = [sys.argv[0], *point["argv"]]
+    if point["quiet"]:
+        _silence()
+    said: dict[str, Any] = {}
+    try:
+        _compute(point)
+    except ClaimError as error:
+        said = {"taken": True, "error": error.message}
+    except NagaError as error:
+        said = {"error": error.message, "line": one_line(error)}
+    except BaseException as error:  # noqa: BLE001  # the run.lock says the rest
+        said = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:500]}
+    return said
+
+
+def _compute(point: dict[str, Any]) -> None:
+    from naga.run.life import run
+
+    task = inherited.get("task") or _load_task(point)
+    about = {"id": point["sweep"], "point": point["label"], "overrides": point["overrides"]}
+    call = Call(argv=tuple(point["argv"]), task=point["task"], sweep=about, code=inherited.get("code"))
+    run(task.fn, task.declares, call)
+    tree = point["tree"]
+    if tree and "code" not in inherited:
+        recorded = {code.tree for code in load_run(point["save_dir"]).record.code}
+        if tree not in recorded:
+            raise SnapshotError(
+                "the code is no longer that of the sweep", hint="--code current lets each point take what it finds"
+            )
+
+
+def _load_task(point: dict[str, Any]) -> Decorated[..., Any]:
+    """Import the script, without what stands below `if __name__ == "__main__"`, and find the task in it."""
+    from naga.diagnose.batch.script import load_script
+
+    found: Any = load_script(Path(point["script"]))
+    sys.argv = [point["script"], *point["argv"]]
+    for name in point["function"].split("."):
+        found = getattr(found, name)
+    task: Decorated[..., Any] = found
+    return task
+
+
+def _silence() -> None:
+    """Let a point print to its console.log alone: the screen is that of the whole sweep."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+
+
+def words_of(overrides: tuple[str, ...], files: tuple[tuple[Path, str | None], ...], existing: str) -> tuple[str, ...]:
+    """Write a point as the words that would compute it alone."""
+    named = [
+        word for file, part in files for word in ("--config", str(file), *(("--experiment", part) if part else ()))
+    ]
+    return (*named, *(word for text in overrides for word in ("-o", text)), "--existing", existing)

@@ -1,0 +1,102 @@
+"""A sweep on the screen: a live table on a terminal, elsewhere a line for each point that ends, and a last table."""
+
+import sys
+import time
+from collections.abc import Iterator
+from statistics import median
+from typing import Any
+
+from naga.sweep.driver import Progress
+from naga.sweep.points import Sweep
+from naga.sweep.standing import STATUSES, run_at
+from naga.terminal import print_asked, printable, say
+
+_ROWS = 12  # running and failed points that are shown at once
+_SHOWN = 40  # points of the last table
+
+
+def shown(steps: Iterator[Progress], asked: Sweep) -> Progress:
+    """Show the progress of a sweep while it goes on; give the last of it."""
+    start = time.monotonic()
+    last = _live(steps, asked, start) if sys.stderr.isatty() else _lines(steps)
+    _summary(last, asked, time.monotonic() - start)
+    return last
+
+
+def _lines(steps: Iterator[Progress]) -> Progress:
+    known: dict[str, str] = {}
+    last = Progress()
+    for last in steps:  # the last one is what is returned
+        for label, state in last.states.items():
+            if known and known.get(label) != state and state != "running":
+                note = last.notes.get(label, "")
+                done = sum(one not in ("waiting", "running") for one in last.states.values())
+                say(f"{done} of {len(last.states)}: {label} {state}" + (f": {note}" if note else ""))
+        known = dict(last.states)
+    return last
+
+
+def _live(steps: Iterator[Progress], asked: Sweep, start: float) -> Progress:
+    from rich.console import Console
+    from rich.live import Live
+
+    last = Progress()
+    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+        for last in steps:  # the last one is what is returned
+            live.update(_table(last, asked, time.monotonic() - start))
+    return last
+
+
+def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    counts = progress.counts()
+    words = [f"{counts[name]} {name}" for name in STATUSES if counts[name]]
+    left = counts["waiting"] + counts["running"]
+    if progress.seconds and left:
+        words.append(f"about {_duration(median(progress.seconds) * left / max(counts['running'], 1))} left")
+    table = Table(title=Text(f"{', '.join(words)} ({_duration(seconds)})"), show_header=False, box=None)
+    folders = {point.label: point.save_dir for point in asked.points}
+    rows = [label for label, state in progress.states.items() if state in ("running", "failed", "killed", "lost")]
+    for label in rows[:_ROWS]:
+        state = progress.states[label]
+        note = progress.notes.get(label, "") if state != "running" else _last_line(folders[label])
+        table.add_row(Text(state), Text(printable(label, lines=False)), Text(printable(note, lines=False)))
+    return table
+
+
+def _last_line(folder: Any) -> str:
+    try:
+        with (folder / "console.log").open("rb") as log:
+            log.seek(max(log.seek(0, 2) - 2000, 0))
+            lines = log.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def _summary(progress: Progress, asked: Sweep, seconds: float) -> None:
+    points = (
+        asked.points
+        if len(asked.points) <= _SHOWN
+        else [point for point in asked.points if progress.states[point.label] != "finished"][:_SHOWN]
+    )
+    width = max((len(point.label) for point in points), default=0)
+    for point in points:
+        run = run_at(point.save_dir)
+        took = run.record.duration_s if run else None
+        note = progress.notes.get(point.label, "")
+        line = f"{progress.states[point.label]:<9} {point.label:<{width}}  {_duration(took or 0):>7}  {note}"
+        print_asked(printable(line.rstrip(), lines=False) + "\n")
+    counts = progress.counts()
+    words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
+    say(f"{words} of {len(asked.points)} in {_duration(seconds)}")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"

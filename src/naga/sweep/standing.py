@@ -1,0 +1,73 @@
+"""How the points of a sweep stand: what their locks and heartbeats say, and never what the sweep's own file does."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from naga.config.upgrade import config_digest
+from naga.errors import LockError, RunNotFoundError, UsageError
+from naga.layout import LOCK_NAME
+from naga.record.atomic import write_atomic
+from naga.runs.find import Run, each_run, load_run
+from naga.sweep.points import Sweep
+
+FOLDER = ".naga-sweep"
+STATUSES = ("finished", "running", "failed", "killed", "lost", "waiting")
+
+
+def finished_points(sweep: Sweep, task: str, before: Mapping[str, Any]) -> dict[str, Run]:
+    """Find the finished runs below a sweep's root that are points of it, by digest."""
+    wanted = {point.digest for point in sweep.points}
+    found: dict[str, Run] = {}
+    for run in each_run(sweep.root) if sweep.root.is_dir() else ():
+        if run.record.task == task and run.record.status == "finished":
+            digest = config_digest(run.record.config, before)
+            if digest in wanted:
+                found.setdefault(digest, run)
+    return found
+
+
+def run_at(folder: Path) -> Run | None:
+    """Give the run that lies in a folder, if one does and can be read."""
+    if not (folder / LOCK_NAME).exists():
+        return None
+    try:
+        return load_run(folder)
+    except (LockError, RunNotFoundError):
+        return None
+
+
+def write_asked(sweep: Sweep, name: str, task: str, jobs: Mapping[str, str]) -> None:
+    """Write down what was asked, for those who ask how it stands: the points, and under which name each was started."""
+    points = [
+        {"label": point.label, "overrides": point.overrides, "digest": point.digest, "save_dir": str(point.save_dir)}
+        | ({"job": jobs[point.digest]} if point.digest in jobs else {})
+        for point in sweep.points
+    ]
+    folder = sweep.root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"schema": "naga.sweep/1", "id": name, "task": task, "points": points}, indent=1)
+    write_atomic(folder / f"{name}.json", text.encode())
+
+
+def asked_points(root: Path) -> Iterator[dict[str, Any]]:
+    """Read what was asked below a folder, of every sweep that has its root there."""
+    for file in sorted(root.glob(f"{FOLDER}/*.json")) + sorted(root.glob(f"*/{FOLDER}/*.json")):
+        try:
+            read = json.loads(file.read_text(encoding="utf-8"))
+            points = [point for point in read["points"] if isinstance(point["save_dir"], str)]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise UsageError(f"'{file}' is no file of a sweep: {error}", hint=f"rm '{file}'") from None
+        yield from points
+
+
+def standing(root: Path) -> tuple[dict[str, int], list[Run]]:
+    """Count how the runs below a folder stand; what was asked of a sweep and has no run yet is waiting."""
+    runs = list(each_run(root))
+    counts = Counter(run.status for run in runs)
+    folders = {str(run.save_dir) for run in runs}
+    asked = {point["save_dir"] for point in asked_points(root)}
+    counts["waiting"] = len(asked - folders)
+    return {"total": counts.total(), **{name: counts[name] for name in STATUSES}}, runs

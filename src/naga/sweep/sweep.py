@@ -1,0 +1,184 @@
+"""``--sweep`` and ``main.sweep``: from what was asked to the points that ran, and the exit code that says how."""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from naga.config.command_line import Request, SweepWords
+from naga.config.declared import declared_config
+from naga.config.upgrade import declared_past
+from naga.errors import NagaError, UsageError
+from naga.frozen import dataclass
+from naga.launch.local import local, why_not_fork
+from naga.layout import LOCK_NAME
+from naga.process.entry_point import file_of, task_name
+from naga.runs.sequence import Runs
+from naga.sweep import point as of_point
+from naga.sweep.driver import Driver, Orders, Progress, default_jobs
+from naga.sweep.grammar import values_of
+from naga.sweep.points import Point, Sweep, as_typed, listed, planned
+from naga.sweep.screen import shown
+from naga.sweep.standing import finished_points, run_at, write_asked
+from naga.terminal import print_asked, say
+from naga.wording import plural
+from naga.wrapper import Decorated
+
+
+class SweepError(NagaError):
+    """Some points of a sweep did not finish; the others did."""
+
+    exit_code = 1
+
+
+def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
+    """Do the sweep of a command line; 0 where every point has finished in the end."""
+    words = request.sweep or SweepWords()
+    # What lists one value is the same for all points, wherever it stands.
+    single = tuple(word for word in words.values if len(values_of(word)[1]) == 1)
+    several = [word for word in words.values if word not in single]
+    request = replace(request, overrides=(*request.overrides, *single))
+    asked = _planned(task, listed(several, words.file), request)
+    if words.dry_run:
+        return _say_planned(task, asked)
+    last = _done(task, asked, request, words)
+    return 0 if set(last.states.values()) <= {"finished"} else 1
+
+
+def sweep_of_values(task: Decorated[..., Any], values: Mapping[str, Any], words: SweepWords) -> Runs:
+    """Do the sweep of a call from Python."""
+    axes = {key: value if isinstance(value, list | tuple | range) else [value] for key, value in values.items()}
+    listing: list[tuple[str, ...]] = [()]
+    for key, axis in axes.items():
+        listing = [(*point, f"{key}={as_typed(value)}") for point in listing for value in axis]
+    request = Request(sweep=words)
+    asked = _planned(task, listing, request)
+    last = _done(task, asked, request, words)
+    if failed := [label for label, state in last.states.items() if state != "finished"]:
+        notes = "; ".join(f"{label}: {last.notes.get(label, last.states[label])}" for label in failed[:3])
+        raise SweepError(f"{plural(len(failed), 'point')} of {len(last.states)} did not finish: {notes}")
+    done = finished_points(asked, task_name(task.fn), _before(task))
+    return Runs(done[point.digest] for point in asked.points)
+
+
+def _planned(task: Decorated[..., Any], listing: Sequence[tuple[str, ...]], request: Request) -> Sweep:
+    declared = declared_config(task.fn)
+    if declared is None or not _declares(task).lock:
+        raise UsageError(f"{task.__name__}() cannot be swept: its points need folders", hint="@runlock and a save_dir")
+    asked = planned(declared, listing, overrides=request.overrides, files=request.files, before=_before(task))
+    own = {point.save_dir for point in asked.points}
+    if asked.root not in own and (asked.root / LOCK_NAME).exists():
+        raise UsageError(
+            f"'{asked.root}' is the folder of a run, and cannot hold a sweep", hint="save_dir=<another folder>"
+        )
+    return asked
+
+
+def _declares(task: Decorated[..., Any]) -> Any:
+    return getattr(task, "declares")  # noqa: B009  # a task has marks
+
+
+def _before(task: Decorated[..., Any]) -> dict[str, Any]:
+    declared = declared_config(task.fn)
+    return {key: one.before for key, one in declared_past(declared, _declares(task).former).items()} if declared else {}
+
+
+def _say_planned(task: Decorated[..., Any], asked: Sweep) -> int:
+    done = finished_points(asked, task_name(task.fn), _before(task))
+    for point in asked.points:
+        run = run_at(point.save_dir)
+        state = "finished" if point.digest in done else run.status if run else "waiting"
+        print_asked(f"{state:<9} {point.written}  {' '.join(point.overrides)}\n")
+    print_asked(f"{plural(len(asked.points), 'point')}, {len(done)} finished\n")
+    return 0
+
+
+def sweep_id(task: str, asked: Sweep) -> str:
+    """Name a sweep by what it asks for: the same command has the same name."""
+    text = json.dumps([task, sorted(point.digest for point in asked.points)])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
+    name = task_name(task.fn)
+    own = sweep_id(name, asked)
+    write_asked(asked, own, name, {})
+    reason = why_not_fork()
+    if reason and file_of(task.fn) is None:
+        raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
+    orders = Orders(jobs=words.jobs or default_jobs(), retry=words.retry, fail_fast=words.fail_fast)
+    with _one_snapshot(task, own, asked, current=words.code == "current") as tree:
+        done = _still_done(task, asked, tree, request)
+        say(_how(asked, orders.jobs, reason))
+        with local(forks=not reason, timeout=words.timeout) as executor:
+            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, tree), done)
+            return shown(driver.steps(), asked)
+
+
+def _how(asked: Sweep, jobs: int, reason: str) -> str:
+    start = f"a new process each, as {reason}" if reason else "forked from this one"
+    return f"{plural(len(asked.points), 'point')} in '{asked.root}', {jobs} at once, {start}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Gives what a process needs to know to compute a point, as plain values."""
+
+    task: Decorated[..., Any]
+    asked: Sweep
+    request: Request
+    sweep: str
+    tree: str
+
+    def __call__(self, point: Point) -> dict[str, Any]:
+        overrides = (*self.asked.overrides, *point.overrides, f"save_dir={point.written}")
+        argv = of_point.words_of(overrides, self.asked.files, self.request.existing or "reuse")
+        return {
+            "argv": argv,
+            "label": point.label,
+            "overrides": point.overrides,
+            "save_dir": str(point.save_dir),
+            "sweep": self.sweep,
+            "task": task_name(self.task.fn),
+            "function": self.task.__qualname__,
+            "script": str(file_of(self.task.fn) or ""),
+            "cwd": os.getcwd(),  # noqa: PTH109  # as text
+            "tree": self.tree,
+            "quiet": True,
+        }
+
+
+@contextmanager
+def _one_snapshot(task: Decorated[..., Any], own: str, asked: Sweep, *, current: bool) -> Iterator[str]:
+    """Take the code once for all points; give its tree, empty where each point is to take what it finds."""
+    import naga.capture.environment
+    import naga.run.life  # before the processes are forked, which then need not import it  # noqa: F401
+
+    of_point.inherited["task"] = task
+    declared = _declares(task).snapshot
+    tree = ""
+    if declared and not current:
+        from naga.capture.code.snapshot import SnapshotLabel, capture_code
+
+        label = SnapshotLabel(
+            run_id=own, task=task_name(task.fn), save_dir=str(asked.root), leave_out=(asked.root,), kind="sweeps"
+        )
+        taken = capture_code(file_of(task.fn), declared, label)
+        of_point.inherited["code"] = taken
+        tree = next((str(code.tree) for code in taken.entries if code.tree), "")
+    try:
+        yield tree
+    finally:
+        of_point.inherited.clear()
+
+
+def _still_done(task: Decorated[..., Any], asked: Sweep, tree: str, request: Request) -> frozenset[str]:
+    """Give the points that have finished; those of other code are computed again only where that is asked for."""
+    done = finished_points(asked, task_name(task.fn), _before(task))
+    other = {digest for digest, run in done.items() if tree and tree not in {code.tree for code in run.record.code}}
+    if other and request.existing != "archive":
+        say(f"{plural(len(other), 'finished point')} of other code: kept; --existing archive computes them again")
+    return frozenset(done.keys() - (other if request.existing == "archive" else set()))
