@@ -105,12 +105,8 @@ class Task(Decorated[P, R]):
         ----------
         values : mapping
             Lists of values by dotted key; what is no list is the same for all points.
-        launcher : str
-            ``local``, ``slurm``, ``dask`` or ``module:factory``. Default: processes of this machine.
-        jobs : int, optional
-            How many points run at once. Default: one a core.
-        retry : {'lost', 'failed', 'none'}
-            Which points that ended badly are tried again. Default: those that were lost or killed.
+        launcher, jobs, retry
+            As on the command line: where points run, how many at once, and which that ended badly are tried again.
 
         Returns
         -------
@@ -120,7 +116,7 @@ class Task(Decorated[P, R]):
         Raises
         ------
         NagaError
-            After all points have ended, where some did not finish.
+            After all points have ended, if one did not finish.
         """
         from naga.config.command_line import SweepWords
         from naga.sweep.sweep import sweep_of_values

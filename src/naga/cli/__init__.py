@@ -9,6 +9,7 @@ from typing import Any
 
 import naga
 from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
+from naga.cli.sweep import add_sweep_commands
 from naga.errors import NagaError, RunNotFoundError, UsageError, one_line, unreadable
 from naga.runs.filter import COLUMNS
 
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=lambda _: print(parser.format_help(), end="") or 0)
     for add in (_add_ls, _add_show, _add_verify, _add_diff, _add_diag, _add_hash, _add_mlflow_view, _add_doctor):
         add(commands)
+    add_sweep_commands(commands)
     return parser
 
 

@@ -1,1 +1,36 @@
-"""Executors: where the points of a sweep come to run. They know nothing of runs: a point is a plain dict."""
+"""Executors: where the points of a sweep come to run. They know nothing of runs.
+
+A point is a plain dict, and a launcher is a context that gives a `concurrent.futures.Executor`. Its ``submit`` takes a
+function of a module and a point; the future gives a plain dict, which says no more than that the process has ended, as
+what became of the run stands in its run.lock.
+"""
+
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager
+
+from naga.errors import UsageError
+from naga.frozen import dataclass
+
+NAMES = ("local",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """How a launcher is opened: ``forks`` where that is safe; ``timeout`` in seconds; ``options`` are its own words."""
+
+    jobs: int
+    forks: bool
+    timeout: float | None
+    options: tuple[str, ...]
+    sweep: str
+
+
+def open_launcher(name: str, how: Launch) -> AbstractContextManager[Executor]:
+    """Open the launcher of a name."""
+    if name == "local":
+        from naga.launch.local import local
+
+        if how.options:
+            raise UsageError(f"-l {how.options[0]}: the local launcher has no options", hint="--jobs 4")
+        return local(forks=how.forks, timeout=how.timeout)
+    raise UsageError(f"--launcher {name}: no launcher of that name", hint=f"one of {', '.join(NAMES)}")

@@ -16,6 +16,7 @@ from naga.frozen import dataclass
 from naga.runs.find import Run
 from naga.sweep.point import run_point
 from naga.sweep.points import Point, Sweep
+from naga.sweep.publisher import Publisher
 from naga.sweep.standing import run_at
 
 _LOOK_S = 0.5  # how often a point that another driver has is looked at
@@ -39,6 +40,7 @@ class Progress:
     states: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
     seconds: list[float] = field(default_factory=list)
+    is_published: bool = True  # what was to be
 
     def note(self, point: Point, state: str, run: Run | None, said: str = "") -> None:
         """Set how a point stands, and, where that is not well, why."""
@@ -61,6 +63,7 @@ class Driver:
     orders: Orders
     order_of: Callable[[Point], dict[str, Any]]  # what a process needs to know to compute a point
     done: frozenset[str]  # digests of the points that have finished
+    publisher: Publisher | None = None
     progress: Progress = field(default_factory=Progress)
     _waiting: deque[Point] = field(default_factory=deque)
     _elsewhere: list[Point] = field(default_factory=list)  # another driver has them
@@ -79,12 +82,16 @@ class Driver:
             self._start()
             yield self.progress
             ended = wait(self._begun, timeout=_LOOK_S if self._elsewhere else _SHOW_S, return_when=FIRST_COMPLETED).done
+            if self.publisher:
+                self.publisher.go_on()
             states = [self._collect(future) for future in ended]
             if self.orders.fail_fast and any(state not in ("finished", _RUNNING) for state in states):
                 break
             if self._elsewhere and not self._begun:
                 time.sleep(_LOOK_S)
         yield self.progress
+        if self.publisher:
+            self.progress.is_published = self.publisher.finish()
 
     def _start(self) -> None:
         """Let as many points begin as may run at once."""
@@ -115,6 +122,8 @@ class Driver:
         if said.get("error") and state in ("finished", _RUNNING):
             state = "failed"
         self.progress.note(point, state, run, said.get("error") or said.get("died") or "")
+        if state == "finished" and self.publisher:
+            self.publisher.add(point.save_dir)
         self.progress.seconds.append(time.monotonic() - start)
         return state
 

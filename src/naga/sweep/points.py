@@ -14,7 +14,7 @@ from naga.config.compose import Resolved, compose, written_save_dir
 from naga.config.declared import Declared
 from naga.config.plain import value_at
 from naga.config.upgrade import config_digest
-from naga.errors import UsageError
+from naga.errors import LockError, UsageError
 from naga.frozen import dataclass
 from naga.record import yaml_text
 from naga.secrets import redact_config
@@ -61,7 +61,7 @@ def _read_points(file: Path) -> Iterator[tuple[str, ...]]:
     try:
         text = file.read_text(encoding="utf-8")
         rows: Any = list(csv.DictReader(text.splitlines())) if file.suffix == ".csv" else yaml_text.load(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, LockError) as error:
         raise UsageError(f"--sweep-file {file}: {error}", hint="--sweep-file points.yaml") from None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) and row for row in rows):
         raise UsageError(f"--sweep-file {file}: not a list of points", hint="- {lr: 0.1, seed: 1}")

@@ -9,7 +9,9 @@ from typing import Any
 from naga.config.upgrade import config_digest
 from naga.errors import LockError, RunNotFoundError, UsageError
 from naga.layout import LOCK_NAME
+from naga.process.identity import this_process
 from naga.record.atomic import write_atomic
+from naga.record.schema import to_plain
 from naga.runs.find import Run, each_run, load_run
 from naga.sweep.points import Sweep
 
@@ -39,16 +41,16 @@ def run_at(folder: Path) -> Run | None:
         return None
 
 
-def write_asked(sweep: Sweep, name: str, task: str, jobs: Mapping[str, str]) -> None:
-    """Write down what was asked, for those who ask how it stands: the points, and under which name each was started."""
+def write_asked(sweep: Sweep, name: str, task: str) -> None:
+    """Write down what was asked, for those who ask how it stands, and who was asked."""
     points = [
         {"label": point.label, "overrides": point.overrides, "digest": point.digest, "save_dir": str(point.save_dir)}
-        | ({"job": jobs[point.digest]} if point.digest in jobs else {})
         for point in sweep.points
     ]
     folder = sweep.root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({"schema": "naga.sweep/1", "id": name, "task": task, "points": points}, indent=1)
+    asked = {"schema": "naga.sweep/1", "id": name, "task": task, "driver": to_plain(this_process()), "points": points}
+    text = json.dumps(asked, indent=1)
     write_atomic(folder / f"{name}.json", text.encode())
 
 

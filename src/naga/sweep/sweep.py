@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import import_module
 from typing import Any
 
 from naga.config.command_line import Request, SweepWords
@@ -13,7 +14,8 @@ from naga.config.declared import declared_config
 from naga.config.upgrade import declared_past
 from naga.errors import NagaError, UsageError
 from naga.frozen import dataclass
-from naga.launch.local import local, why_not_fork
+from naga.launch import Launch, open_launcher
+from naga.launch.local import why_not_fork
 from naga.layout import LOCK_NAME
 from naga.process.entry_point import file_of, task_name
 from naga.runs.sequence import Runs
@@ -21,6 +23,7 @@ from naga.sweep import point as of_point
 from naga.sweep.driver import Driver, Orders, Progress, default_jobs
 from naga.sweep.grammar import values_of
 from naga.sweep.points import Point, Sweep, as_typed, listed, planned
+from naga.sweep.publisher import publisher_of
 from naga.sweep.screen import shown
 from naga.sweep.standing import finished_points, run_at, write_asked
 from naga.terminal import print_asked, say
@@ -45,16 +48,17 @@ def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
     if words.dry_run:
         return _say_planned(task, asked)
     last = _done(task, asked, request, words)
-    return 0 if set(last.states.values()) <= {"finished"} else 1
+    return 0 if set(last.states.values()) <= {"finished"} and last.is_published else 1
 
 
 def sweep_of_values(task: Decorated[..., Any], values: Mapping[str, Any], words: SweepWords) -> Runs:
     """Do the sweep of a call from Python."""
-    axes = {key: value if isinstance(value, list | tuple | range) else [value] for key, value in values.items()}
+    axes = {key: value for key, value in values.items() if isinstance(value, list | tuple | range)}
     listing: list[tuple[str, ...]] = [()]
     for key, axis in axes.items():
         listing = [(*point, f"{key}={as_typed(value)}") for point in listing for value in axis]
-    request = Request(sweep=words)
+    single = tuple(f"{key}={as_typed(value)}" for key, value in values.items() if key not in axes)
+    request = Request(sweep=words, overrides=single)
     asked = _planned(task, listing, request)
     last = _done(task, asked, request, words)
     if failed := [label for label, state in last.states.items() if state != "finished"]:
@@ -103,18 +107,22 @@ def sweep_id(task: str, asked: Sweep) -> str:
 
 
 def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
+    if words.no_wait and words.launcher == "local":
+        raise UsageError("--no-wait: processes of this machine end with the one that started them", hint="nohup ... &")
     name = task_name(task.fn)
     own = sweep_id(name, asked)
-    write_asked(asked, own, name, {})
+    write_asked(asked, own, name)
     reason = why_not_fork()
     if reason and file_of(task.fn) is None:
         raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
+    publisher = publisher_of(file_of(task.fn)) if words.diag else None
     orders = Orders(jobs=words.jobs or default_jobs(), retry=words.retry, fail_fast=words.fail_fast)
     with _one_snapshot(task, own, asked, current=words.code == "current") as tree:
         done = _still_done(task, asked, tree, request)
         say(_how(asked, orders.jobs, reason))
-        with local(forks=not reason, timeout=words.timeout) as executor:
-            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, tree), done)
+        how = Launch(jobs=orders.jobs, forks=not reason, timeout=words.timeout, options=words.options, sweep=own)
+        with open_launcher(words.launcher, how) as executor:
+            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, tree), done, publisher)
             return shown(driver.steps(), asked)
 
 
@@ -151,12 +159,16 @@ class _Order:
         }
 
 
+def _preload() -> None:
+    """Import what a run needs before processes are forked, which then need not."""
+    for name in ("naga.run.life", "naga.capture.environment", "naga.hashing.cache", "blake3", "sqlite3"):
+        import_module(name)
+
+
 @contextmanager
 def _one_snapshot(task: Decorated[..., Any], own: str, asked: Sweep, *, current: bool) -> Iterator[str]:
     """Take the code once for all points; give its tree, empty where each point is to take what it finds."""
-    import naga.capture.environment
-    import naga.run.life  # before the processes are forked, which then need not import it  # noqa: F401
-
+    _preload()
     of_point.inherited["task"] = task
     declared = _declares(task).snapshot
     tree = ""

@@ -1,0 +1,106 @@
+"""`naga status`, `naga log` and `naga cancel`: how runs stand, what they print, and how they are stopped."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from naga.errors import RunNotFoundError, UsageError
+from naga.layout import CONSOLE_LOG
+from naga.runs.find import Run, load_run
+from naga.sweep.cancel import cancel
+from naga.sweep.standing import STATUSES, standing
+from naga.terminal import print_asked, printable
+from naga.wording import plural
+
+_WATCH_S = 2.0
+_FOLLOW_S = 0.25
+
+
+def add_sweep_commands(commands: Any) -> None:
+    """Declare the commands."""
+    command = commands.add_parser("status", help="count how the runs and points below a folder stand")
+    command.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the current folder")
+    command.add_argument("--watch", action="store_true", help="again every two seconds, until nothing runs or waits")
+    command.add_argument("--format", default="table", choices=("table", "json"))
+    command.set_defaults(command=status)
+    command = commands.add_parser("log", help="print what a run printed")
+    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or a unique beginning of one")
+    command.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
+    command.set_defaults(command=log)
+    command = commands.add_parser("cancel", help="stop the sweeps and runs below a folder")
+    command.add_argument("folder", metavar="FOLDER", help="the root of a sweep, or the folder of a run")
+    command.set_defaults(command=cancel_below)
+
+
+def status(words: argparse.Namespace) -> int:
+    """Say how runs stand; 1 where one has failed."""
+    root = _folder(words.folder)
+    while True:
+        counts, runs = standing(root)
+        if words.format == "json":
+            print_asked(json.dumps(counts) + "\n")
+        else:
+            _print(counts, runs, root)
+        if not words.watch or not counts["running"] + counts["waiting"]:
+            return 0
+        time.sleep(_WATCH_S)
+
+
+def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
+    words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
+    print_asked(f"{plural(counts['total'], 'run')}: {words}\n" if words else f"no runs below '{root}'\n")
+    for run in runs:
+        if run.status != "finished":
+            error = run.record.error
+            note = f"{error.type}: {error.message}".splitlines()[0] if error else _last_line(run.save_dir)
+            place = run.save_dir.relative_to(root) if run.save_dir != root else run.save_dir.name
+            print_asked(printable(f"{run.status:<9} {place}  {note}".rstrip(), lines=False) + "\n")
+
+
+def _last_line(save_dir: Path) -> str:
+    try:
+        with (save_dir / CONSOLE_LOG).open("rb") as file:
+            file.seek(max(file.seek(0, 2) - 2000, 0))
+            lines = file.read().decode(errors="replace").strip().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def log(words: argparse.Namespace) -> int:
+    """Print a run's console.log, and what is added to it while the run goes on."""
+    run = load_run(words.run)
+    place = run.save_dir / CONSOLE_LOG
+    if not place.is_file():
+        raise RunNotFoundError(f"'{place}' is not there: the run has logged nothing", hint="@runlock(console=True)")
+    with place.open("rb") as file:
+        while True:
+            goes_on = words.follow and load_run(run.save_dir).status == "running"
+            while block := file.read(1 << 20):
+                sys.stdout.write(printable(block.decode(errors="replace")))
+            sys.stdout.flush()
+            if not goes_on:
+                return 0
+            time.sleep(_FOLLOW_S)
+
+
+def cancel_below(words: argparse.Namespace) -> int:
+    """Stop what runs below a folder; 1 where something runs that cannot be stopped from here."""
+    stopped, left = cancel(_folder(words.folder))
+    for line in stopped:
+        print_asked(f"stopped  {printable(line, lines=False)}\n")
+    for line in left:
+        print_asked(f"left     {printable(line, lines=False)}\n")
+    if not stopped and not left:
+        print_asked("nothing runs here\n")
+    return 1 if left else 0
+
+
+def _folder(word: str) -> Path:
+    path = Path(word).absolute()
+    if not word or not path.is_dir():
+        raise UsageError(f"no folder '{word}'", hint="naga status <a folder>")
+    return path

@@ -1,0 +1,58 @@
+"""Stopping sweeps and runs: a process only where it is certain which it is and whose."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from naga.process.identity import is_alive, is_here
+from naga.record.schema import Process, from_plain
+from naga.runs.find import each_run
+from naga.sweep.standing import FOLDER
+
+_PATIENCE_S = 10.0
+
+
+def cancel(root: Path) -> tuple[list[str], list[str]]:
+    """Stop the drivers of sweeps, whose processes end with them, and then what runs alone; give what was, and was not.
+
+    A process is signalled only if its host, boot, start and user are those that were recorded: numbers are used again.
+    """
+    stopped: list[str] = []
+    left: list[str] = []
+    for place, process in (*_drivers(root), *_owners(root)):
+        about = f"process {process.pid} on {process.host}: {place}"
+        if is_alive(process) is False:
+            continue
+        (stopped if _stop(process) else left).append(about)
+    return stopped, left
+
+
+def _drivers(root: Path) -> Iterator[tuple[str, Process]]:
+    for file in (*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json")):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            driver = from_plain(Process, json.loads(file.read_text(encoding="utf-8"))["driver"])
+            yield f"sweep {file.stem}", driver
+
+
+def _owners(root: Path) -> Iterator[tuple[str, Process]]:
+    for run in each_run(root):
+        if run.status == "running":
+            yield str(run.save_dir), run.record.process
+
+
+def _stop(process: Process) -> bool:
+    """Ask a process to end, and wait until it has."""
+    if not is_here(process) or not is_alive(process) or process.started_ticks is None:
+        return False
+    try:
+        os.kill(process.pid, signal.SIGTERM)
+    except (PermissionError, ProcessLookupError):
+        return False
+    until = time.monotonic() + _PATIENCE_S
+    while is_alive(process) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not is_alive(process)

@@ -1,0 +1,235 @@
+"""Sweeps as their users start, kill and go on with them: real processes, real repositories."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from workbench import git
+
+from naga import find_runs, load_run
+
+EXPERIMENT = '''
+import os, random, time
+from dataclasses import dataclass
+from pathlib import Path
+from naga import clicfg, runlock, snapshot
+
+@dataclass
+class Config:
+    save_dir: str = "results/x/${now:%H%M%S%f}"
+    seed: int = 0
+    sleep: float = 0.0
+    worse: str = ""
+
+@runlock
+@snapshot
+@clicfg
+def main(cfg: Config):
+    """Compute next to nothing."""
+    import late
+    with open("count.txt", "a") as file:  # outside of what Naga knows of
+        file.write(f"{cfg.seed}\\n")
+    print("computing", cfg.seed)
+    time.sleep(cfg.sleep)
+    if cfg.worse and cfg.seed == 2:
+        raise ValueError(cfg.worse)
+    Path(cfg.save_dir, "result.txt").write_text(f"{cfg.seed} {late.VERSION} {random.random()}")
+
+if __name__ == "__main__":
+    main()
+    print("after the sweep")
+'''
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with an experiment; the current folder."""
+    monkeypatch.chdir(tmp_path)
+    Path("exp.py").write_text(EXPERIMENT)
+    Path("late.py").write_text("VERSION = 1\n")
+    Path(".gitignore").write_text("results/\ncount.txt\n__pycache__/\n")
+    git("init", "-q", cwd=tmp_path)
+    git("add", "-A", cwd=tmp_path)
+    git("commit", "-qm", "Begin", cwd=tmp_path)
+    return tmp_path
+
+
+def sweep(*words: str, code: int | None = 0) -> "subprocess.CompletedProcess[str]":
+    """Run the experiment, and wait for it."""
+    done = subprocess.run([sys.executable, "exp.py", *words], capture_output=True, text=True, check=False, timeout=120)
+    assert code is None or done.returncode == code, done.stdout + done.stderr
+    return done
+
+
+def begun(*words: str) -> "subprocess.Popen[bytes]":
+    """Start the experiment."""
+    command = [sys.executable, "exp.py", *words]
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def counted() -> Counter[int]:
+    """Count how often each seed was computed."""
+    return (
+        Counter(int(line) for line in Path("count.txt").read_text().split())
+        if Path("count.txt").exists()
+        else Counter()
+    )
+
+
+def wait_until_counted(number: int) -> None:
+    """Wait until so many points have begun."""
+    until = time.monotonic() + 60
+    while counted().total() < number:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def naga(*words: str, code: int = 0) -> str:
+    """Run a command of Naga's."""
+    program = Path(sys.executable).with_name("naga")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_every_point_is_a_run(place: Path) -> None:
+    """Each has its own folder, lock, console.log and random numbers, and one commit stands for all."""
+    done = sweep("--sweep", "seed=range(3)", "save_dir=results/s")
+    assert "after the sweep" not in done.stdout
+    assert "3 finished of 3" in done.stderr
+    runs = find_runs("results/s")
+    assert [run.save_dir.name for run in runs] == ["seed=0", "seed=1", "seed=2"]
+    assert len({run.record.code[0].commit for run in runs}) == 1
+    assert all(git("rev-parse", str(run.record.code[0].ref), cwd=place) for run in runs)
+    assert len({Path(run.save_dir, "result.txt").read_text().split()[2] for run in runs}) == 3
+    assert [Path(run.save_dir, "console.log").read_text() for run in runs] == [f"computing {n}\n" for n in range(3)]
+    assert runs[1].record.sweep["point"] == "seed=1"
+    assert git("status", "--porcelain", cwd=place) == ""
+
+
+def test_the_same_command_goes_on(place: Path) -> None:
+    """After SIGKILL of the driver, all finish, and none is computed twice but those that ran; then nothing is left."""
+    words = ("--sweep", "seed=range(8)", "save_dir=results/s", "sleep=0.3", "--jobs", "2")
+    with begun(*words) as driver:
+        wait_until_counted(4)
+        driver.kill()
+    time.sleep(0.5)
+    killed = [run.record.config["seed"] for run in find_runs("results/s") if run.status in ("killed", "lost")]
+    assert not [run for run in find_runs("results/s") if run.status == "running"]
+    sweep(*words)
+    assert {run.status for run in find_runs("results/s")} == {"finished"}
+    assert counted() == Counter(range(8)) + Counter(killed)
+    sweep(*words)
+    assert counted() == Counter(range(8)) + Counter(killed)
+
+
+def test_one_killed_point_fails_one(place: Path) -> None:
+    """The others go on, the exit code says it, and the next call tries it again."""
+    words = ("--sweep", "seed=range(4)", "save_dir=results/s", "sleep=1", "--jobs", "4")
+    with begun(*words) as driver:
+        wait_until_counted(4)
+        os.kill(load_run("results/s/seed=1").record.process.pid, signal.SIGKILL)
+    assert driver.returncode == 1
+    assert json.loads(naga("status", "results/s", "--format", "json")) == {
+        "total": 4, "finished": 3, "running": 0, "failed": 0, "killed": 0, "lost": 1, "waiting": 0,
+    }  # fmt: skip
+    sweep(*words)
+    assert counted() == Counter([0, 1, 1, 2, 3])
+
+
+def test_two_drivers_share_the_work(place: Path) -> None:
+    """Both wait for the last point, wherever it runs, and none is computed twice."""
+    words = ("--sweep", "seed=range(6)", "save_dir=results/s", "sleep=0.4", "--jobs", "2")
+    with begun(*words) as one, begun(*words) as two:
+        pass
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert counted() == Counter(range(6))
+
+
+def test_failed_points(place: Path) -> None:
+    """They are said, kept, and tried again only where that is asked for."""
+    words = ("--sweep", "seed=range(4)", "save_dir=results/s", "worse=diverged")
+    assert "seed=2 failed: ValueError: diverged" in sweep(*words, code=1).stderr
+    sweep(*words, code=1)
+    assert counted()[2] == 1
+    sweep(*words, "--retry", "failed", code=1)
+    assert counted() == Counter([0, 1, 2, 2, 3])
+    done = sweep("--sweep", "seed=2,3,4", "save_dir=results/f", "worse=x", "--fail-fast", "--jobs", "1", code=1)
+    assert "2 waiting" in done.stderr
+
+
+def test_an_edit_while_it_runs_is_said(place: Path) -> None:
+    """Points whose code changed under them say so; finished ones of other code are counted and kept."""
+    words = ("--sweep", "seed=range(2)", "save_dir=results/s")
+    sweep(*words)
+    Path("exp.py").write_text(EXPERIMENT + "# edited\n")
+    assert "2 finished points of other code: kept" in sweep(*words).stderr
+    assert counted() == Counter([0, 1])
+    sweep(*words, "--existing", "archive")
+    assert counted() == Counter([0, 0, 1, 1])
+    assert len(find_runs("results/s", archived=True)) == 4
+
+
+def test_a_new_process_each(place: Path) -> None:
+    """Where a thread makes forks unsafe, which is said, and what stands below `__name__` does not run in them."""
+    text = EXPERIMENT.replace(
+        "    main()\n", "    threading.Thread(target=time.sleep, args=(3,), name='mine').start()\n    main()\n"
+    )
+    Path("exp.py").write_text("import threading\n" + text)
+    done = sweep("--sweep", "seed=range(2)", "save_dir=results/s")
+    assert "a new process each, as a thread is running: mine" in done.stderr
+    assert counted() == Counter([0, 1])
+
+
+def test_timeout(place: Path) -> None:
+    """A point that takes too long is killed, and the others are not."""
+    sweep("--sweep", "seed=0", "sleep=0,30", "save_dir=results/s", "--timeout", "2", code=1)
+    assert {run.save_dir.name: run.status for run in find_runs("results/s")} == {
+        "sleep=0.0": "finished", "sleep=30.0": "killed",
+    }  # fmt: skip
+
+
+def test_dry_run_and_refusals_leave_nothing(place: Path) -> None:
+    """Nothing is written before all words are known to be right."""
+    assert "2 points, 0 finished" in sweep("--sweep", "seed=1,2", "--dry-run").stdout
+    for words in (["seed=a,b"], ["sed=1,2"], ["seed=1,1"], ["seed=range(0)"], []):
+        said = sweep("--sweep", *words, code=2).stderr
+        assert said.startswith("naga: ")
+        assert said.count("\n") == 2
+    assert sweep("--jobs", "2", code=2).stderr.startswith("naga: --jobs is for sweeps")
+    assert not Path("results").exists()
+
+
+def test_cancel_and_log(place: Path) -> None:
+    """A sweep is stopped whole, from anywhere, and what a point printed can be read."""
+    with begun("--sweep", "seed=range(4)", "save_dir=results/s", "sleep=60", "--jobs", "2") as driver:
+        wait_until_counted(2)
+        time.sleep(0.3)
+        assert "running" in naga("status", "results/s")
+        assert naga("log", "results/s/seed=0") == "computing 0\n"
+        assert "stopped" in naga("cancel", "results/s")
+        driver.wait(30)
+    counts = json.loads(naga("status", "results/s", "--format", "json"))
+    assert (counts["killed"], counts["waiting"]) == (2, 2)
+    assert "nothing runs here" in naga("cancel", "results/s")
+
+
+def test_from_python(place: Path) -> None:
+    """`main.sweep` gives the finished runs, and raises after all have ended where one did not finish."""
+    Path("many.py").write_text(
+        "import exp\n"
+        "runs = exp.main.sweep({'seed': [0, 1], 'save_dir': 'results/s'}, jobs=2)\n"
+        "print([run.record.config['seed'] for run in runs])\n"
+        "exp.main.sweep({'seed': [2, 3], 'save_dir': 'results/s', 'worse': 'bad'})\n"
+    )
+    done = subprocess.run([sys.executable, "many.py"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "[0, 1]" in done.stdout
+    assert "1 point of 2 did not finish: seed=2: ValueError: bad" in done.stderr
+    assert counted() == Counter(range(4))
