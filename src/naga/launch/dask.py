@@ -1,0 +1,25 @@
+"""Points as tasks of Dask: on the cluster of a scheduler's address, or on one of this machine."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from naga.errors import NagaError, UsageError
+from naga.launch.executor import Through
+
+
+def dask(options: Mapping[str, str], *, jobs: int, timeout: float | None) -> Through:
+    """Connect to ``address``, or start as many workers as points run at once; nothing but what a point says returns."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise UsageError("--launcher dask needs distributed", hint="pip install 'naga-runs[dask]'") from None
+    if unknown := sorted(options.keys() - {"address"}):
+        raise UsageError(f"--launcher dask has no option '{unknown[0]}'", hint="-l address=tcp://HOST:8786")
+    how: dict[str, Any] = dict(options) or {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+    try:
+        client: Any = Client(timeout=10, **how)  # type: ignore[no-untyped-call]
+    except (OSError, ValueError) as error:
+        where = options.get("address", "a cluster of this machine")
+        raise NagaError(f"Dask does not answer at {where}: {error}", hint="dask scheduler prints its address") from None
+    # Not pure: two points that look alike to Dask are two points.
+    return Through(client.get_executor(pure=False), timeout=timeout, close=client.close)

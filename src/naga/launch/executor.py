@@ -1,0 +1,50 @@
+"""Any executor as a launcher: it brings a point to some machine, where the point gets a process of its own.
+
+Its workers may be threads, or processes that live on from one point to the next: neither has signals, a working
+directory or a console of its own, and one that is killed would take the others with it.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from typing import Any
+
+from naga.launch.local import Local
+
+Function = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def alone(fn: Function, point: dict[str, Any], timeout: float | None) -> dict[str, Any]:
+    """Call a function in a new process; one that dies is an answer too."""
+    return Local(forks=False, timeout=timeout).submit(fn, point).result()
+
+
+class Through(Executor):
+    """An executor that sends points through another one; what that raises is what the point died of."""
+
+    def __init__(
+        self, executor: Executor, *, timeout: float | None, close: Callable[[], object] = lambda: None
+    ) -> None:
+        self._executor, self._timeout, self._close = executor, timeout, close
+        self._sent: list[Future[dict[str, Any]]] = []
+
+    def submit(self, fn: Function, point: dict[str, Any], /) -> "Future[dict[str, Any]]":  # type: ignore[override]
+        """Send a point."""
+        said: Future[dict[str, Any]] = Future()
+        said.set_running_or_notify_cancel()
+        self._sent.append(self._executor.submit(alone, fn, point, self._timeout))
+        self._sent[-1].add_done_callback(lambda done: said.set_result(_answer(done)))
+        return said
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """End the other executor, and then what it stands on; what cannot be called back any more goes on."""
+        for future in self._sent if cancel_futures else ():
+            future.cancel()
+        self._executor.shutdown(wait=wait and not cancel_futures)
+        self._close()
+
+
+def _answer(done: "Future[dict[str, Any]]") -> dict[str, Any]:
+    if done.cancelled():
+        return {"died": "cancelled"}
+    error = done.exception()
+    return {"died": f"{type(error).__name__}: {error}".splitlines()[0]} if error else done.result()

@@ -1,0 +1,103 @@
+"""One seam for all launchers: a name and its options become an executor of points."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from importlib import import_module
+from math import ceil
+from pathlib import Path
+from typing import Any
+
+from naga.errors import NagaError, UsageError
+from naga.launch import slurm
+from naga.launch.executor import Through
+from naga.launch.local import Local, why_not_fork
+
+
+@contextmanager
+def launcher(
+    name: str, words: Sequence[str], *, jobs: int, mark: str, timeout: float | None = None, leave: bool = False
+) -> Iterator[Executor]:
+    """Give the executor of a name; leaving the block ends what has not, or leaves it to Slurm's queue.
+
+    ``mark`` is what Slurm's jobs are known by.
+    """
+    executor = _opened(name, options_of(words), jobs, mark, timeout)
+    if leave and not isinstance(executor, slurm.Slurm):
+        executor.shutdown()
+        raise UsageError(f"--no-wait leaves nothing behind with --launcher {name}", hint="--launcher slurm has a queue")
+    ends = True
+    try:
+        yield executor
+        ends = not leave
+    finally:
+        executor.shutdown(wait=ends, cancel_futures=ends)
+
+
+def _opened(name: str, options: Mapping[str, str], jobs: int, mark: str, timeout: float | None) -> Executor:
+    if name == "slurm":
+        limit = {"time": str(ceil(timeout / 60))} if timeout else {}
+        return slurm.Slurm(mark, limit | {key.replace("_", "-"): value for key, value in options.items()}, jobs=jobs)
+    if name == "dask":
+        from naga.launch.dask import dask
+
+        return dask(options, jobs=jobs, timeout=timeout)
+    if name != "local":
+        return Through(_made(name, options), timeout=timeout)
+    if options:
+        raise UsageError(f"--launcher local has no option '{next(iter(options))}'", hint="--jobs 4, --timeout 30m")
+    return Local(forks=not why_not_fork(), timeout=timeout)
+
+
+def _made(name: str, options: Mapping[str, str]) -> Executor:
+    """Call a factory with the options; numbers are given as numbers."""
+    module, colon, factory = name.partition(":")
+    if not colon:
+        raise UsageError(f"no launcher '{name}'", hint="local, slurm, dask or module:factory")
+    given: dict[str, Any] = {key: int(value) if value.isdecimal() else value for key, value in options.items()}
+    try:
+        made = getattr(import_module(module), factory)(**given)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise UsageError(f"--launcher {name}: {error}", hint="concurrent.futures:ThreadPoolExecutor") from error
+    if not isinstance(made, Executor):
+        raise UsageError(f"--launcher {name} gives a {type(made).__name__}", hint="a concurrent.futures.Executor")
+    return made
+
+
+def options_of(words: Sequence[str]) -> dict[str, str]:
+    """Read ``-l key=value``; a key alone is a switch.
+
+    Examples
+    --------
+    >>> options_of(["partition=gpu", "exclusive"])
+    {'partition': 'gpu', 'exclusive': 'true'}
+    """
+    return {key.lstrip("-").replace("_", "-"): value if equals else "true"
+            for key, equals, value in (word.partition("=") for word in words)}  # fmt: skip
+
+
+def mark_of(sweep: str, root: Path) -> str:
+    """Name the jobs of a sweep: the same sweep in another folder is another's.
+
+    Examples
+    --------
+    >>> mark_of("1", Path("/a")) == mark_of("1", Path("/b"))
+    False
+    """
+    return hashlib.sha256(f"{sweep} {os.path.realpath(root)}".encode()).hexdigest()[:16]
+
+
+def job_states(mark: str) -> dict[str, str]:
+    """Ask the scheduler how the jobs of a sweep stand; nothing where there is none, or it does not answer."""
+    try:
+        return slurm.states(mark) if shutil.which("squeue") else {}
+    except NagaError:
+        return {}
+
+
+def cancel_jobs(mark: str) -> list[str]:
+    """Cancel the jobs that the scheduler itself knows as those of a sweep."""
+    return slurm.cancel(mark) if shutil.which("scancel") else []
