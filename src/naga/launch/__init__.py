@@ -11,18 +11,20 @@ from contextlib import AbstractContextManager
 from naga.errors import UsageError
 from naga.frozen import dataclass
 
-NAMES = ("local",)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a launcher is opened: ``forks`` where that is safe; ``timeout`` in seconds; ``options`` are its own words."""
+    """How a launcher is opened: ``forks`` where that is safe; ``timeout`` in seconds; ``options`` are its own words.
+
+    ``sweep`` is what a scheduler's jobs are known by; with ``leave`` they stay in its queue when the context is left.
+    """
 
     jobs: int
     forks: bool
     timeout: float | None
     options: tuple[str, ...]
     sweep: str
+    leave: bool = False
 
 
 def open_launcher(name: str, how: Launch) -> AbstractContextManager[Executor]:
@@ -33,4 +35,6 @@ def open_launcher(name: str, how: Launch) -> AbstractContextManager[Executor]:
         if how.options:
             raise UsageError(f"-l {how.options[0]}: the local launcher has no options", hint="--jobs 4")
         return local(forks=how.forks, timeout=how.timeout)
-    raise UsageError(f"--launcher {name}: no launcher of that name", hint=f"one of {', '.join(NAMES)}")
+    from naga.launch.elsewhere import elsewhere
+
+    return elsewhere(name, how)

@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from naga.errors import NagaError, UsageError
+from naga.launch import Launch
 from naga.launch.executor import Through
 
 
-def dask(options: Mapping[str, str], *, jobs: int, timeout: float | None) -> Through:
+def dask(options: Mapping[str, str], how: Launch) -> Through:
     """Connect to ``address``, or start as many workers as points run at once; nothing but what a point says returns."""
     try:
         from distributed import Client
@@ -15,11 +16,11 @@ def dask(options: Mapping[str, str], *, jobs: int, timeout: float | None) -> Thr
         raise UsageError("--launcher dask needs distributed", hint="pip install 'naga-runs[dask]'") from None
     if unknown := sorted(options.keys() - {"address"}):
         raise UsageError(f"--launcher dask has no option '{unknown[0]}'", hint="-l address=tcp://HOST:8786")
-    how: dict[str, Any] = dict(options) or {"n_workers": jobs, "threads_per_worker": 1, "dashboard_address": None}
+    where: dict[str, Any] = dict(options) or {"n_workers": how.jobs, "threads_per_worker": 1, "dashboard_address": None}
     try:
-        client: Any = Client(timeout=10, **how)  # type: ignore[no-untyped-call]
+        client: Any = Client(timeout=10, **where)  # type: ignore[no-untyped-call]
     except (OSError, ValueError) as error:
-        where = options.get("address", "a cluster of this machine")
-        raise NagaError(f"Dask does not answer at {where}: {error}", hint="dask scheduler prints its address") from None
+        place = options.get("address", "a cluster of this machine")
+        raise NagaError(f"Dask does not answer at {place}: {error}", hint="dask scheduler prints its address") from None
     # Not pure: two points that look alike to Dask are two points.
-    return Through(client.get_executor(pure=False), timeout=timeout, close=client.close)
+    return Through(client.get_executor(pure=False), timeout=how.timeout, close=client.close)

@@ -52,7 +52,7 @@ class Slurm(Executor):
     ``options`` are those of `sbatch`, by their long names; ``setup`` is a line of shell that runs before.
     """
 
-    def __init__(self, mark: str, options: Mapping[str, str], *, jobs: int | None = None) -> None:
+    def __init__(self, mark: str, options: Mapping[str, str], jobs: int) -> None:
         _require_submitit()
         self._mark, self._options, self._jobs = mark, dict(options), jobs
         self._most = _largest_array()
@@ -125,7 +125,7 @@ class Slurm(Executor):
         own = {"signal": "CONT@1", **{key: value for key, value in self._options.items() if key != "setup"}}
         executor.update_parameters(
             job_name=_name(self._mark), time=None, wckey=None, additional_parameters=own, **setup,
-            array_parallelism=self._jobs or len(part),
+            array_parallelism=self._jobs,
         )  # fmt: skip
         for job in part:
             self._file(job, "json").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""One seam for all launchers: a name and its options become an executor of points."""
+"""Launchers other than this machine's processes, and the jobs that they leave with a scheduler."""
 
 import hashlib
 import os
@@ -12,44 +12,35 @@ from pathlib import Path
 from typing import Any
 
 from naga.errors import NagaError, UsageError
-from naga.launch import slurm
+from naga.launch import Launch, slurm
 from naga.launch.executor import Through
-from naga.launch.local import Local, why_not_fork
 
 
 @contextmanager
-def launcher(
-    name: str, words: Sequence[str], *, jobs: int, mark: str, timeout: float | None = None, leave: bool = False
-) -> Iterator[Executor]:
-    """Give the executor of a name; leaving the block ends what has not, or leaves it to Slurm's queue.
-
-    ``mark`` is what Slurm's jobs are known by.
-    """
-    executor = _opened(name, options_of(words), jobs, mark, timeout)
-    if leave and not isinstance(executor, slurm.Slurm):
-        executor.shutdown()
-        raise UsageError(f"--no-wait leaves nothing behind with --launcher {name}", hint="--launcher slurm has a queue")
+def elsewhere(name: str, how: Launch) -> Iterator[Executor]:
+    """Give the executor of a name; leaving the block ends what has not, or leaves it to a scheduler's queue."""
+    if how.leave and name != "slurm":
+        raise UsageError(f"--no-wait: --launcher {name} ends with what started it", hint="--launcher slurm has a queue")
+    executor = _opened(name, options_of(how.options), how)
     ends = True
     try:
         yield executor
-        ends = not leave
+        ends = not how.leave
     finally:
         executor.shutdown(wait=ends, cancel_futures=ends)
 
 
-def _opened(name: str, options: Mapping[str, str], jobs: int, mark: str, timeout: float | None) -> Executor:
+def _opened(name: str, options: Mapping[str, str], how: Launch) -> Executor:
     if name == "slurm":
-        limit = {"time": str(ceil(timeout / 60))} if timeout else {}
-        return slurm.Slurm(mark, limit | {key.replace("_", "-"): value for key, value in options.items()}, jobs=jobs)
+        limit = {"time": str(ceil(how.timeout / 60))} if how.timeout else {}
+        return slurm.Slurm(
+            how.sweep, limit | {key.replace("_", "-"): value for key, value in options.items()}, how.jobs
+        )
     if name == "dask":
         from naga.launch.dask import dask
 
-        return dask(options, jobs=jobs, timeout=timeout)
-    if name != "local":
-        return Through(_made(name, options), timeout=timeout)
-    if options:
-        raise UsageError(f"--launcher local has no option '{next(iter(options))}'", hint="--jobs 4, --timeout 30m")
-    return Local(forks=not why_not_fork(), timeout=timeout)
+        return dask(options, how)
+    return Through(_made(name, options), timeout=how.timeout)
 
 
 def _made(name: str, options: Mapping[str, str]) -> Executor:
@@ -75,8 +66,8 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
     >>> options_of(["partition=gpu", "exclusive"])
     {'partition': 'gpu', 'exclusive': 'true'}
     """
-    return {key.lstrip("-").replace("_", "-"): value if equals else "true"
-            for key, equals, value in (word.partition("=") for word in words)}  # fmt: skip
+    parts = [word.partition("=") for word in words]
+    return {key: value if equals else "true" for key, equals, value in parts}
 
 
 def mark_of(sweep: str, root: Path) -> str:
