@@ -189,3 +189,8 @@ def _add_runs(command: argparse.ArgumentParser, *, nargs: str) -> None:
     command.add_argument("run", nargs=nargs, metavar="RUN", help=_RUNS)
     command.add_argument("--filter", default="", metavar="TERMS", help=_FILTER)
     command.add_argument("--jobs", type=int, default=1, metavar="N", help="processes that share the work; default: 1")
+    command.add_argument(
+        "--launcher", default="local", metavar="NAME", help="local (default), slurm, dask or module:factory"
+    )
+    command.add_argument("-l", dest="options", action="append", default=[], metavar="key=value",
+                         help="an option of the launcher: -l partition=gpu")  # fmt: skip

@@ -52,9 +52,12 @@ def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
     # Who names a run, or its task, means it.
     any_task = "task" in wanted.keys or bool(words.run and not any(map(is_pattern, words.run)))
     preview = getattr(words, "dry_run", False)
+    where = {"launcher": words.launcher, "options": tuple(words.options)}
+    if words.options and words.launcher == "local":
+        raise UsageError(f"-l {words.options[0]}: the local launcher has no options", hint="--jobs 4")
     outcomes = []
     with _progress(len(runs)) as show:
-        for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task):
+        for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task, **where):
             outcomes.append(outcome)
             show(outcome)
     return _report(outcomes, check=order.check)

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from naga.capture.code.scratch import scratch
+from naga.diagnose.batch.launched import diagnose_launched
 from naga.diagnose.batch.outcome import BatchOptions, Outcome
 from naga.diagnose.batch.recorded_code import recorded_code, recorded_tree
 from naga.diagnose.batch.script import is_of_script
@@ -43,7 +44,14 @@ class Work:
 
 
 def diagnose_all(
-    order: BatchOptions, runs: Sequence[Run], *, jobs: int = 1, preview: bool = False, any_task: bool = False
+    order: BatchOptions,
+    runs: Sequence[Run],
+    *,
+    jobs: int = 1,
+    preview: bool = False,
+    any_task: bool = False,
+    launcher: str = "local",
+    options: tuple[str, ...] = (),
 ) -> Iterator[Outcome]:
     """Diagnose many runs, and tell of each as soon as it is done.
 
@@ -60,7 +68,11 @@ def diagnose_all(
             store = folder / "store"
             store.mkdir()
             order = replace(order, scratch=store) if preview else order
-            yield from _shared(order, work, jobs, folder)
+            if launcher == "local":
+                yield from _shared(order, work, jobs, folder)
+            else:
+                own = [one.run.save_dir for one in work]
+                yield from diagnose_launched(order, own, jobs=jobs, launcher=launcher, options=options)
 
 
 def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
