@@ -11,7 +11,7 @@ from naga.errors import RunNotFoundError, UsageError
 from naga.layout import CONSOLE_LOG
 from naga.runs.find import Run, load_run
 from naga.sweep.cancel import cancel
-from naga.sweep.standing import STATUSES, standing
+from naga.sweep.standing import STATUSES, queued, standing
 from naga.terminal import print_asked, printable
 from naga.wording import plural
 
@@ -52,6 +52,8 @@ def status(words: argparse.Namespace) -> int:
 def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
     words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
     print_asked(f"{plural(counts['total'], 'run')}: {words}\n" if words else f"no runs below '{root}'\n")
+    for state, count in queued(root).most_common():
+        print_asked(f"queue     {plural(count, 'job')} {printable(state, lines=False)}\n")
     for run in runs:
         if run.status != "finished":
             error = run.record.error

@@ -62,7 +62,7 @@ class Slurm(Executor):
         self._open: list[_Job] = []
         self._batches: list[str] = []  # submitit's folders, with what the jobs print
         self._has_died = False
-        self._queued = {number for number, state in states(mark).items() if not _has_ended(state)}
+        self._queued = {number for number, state in states(mark).items() if not has_ended(state)}
         self._last_new = self._next_look = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._work, name="naga-slurm", daemon=True)
@@ -97,6 +97,14 @@ class Slurm(Executor):
             shutil.rmtree(folder, ignore_errors=True)
 
     def _work(self) -> None:
+        try:
+            self._go_on()
+        except BaseException as error:  # else the driver would wait for ever
+            for job in (*self._new, *self._open):
+                job.future.set_result({"died": f"not watched any more: {type(error).__name__}: {error}"})
+            raise
+
+    def _go_on(self) -> None:
         while not self._closing.wait(_BURST_S):
             if self._new and time.monotonic() - self._last_new >= _BURST_S:
                 self._submit_all()
@@ -147,14 +155,14 @@ class Slurm(Executor):
         if self._open and time.monotonic() >= self._next_look:
             with suppress(NagaError):  # the controller is away: the jobs are not
                 self._look()
-            has_ended = any(_has_ended(job.state) for job in self._open)
-            self._next_look = time.monotonic() + (_LOOK_AGAIN_S if has_ended else _LOOK_S)
+            is_doubtful = any(has_ended(job.state) for job in self._open)
+            self._next_look = time.monotonic() + (_LOOK_AGAIN_S if is_doubtful else _LOOK_S)
 
     def _look(self) -> None:
         said = states(self._mark)
         for job in list(self._open):
             before, job.state = job.state, said.get(job.number) or _state_of_gone(job.number)
-            if _has_ended(before) and _has_ended(job.state):
+            if has_ended(before) and has_ended(job.state):
                 self._has_died = True
                 self._finish(job, {"died": f"Slurm's job {job.number}: {job.state}"})
 
@@ -193,7 +201,7 @@ def states(mark: str) -> dict[str, str]:
 
 def cancel(mark: str) -> list[str]:
     """Cancel the jobs of a name, which Slurm itself selects; give their numbers."""
-    going = [number for number, state in states(mark).items() if not _has_ended(state)]
+    going = [number for number, state in states(mark).items() if not has_ended(state)]
     if going:
         _slurm("scancel", "--me", "--name", _name(mark))
     return going
@@ -203,7 +211,8 @@ def _name(mark: str) -> str:
     return f"naga-{mark}"
 
 
-def _has_ended(state: str) -> bool:
+def has_ended(state: str) -> bool:
+    """Tell whether a job of this state will run no more, unless it is requeued."""
     return state.partition(" ")[0] in _ENDED
 
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from naga.launch.elsewhere import cancel_jobs, job_states
+from naga.launch.slurm import has_ended
 from naga.process.identity import is_alive, is_here
 from naga.record.schema import Process, from_plain
 from naga.runs.find import each_run
-from naga.sweep.standing import FOLDER
+from naga.sweep.standing import FOLDER, marks
 
 _PATIENCE_S = 10.0
 
@@ -23,12 +25,25 @@ def cancel(root: Path) -> tuple[list[str], list[str]]:
     """
     stopped: list[str] = []
     left: list[str] = []
-    for place, process in (*_drivers(root), *_owners(root)):
-        about = f"process {process.pid} on {process.host}: {place}"
-        if is_alive(process) is False:
-            continue
-        (stopped if _stop(process) else left).append(about)
+    _stop_all(_drivers(root), stopped, left)
+    stopped += [f"job {number} of Slurm" for mark in marks(root) for number in _cancel(mark)]
+    _stop_all(_owners(root), stopped, left)
     return stopped, left
+
+
+def _stop_all(processes: Iterator[tuple[str, Process]], stopped: list[str], left: list[str]) -> None:
+    for place, process in processes:
+        if is_alive(process) is not False:
+            (stopped if _stop(process) else left).append(f"process {process.pid} on {process.host}: {place}")
+
+
+def _cancel(mark: str) -> list[str]:
+    """Cancel the jobs of a sweep, and wait until their runs have said that they end."""
+    numbers = cancel_jobs(mark)
+    until = time.monotonic() + _PATIENCE_S
+    while numbers and not all(map(has_ended, job_states(mark).values())) and time.monotonic() < until:
+        time.sleep(0.2)
+    return numbers
 
 
 def _drivers(root: Path) -> Iterator[tuple[str, Process]]:

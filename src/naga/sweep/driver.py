@@ -31,6 +31,7 @@ class Orders:
     jobs: int = 1
     retry: str = "lost"
     fail_fast: bool = False
+    leave: bool = False  # submit everything, and go
 
 
 @dataclass(slots=True)
@@ -81,6 +82,8 @@ class Driver:
             self._look_elsewhere()
             self._start()
             yield self.progress
+            if self.orders.leave:
+                break
             ended = wait(self._begun, timeout=_LOOK_S if self._elsewhere else _SHOW_S, return_when=FIRST_COMPLETED).done
             if self.publisher:
                 self.publisher.go_on()
@@ -121,6 +124,8 @@ class Driver:
         state = run.status if run else "failed"
         if said.get("error") and state in ("finished", _RUNNING):
             state = "failed"
+        elif state == _RUNNING:  # its lock, but no process any more
+            state = "lost"
         self.progress.note(point, state, run, said.get("error") or said.get("died") or "")
         if state == "finished" and self.publisher:
             self.publisher.add(point.save_dir)

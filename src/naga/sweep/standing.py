@@ -8,6 +8,8 @@ from typing import Any
 
 from naga.config.upgrade import config_digest
 from naga.errors import LockError, RunNotFoundError, UsageError
+from naga.launch.elsewhere import job_states, mark_of
+from naga.launch.slurm import has_ended
 from naga.layout import LOCK_NAME
 from naga.process.identity import this_process
 from naga.record.atomic import write_atomic
@@ -63,6 +65,17 @@ def asked_points(root: Path) -> Iterator[dict[str, Any]]:
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise UsageError(f"'{file}' is no file of a sweep: {error}", hint=f"rm '{file}'") from None
         yield from points
+
+
+def marks(root: Path) -> list[str]:
+    """Name what a scheduler knows the jobs of each sweep below a folder by."""
+    files = (*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json"))
+    return [mark_of(file.stem, file.parent.parent) for file in files]
+
+
+def queued(root: Path) -> Counter[str]:
+    """Count the jobs of the sweeps below a folder by what their scheduler says of them, with its reason."""
+    return Counter(state for mark in marks(root) for state in job_states(mark).values() if not has_ended(state))
 
 
 def standing(root: Path) -> tuple[dict[str, int], list[Run]]:

@@ -15,6 +15,7 @@ from naga.config.upgrade import declared_past
 from naga.errors import NagaError, UsageError
 from naga.frozen import dataclass
 from naga.launch import Launch, open_launcher
+from naga.launch.elsewhere import mark_of
 from naga.launch.local import why_not_fork
 from naga.layout import LOCK_NAME
 from naga.process.entry_point import file_of, task_name
@@ -48,7 +49,7 @@ def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
     if words.dry_run:
         return _say_planned(task, asked)
     last = _done(task, asked, request, words)
-    return 0 if set(last.states.values()) <= {"finished"} and last.is_published else 1
+    return 0 if words.no_wait or (set(last.states.values()) <= {"finished"} and last.is_published) else 1
 
 
 def sweep_of_values(task: Decorated[..., Any], values: Mapping[str, Any], words: SweepWords) -> Runs:
@@ -107,27 +108,32 @@ def sweep_id(task: str, asked: Sweep) -> str:
 
 
 def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
-    if words.no_wait and words.launcher == "local":
-        raise UsageError("--no-wait: processes of this machine end with the one that started them", hint="nohup ... &")
     name = task_name(task.fn)
     own = sweep_id(name, asked)
     write_asked(asked, own, name)
-    reason = why_not_fork()
+    reason = why_not_fork() if words.launcher == "local" else words.launcher
     if reason and file_of(task.fn) is None:
         raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
     publisher = publisher_of(file_of(task.fn)) if words.diag else None
-    orders = Orders(jobs=words.jobs or default_jobs(), retry=words.retry, fail_fast=words.fail_fast)
+    # Slurm has a queue of its own, which sees to it how many run at once.
+    jobs = words.jobs if words.jobs and not words.no_wait else 0
+    jobs = jobs or (len(asked.points) if words.launcher == "slurm" else default_jobs())
+    orders = Orders(jobs=jobs, retry=words.retry, fail_fast=words.fail_fast, leave=words.no_wait)
+    how = Launch(
+        jobs=words.jobs or jobs, forks=not reason, timeout=words.timeout, options=words.options,
+        sweep=mark_of(own, asked.root), leave=words.no_wait,
+    )  # fmt: skip
     with _one_snapshot(task, own, asked, current=words.code == "current") as tree:
         done = _still_done(task, asked, tree, request)
-        say(_how(asked, orders.jobs, reason))
-        how = Launch(jobs=orders.jobs, forks=not reason, timeout=words.timeout, options=words.options, sweep=own)
+        say(_how(asked, how.jobs, reason, words.launcher))
         with open_launcher(words.launcher, how) as executor:
             driver = Driver(asked, executor, orders, _Order(task, asked, request, own, tree), done, publisher)
             return shown(driver.steps(), asked)
 
 
-def _how(asked: Sweep, jobs: int, reason: str) -> str:
+def _how(asked: Sweep, jobs: int, reason: str, launcher: str) -> str:
     start = f"a new process each, as {reason}" if reason else "forked from this one"
+    start = start if launcher == "local" else f"through {launcher}"
     return f"{plural(len(asked.points), 'point')} in '{asked.root}', {jobs} at once, {start}"
 
 

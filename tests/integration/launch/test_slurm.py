@@ -1,0 +1,213 @@
+"""Sweeps on a real Slurm of four nodes, whatever is killed on the way; all in one file, since there is one cluster."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import slurm_cluster
+from slurm_cluster import Cluster, slurm, wait_until
+from workbench import Script, git
+
+from naga import find_runs, load_run
+
+pytestmark = pytest.mark.skipif(bool(slurm_cluster.why_not()), reason=slurm_cluster.why_not())
+
+EXPERIMENT = '''
+import os, sys, time
+from dataclasses import dataclass
+from pathlib import Path
+from naga import clicfg, runlock, snapshot
+
+@dataclass
+class Config:
+    save_dir: str = "results/x/${now:%H%M%S%f}"
+    seed: int = 0
+    sleep: float = 0.0
+
+@runlock
+@snapshot
+@clicfg
+def main(cfg: Config):
+    """Wait as long as is asked, or until it is said that there is time no more."""
+    if os.environ.get("NAGA_RANK", "0") != "0":
+        return
+    print("computing", cfg.seed)
+    until = time.monotonic() + cfg.sleep
+    while time.monotonic() < until and not Path("hurry").exists():
+        time.sleep(0.05)
+    Path(cfg.save_dir, "result.txt").write_text(os.environ.get("NAGA_WORLD_SIZE", "1"))
+    with open("count.txt", "a") as file:  # outside of what Naga knows of
+        file.write(f"{cfg.seed}\\n")
+
+if __name__ == "__main__":
+    main()
+'''
+WORDS = ("exp.py", "save_dir=results/s", "--launcher", "slurm", "--sweep")
+
+
+@pytest.fixture(scope="module")
+def _one_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with slurm_cluster.cluster(tmp_path_factory.mktemp("slurm")) as made:
+        yield made
+
+
+@pytest.fixture
+def cluster(_one_cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster of this file, without jobs before and after."""
+    yield _one_cluster
+    _one_cluster.cancel_all()
+
+
+@pytest.fixture
+def place(project: Path) -> Path:
+    """A repository with an experiment; the current folder."""
+    Path("exp.py").write_text(EXPERIMENT)
+    Path(".gitignore").write_text("results/\ncount.txt\nhurry\n__pycache__/\n")
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Sweep", cwd=project)
+    return project
+
+
+def count() -> Counter[str]:
+    """Count how often each point was computed to its end."""
+    return Counter(Path("count.txt").read_text().split()) if Path("count.txt").exists() else Counter()
+
+
+def status() -> dict[str, int]:
+    """Ask `naga status`."""
+    done = subprocess.run(
+        [sys.executable, "-m", "naga.cli", "status", "results", "--format", "json"], capture_output=True, check=True
+    )
+    found: dict[str, int] = json.loads(done.stdout)
+    return found
+
+
+def driver(*words: str) -> "subprocess.Popen[bytes]":
+    """Start a sweep, and go on with the test."""
+    with Path("driver.log").open("ab") as log:
+        return subprocess.Popen([sys.executable, *WORDS, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+
+
+def running() -> list[str]:
+    """List the jobs that run."""
+    return slurm("squeue", "-h", "-r", "-t", "running", "-o", "%i").split()
+
+
+def test_points_are_jobs(cluster: Cluster, place: Path, script: Script) -> None:
+    """A sweep of more points than an array takes, with several tasks for each; nothing is left in the user's folder."""
+    done = script(*WORDS, "seed=range(3)", "-l", "ntasks=2", "-l", "time=5")
+    assert "3 finished of 3" in done.stderr
+    assert {run.save_dir.joinpath("result.txt").read_text() for run in find_runs("results")} == {"2"}
+    assert count() == Counter("012")
+    private = Path(os.environ["NAGA_CACHE_DIR"], "slurm")
+    assert private.stat().st_mode & 0o7777 == 0o700
+    assert [path for path in private.rglob("*") if path.is_file()] == []
+    assert "3 finished of 3" in script(*WORDS, "seed=range(3)").stderr
+    assert count() == Counter("012")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["-l", "partition=gpu"], "Invalid partition name"),
+        (["-l", "partion=usual"], "unrecognized option '--partion=usual'"),
+        (["-l", "time=soon"], "Invalid --time"),
+    ],
+)
+def test_wrong_options_start_nothing(
+    cluster: Cluster, place: Path, script: Script, words: list[str], says: str
+) -> None:
+    """What sbatch does not take is refused in one line before anything is submitted."""
+    done = script(*WORDS, "seed=1,2", *words, check=False)
+    assert done.returncode == 2
+    assert says in done.stderr.splitlines()[-1] + done.stderr.splitlines()[-2]
+    assert "Traceback" not in done.stderr
+    assert not list(Path("results").glob("**/run.lock"))
+    assert slurm("squeue", "-h") == ""
+
+
+def test_the_same_command_goes_on(cluster: Cluster, place: Path, script: Script) -> None:
+    """SIGKILL the driver, a worker and a slurmd, scancel a job: the same command finishes each point once."""
+    first = driver("seed=range(8)", "sleep=120")
+    wait_until(lambda: status()["running"] == 8)
+    first.kill()
+    first.wait()
+    jobs = running()
+    assert len(jobs) == 8
+    assert status() == {"total": 8, "finished": 0, "running": 8, "failed": 0, "killed": 0, "lost": 0, "waiting": 0}
+    slurm("scancel", jobs[0])
+    wait_until(lambda: status()["killed"] == 1)
+    owner = next(run for run in find_runs("results") if run.status == "running")
+    os.kill(owner.record.process.pid, signal.SIGKILL)
+    wait_until(lambda: status()["lost"] == 1)
+    cluster.kill_node("node0")
+    cluster.start_node("node0")
+    second = driver("seed=range(8)", "sleep=120")
+    wait_until(lambda: len(running()) == 8 and status()["running"] == 8)
+    Path("hurry").touch()
+    assert second.wait(60) == 0
+    assert status()["finished"] == 8
+    assert count() == Counter("01234567")
+
+
+def test_queued_points_are_joined(cluster: Cluster, place: Path, script: Script) -> None:
+    """What an earlier driver has left in the queue is waited for, not submitted again; the status has the reason."""
+    done = script(*WORDS, "seed=range(3)", "--no-wait", "-l", "begin=now+1hour")
+    assert done.returncode == 0
+    wait_until(lambda: len(slurm("squeue", "-h", "-r").splitlines()) == 3)
+    said = script("-m", "naga.cli", "status", "results").stdout
+    assert "queue     3 jobs PENDING (BeginTime)" in said
+    assert status()["waiting"] == 3
+    second = driver("seed=range(3)", "-l", "begin=now+1hour")
+    time.sleep(2)
+    jobs = slurm("squeue", "-h", "-r", "-o", "%i").split()
+    assert len(jobs) == 3
+    for job in jobs:
+        slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    assert second.wait(60) == 0
+    assert count() == Counter("012")
+
+
+def test_cancel(cluster: Cluster, place: Path, script: Script) -> None:
+    """`naga cancel` ends the driver and the jobs of this sweep, and no other job."""
+    slurm("sbatch", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")
+    going = driver("seed=range(2)", "sleep=120")
+    wait_until(lambda: status()["running"] == 2)
+    done = script("-m", "naga.cli", "cancel", "results", check=False)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("of Slurm") == 2
+    going.wait(20)
+    assert slurm("squeue", "-h", "-o", "%j").split() == ["other"]
+    assert status()["killed"] == 2
+
+
+def test_preempted_points_are_requeued(cluster: Cluster, place: Path, script: Script) -> None:
+    """A job that is preempted is requeued by Slurm, and its point goes on in a second attempt."""
+    going = driver("seed=7,8", "sleep=120", "-l", "cpus-per-task=4")
+    wait_until(lambda: status()["running"] == 2)
+    slurm("sbatch", "-p", "urgent", "-N4", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 2")
+    wait_until(lambda: status()["killed"] == 2)
+    Path("hurry").touch()
+    assert going.wait(90) == 0
+    assert {load_run(run.save_dir).record.attempt for run in find_runs("results")} == {2}
+    assert count() == Counter("78")
+
+
+def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script) -> None:
+    """Without a controller, a sweep is refused in one line; one that is going on waits for it."""
+    going = driver("seed=1,2", "sleep=120")
+    wait_until(lambda: status()["running"] == 2)
+    cluster.stop_controller()
+    done = script(*WORDS, "seed=3,4", check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 2), done.stderr
+    cluster.start_controller()
+    Path("hurry").touch()
+    assert going.wait(60) == 0
+    assert count() == Counter("12")
