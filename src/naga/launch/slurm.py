@@ -57,7 +57,7 @@ class Slurm(Executor):
         self._mark, self._options, self._jobs = mark, dict(options), jobs
         self._most = _largest_array()
         _refuse_unknown(options)
-        self._folder = _private(cache_folder() / "slurm" / mark)
+        self._folder = _private(_private(cache_folder() / "slurm") / mark)
         self._new: list[_Job] = []
         self._open: list[_Job] = []
         self._batches: list[str] = []  # submitit's folders, with what the jobs print

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,7 @@ def main(cfg: Config):
 if __name__ == "__main__":
     main()
 '''
+Driver = Callable[..., "subprocess.Popen[bytes]"]
 WORDS = ("exp.py", "save_dir=results/s", "--launcher", "slurm", "--sweep")
 
 
@@ -68,8 +69,9 @@ def cluster(_one_cluster: Cluster) -> Iterator[Cluster]:
 @pytest.fixture
 def place(project: Path) -> Path:
     """A repository with an experiment; the current folder."""
+    Path("results").mkdir()
     Path("exp.py").write_text(EXPERIMENT)
-    Path(".gitignore").write_text("results/\ncount.txt\nhurry\n__pycache__/\n")
+    Path(".gitignore").write_text("results/\n*.log\ncount.txt\nhurry\n__pycache__/\n")
     git("add", "-A", cwd=project)
     git("commit", "-qm", "Sweep", cwd=project)
     return project
@@ -80,19 +82,34 @@ def count() -> Counter[str]:
     return Counter(Path("count.txt").read_text().split()) if Path("count.txt").exists() else Counter()
 
 
+def naga(*words: str) -> "subprocess.CompletedProcess[str]":
+    """Type a command of Naga."""
+    return subprocess.run(
+        [Path(sys.executable).with_name("naga"), *words], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
 def status() -> dict[str, int]:
     """Ask `naga status`."""
-    done = subprocess.run(
-        [sys.executable, "-m", "naga.cli", "status", "results", "--format", "json"], capture_output=True, check=True
-    )
-    found: dict[str, int] = json.loads(done.stdout)
+    found: dict[str, int] = json.loads(naga("status", "results", "--format", "json").stdout)
     return found
 
 
-def driver(*words: str) -> "subprocess.Popen[bytes]":
-    """Start a sweep, and go on with the test."""
-    with Path("driver.log").open("ab") as log:
-        return subprocess.Popen([sys.executable, *WORDS, *words], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+@pytest.fixture
+def driver() -> Iterator[Driver]:
+    """Start a sweep, and go on with the test; afterwards none is left."""
+    started = []
+
+    def start(*words: str) -> "subprocess.Popen[bytes]":
+        with Path("driver.log").open("ab") as log:
+            command = [sys.executable, *WORDS, *words]
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
 
 
 def running() -> list[str]:
@@ -133,7 +150,7 @@ def test_wrong_options_start_nothing(
     assert slurm("squeue", "-h") == ""
 
 
-def test_the_same_command_goes_on(cluster: Cluster, place: Path, script: Script) -> None:
+def test_the_same_command_goes_on(cluster: Cluster, place: Path, driver: Driver) -> None:
     """SIGKILL the driver, a worker and a slurmd, scancel a job: the same command finishes each point once."""
     first = driver("seed=range(8)", "sleep=120")
     wait_until(lambda: status()["running"] == 8)
@@ -157,13 +174,12 @@ def test_the_same_command_goes_on(cluster: Cluster, place: Path, script: Script)
     assert count() == Counter("01234567")
 
 
-def test_queued_points_are_joined(cluster: Cluster, place: Path, script: Script) -> None:
+def test_queued_points_are_joined(cluster: Cluster, place: Path, script: Script, driver: Driver) -> None:
     """What an earlier driver has left in the queue is waited for, not submitted again; the status has the reason."""
     done = script(*WORDS, "seed=range(3)", "--no-wait", "-l", "begin=now+1hour")
     assert done.returncode == 0
     wait_until(lambda: len(slurm("squeue", "-h", "-r").splitlines()) == 3)
-    said = script("-m", "naga.cli", "status", "results").stdout
-    assert "queue     3 jobs PENDING (BeginTime)" in said
+    wait_until(lambda: "queue     3 jobs PENDING (BeginTime)" in naga("status", "results").stdout)
     assert status()["waiting"] == 3
     second = driver("seed=range(3)", "-l", "begin=now+1hour")
     time.sleep(2)
@@ -175,12 +191,12 @@ def test_queued_points_are_joined(cluster: Cluster, place: Path, script: Script)
     assert count() == Counter("012")
 
 
-def test_cancel(cluster: Cluster, place: Path, script: Script) -> None:
+def test_cancel(cluster: Cluster, place: Path, driver: Driver) -> None:
     """`naga cancel` ends the driver and the jobs of this sweep, and no other job."""
     slurm("sbatch", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")
     going = driver("seed=range(2)", "sleep=120")
     wait_until(lambda: status()["running"] == 2)
-    done = script("-m", "naga.cli", "cancel", "results", check=False)
+    done = naga("cancel", "results")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("of Slurm") == 2
     going.wait(20)
@@ -188,7 +204,7 @@ def test_cancel(cluster: Cluster, place: Path, script: Script) -> None:
     assert status()["killed"] == 2
 
 
-def test_preempted_points_are_requeued(cluster: Cluster, place: Path, script: Script) -> None:
+def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Driver) -> None:
     """A job that is preempted is requeued by Slurm, and its point goes on in a second attempt."""
     going = driver("seed=7,8", "sleep=120", "-l", "cpus-per-task=4")
     wait_until(lambda: status()["running"] == 2)
@@ -200,13 +216,15 @@ def test_preempted_points_are_requeued(cluster: Cluster, place: Path, script: Sc
     assert count() == Counter("78")
 
 
-def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script) -> None:
+def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script, driver: Driver) -> None:
     """Without a controller, a sweep is refused in one line; one that is going on waits for it."""
     going = driver("seed=1,2", "sleep=120")
     wait_until(lambda: status()["running"] == 2)
     cluster.stop_controller()
     done = script(*WORDS, "seed=3,4", check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 2), done.stderr
+    assert done.returncode == 2
+    assert "Unable to contact slurm controller" in done.stderr
+    assert "Traceback" not in done.stderr
     cluster.start_controller()
     Path("hurry").touch()
     assert going.wait(60) == 0
