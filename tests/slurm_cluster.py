@@ -150,7 +150,7 @@ def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:
 @contextmanager
 def cluster(folder: Path) -> Iterator[Cluster]:
     """Give a cluster; afterwards nothing of it is left, and a former slurm.conf is back."""
-    with Path("/tmp/naga-slurm.lock").open("w") as lock:  # noqa: S108  # there is one /etc for all who test here
+    with Path("/tmp/naga-slurm.lock").open("w") as lock:  # there is one /etc for all who test here
         fcntl.flock(lock, fcntl.LOCK_EX)
         FILE.parent.mkdir(exist_ok=True)
         if FILE.exists() and not ASIDE.exists():  # else it is of a test that was killed
@@ -181,7 +181,7 @@ def _started_by(folder: Path) -> list[int]:
     for place in Path("/proc").glob("[0-9]*"):
         try:
             words = (place / "cmdline").read_bytes()
-            files = {os.readlink(link) for link in (place / "fd").iterdir()} if b"slurmstepd" in words else set()
+            files = {str(link.readlink()) for link in (place / "fd").iterdir()} if b"slurmstepd" in words else set()
         except OSError:
             continue
         if any(file.startswith(str(folder)) for file in files):
