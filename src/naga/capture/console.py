@@ -227,7 +227,7 @@ def _own_streams() -> list[int]:
     """List the standard streams that are what Python prints to."""
     numbers = []
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(Exception):
             os.fstat(number)
             if stream.fileno() == number:  # a stream that was closed is None, and its number anybody's
                 numbers.append(number)
@@ -309,7 +309,7 @@ def _write_soon(sink: int, data: bytes) -> None:
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError, AttributeError):
+        with suppress(Exception):  # what the function has put there may raise anything
             stream.flush()
     if ctypes := sys.modules.get("ctypes"):  # what C code has not written yet; loading it would take too long
         with suppress(OSError, AttributeError):

@@ -66,4 +66,7 @@ def _is_watched() -> bool:
     """Tell whether a person looks: not in a job, nor beside a function that may write to the same terminal."""
     if "SLURM_JOB_ID" in os.environ or threading.current_thread() is not threading.main_thread():
         return False
-    return sys.stderr is not None and sys.stderr.isatty()
+    try:
+        return sys.stderr.isatty()
+    except Exception:  # noqa: BLE001  # it is missing, closed, or an object of the user's own
+        return False

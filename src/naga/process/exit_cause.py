@@ -54,14 +54,14 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
 def _traceback(error: BaseException) -> str:
     try:
         return "".join(traceback.format_exception(error))
-    except Exception:  # noqa: BLE001  # of a chain without end, or with an exception whose attributes raise
+    except BaseException:  # noqa: BLE001  # of a chain without end, or with an exception whose attributes raise
         return "".join(traceback.format_tb(error.__traceback__))
 
 
 def _message(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception:  # noqa: BLE001  # an exception of the user's own, whose text is broken
+    except BaseException:  # noqa: BLE001  # an exception of the user's own, whose text is broken, or ends the process
         return "<its text cannot be shown>"
 
 

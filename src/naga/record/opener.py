@@ -30,7 +30,10 @@ def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
     """
     for _ in range(_TRIES):
         # O_NONBLOCK, or opening a fifo would wait for its writer.
-        descriptor = os.open(file, _READ)
+        try:
+            descriptor = os.open(file, _READ)
+        except ValueError as error:
+            raise LockError("has a name that no file can have") from error
         with os.fdopen(descriptor, "rb") as opened:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):

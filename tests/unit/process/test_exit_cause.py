@@ -10,7 +10,7 @@ from naga.process.signals import Signalled, Signals
 
 class MuteError(Exception):
     def __str__(self) -> str:
-        raise ValueError
+        raise self.args[0]
 
 
 @pytest.mark.parametrize(
@@ -37,9 +37,10 @@ def test_an_exception_comes_before_a_reason() -> None:
     assert (ending.failure.type, ending.failure.message) == ("ValueError", "no")
 
 
-def test_an_exception_without_a_text() -> None:
-    """An exception of the user's own may not even have one."""
-    ending = how_it_ended(MuteError(), Signals(), None)
+@pytest.mark.parametrize("raised", [ValueError, SystemExit(4), KeyboardInterrupt, RecursionError, MemoryError])
+def test_an_exception_without_a_text(raised: object) -> None:
+    """An exception of the user's own may not even have one, and may end the process that asks for it."""
+    ending = how_it_ended(MuteError(raised), Signals(), None)
     assert ending.failure
     assert ending.failure.message == "<its text cannot be shown>"
 

@@ -55,6 +55,13 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path, kind: str) -> None:
         read_inside(odd.parent, odd)
 
 
+@pytest.mark.parametrize("name", ["a\0b", "\ud800"])
+def test_a_name_that_no_file_has_is_refused(tmp_path: Path, name: str) -> None:
+    """A run.lock may name such a folder as upstream."""
+    with pytest.raises(LockError, match="no file can have"):
+        read_inside(tmp_path, tmp_path / name)
+
+
 def test_a_large_file_is_refused(tmp_path: Path) -> None:
     """Before it is read."""
     (tmp_path / "a").write_bytes(b"12345")
