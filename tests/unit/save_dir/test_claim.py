@@ -45,8 +45,9 @@ def test_a_new_folder_is_made_and_belongs_to_its_first_run(tmp_path: Path) -> No
     """The folder and its parents appear, and a second live run is refused."""
     folder = tmp_path / "a" / "b"
     assert claim_folder(folder, "one", this_process()).attempt == 1
-    with pytest.raises(ClaimError, match="in use by run one, which is still running"):
+    with pytest.raises(ClaimError, match="in use by run one, which is still running") as refused:
         claim_folder(folder, "two", this_process())
+    assert "seen" not in str(refused.value)
 
 
 def test_a_folder_without_a_run_is_used_as_it_lies(tmp_path: Path) -> None:
@@ -102,7 +103,17 @@ def test_an_archived_run_can_be_put_back_and_archived_again(tmp_path: Path) -> N
         for path in sorted(folder.rglob("*"), reverse=True):
             path.rmdir() if path.is_dir() else path.unlink()
         folder.rmdir()
-    assert len(os.listdir(tmp_path / ".archive")) == 3
+    assert sorted(os.listdir(tmp_path / ".archive")) == ["r~one", "r~one~2", "r~one~3"]
+
+
+def test_an_archive_without_a_free_name_is_named(tmp_path: Path) -> None:
+    """Ninety-nine copies of one run: nothing is moved."""
+    leave(tmp_path / "r", "one", "finished")
+    for number in range(1, 100):
+        (tmp_path / ".archive" / ("r~one" if number == 1 else f"r~one~{number}")).mkdir(parents=True)
+    with pytest.raises(SaveDirError, match="'.*/.archive' holds too many copies of run one"):
+        claim_folder(tmp_path / "r", "two", this_process())
+    assert read_lock(tmp_path / "r").run_id == "one"
 
 
 @pytest.mark.parametrize("existing", ["refuse", "reuse"])
@@ -153,7 +164,7 @@ def test_a_foreign_lock_is_left_alone(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """A file where a folder should be is found before anything is computed."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(SaveDirError, match="Not a directory"):
+    with pytest.raises(SaveDirError, match="cannot be used: Not a directory"):
         claim_folder(tmp_path / "file" / "r", "one", this_process())
 
 
@@ -386,6 +397,8 @@ def test_without_hard_links_a_claim_is_whole_or_not_there(tmp_path: Path, monkey
     claim_folder(tmp_path / "run", "one", this_process())
     with pytest.raises(ClaimError):
         claim_folder(tmp_path / "run", "two", this_process())
+    # Between its look at the chain and its claim another has made the name.
+    assert chain.append(tmp_path / "run", None, chain.Owner(run_id="three", process=this_process())) is None
     monkeypatch.setattr(os, "fsync", refuse)
     with pytest.raises(SaveDirError):
         claim_folder(tmp_path / "other", "one", this_process())
@@ -400,7 +413,7 @@ def test_torn_claims_of_older_releases_are_cleared(tmp_path: Path) -> None:
     (claims / "after-two").write_text('{"run_id": "th')
     assert not list(chain.clear_torn(tmp_path / "run"))
     for file in claims.iterdir():
-        os.utime(file, (1, 1))
+        os.utime(file, (time.time() - 90,) * 2)
     with pytest.raises(SaveDirError, match="naga doctor"):
         claim_folder(tmp_path / "run", "four", this_process())
     assert sorted(file.name for file in chain.clear_torn(tmp_path / "run")) == ["after-one", "after-two"]
@@ -417,7 +430,8 @@ def test_a_new_owner_sweeps_what_killed_writers_left(tmp_path: Path) -> None:
     stays = [own / "claims" / ".young", tmp_path / "naga.tmp"]
     for file in (*left, *stays):
         file.touch()
-    os.utime(own / "claims" / ".old", (1, 1))
+    os.utime(own / "claims" / ".old", (time.time() - 4000,) * 2)
+    os.utime(own / "claims" / ".young", (time.time() - 600,) * 2)
     claim_folder(tmp_path, "two", this_process())
     assert not [file for file in left if file.exists()]
     assert all(file.exists() for file in stays)
@@ -435,3 +449,15 @@ def test_a_look_at_a_lock_leaves_nothing_open(tmp_path: Path) -> None:
     with file.open() as opened:
         fcntl.flock(opened, fcntl.LOCK_SH)  # another that looks at the same moment
         assert not kernel_lock.is_held(file)
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("kind", ["fifo", "link"])
+def test_a_lock_is_looked_for_in_files_alone(tmp_path: Path, kind: str) -> None:
+    """A fifo has nobody to wait for, and a link may lead to a file that somebody else locks."""
+    claim = claim_folder(tmp_path / "run", "one", this_process())
+    odd = tmp_path / "odd"
+    os.mkfifo(odd) if kind == "fifo" else odd.symlink_to(tmp_path / "run/.naga/claims/first")
+    assert kernel_lock.is_held(tmp_path / "run/.naga/claims/first")
+    assert not kernel_lock.is_held(odd)
+    claim.release()

@@ -143,3 +143,30 @@ def test_each_file_is_a_sign_of_life(tmp_path: Path, sign: str) -> None:
     assert not is_living(folder, "one", ELSEWHERE)
     (folder / sign).touch()
     assert is_living(folder, "one", ELSEWHERE)
+
+
+def test_a_beat_that_is_on_its_way_does_not_outlive_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file would be a sign of life of a run that has ended."""
+    monkeypatch.setattr(heartbeat, "BEAT_S", 0.01)
+    leave(tmp_path)
+    main, asked = threading.current_thread(), threading.Event()
+
+    def slow() -> bool:
+        if threading.current_thread() is not main:
+            asked.set()
+            time.sleep(0.3)
+        return True
+
+    with beating(tmp_path, slow):
+        asked.wait()
+    time.sleep(0.4)
+    assert not (tmp_path / ".naga" / "heartbeat").exists()
+
+
+def test_a_refusal_says_when_a_run_of_another_host_was_last_seen(tmp_path: Path) -> None:
+    """And how long it takes until it is taken for dead."""
+    leave(tmp_path / "run")
+    age(tmp_path / "run", 100)
+    with pytest.raises(ClaimError, match=r"last seen 10\d s ago") as refused:
+        claim_folder(tmp_path / "run", "two", this_process())
+    assert "not seen for 300 s, it is taken for dead" in refused.value.hint
