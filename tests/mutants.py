@@ -34,7 +34,7 @@ ROOMS = {
     "secrets": ["unit/test_secrets.py", "property/test_secrets.py", "integration/test_secrets.py"],
     "record": ["unit/record", "faults/test_final_faults.py", "property/test_record.py", "faults/test_hostile_locks.py"],
     "save_dir": ["unit/save_dir", "faults/test_owners.py", "integration/test_save_dir_names.py"],
-    "run": ["unit/run", "unit/test_task.py", "integration/test_exits.py", "integration/test_workers.py"],
+    "run": ["unit/run", "faults/test_owners.py", "integration/test_exits.py", "integration/test_save_dir_names.py"],
     "tracking": ["unit/tracking", "property/test_mlflow_values.py", "integration/diagnose"],
     "process": ["unit/process", "integration/test_exits.py", "integration/test_ranks.py", "integration/test_starts.py"],
     "config": ["unit/config", "property/test_config.py", "integration/test_bad_input.py"],

@@ -18,7 +18,8 @@ from collections.abc import Callable
 
 READY, DRAINED = b"r", b"d"
 ROWS = 16  # how far above the last line a progress bar may still change
-LONGEST = 1 << 16  # bytes of a line without an end that are held back: for what comes, for a secret that has begun
+LONGEST = 1 << 16  # bytes of a line without an end that are held back while another stream prints
+BEGUN = 1 << 13  # and of one that is logged before its end: for a secret that has begun
 TICK_MS = 250  # how soon a resized terminal is noticed
 
 _CONTROL = re.compile(rb"(\n|\r|\x08|\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\^_])")
@@ -70,7 +71,7 @@ class Log:
     def _write(self) -> None:
         if os.fstat(self._file).st_size != self._end:  # somebody else writes here, too
             self._begin = self._end = os.lseek(self._file, 0, os.SEEK_END)
-        self._begin += os.pwrite(self._file, self._redact(self._settled()), self._begin)
+        self._begin += os.pwrite(self._file, self._settled(), self._begin)
         text = self._redact(b"\n".join(self._rows))
         end = self._begin + os.pwrite(self._file, text, self._begin)
         if end < self._end:
@@ -78,16 +79,27 @@ class Log:
         self._end = end
 
     def _settled(self) -> bytes:
-        """Let go of what nothing can change any more, so that the rest is short however much is printed."""
+        """Let go of what nothing can change any more, redacted, so that the rest is short however much is printed."""
         done = max(len(self._rows) - ROWS, 0)
-        text = b"\n".join([*self._rows[:done], b""])
+        text = self._redact(b"\n".join([*self._rows[:done], b""]))
         del self._rows[:done]
         self._at = max(self._at - done, 0)
-        if len(self._rows[-1]) > 2 * LONGEST:
-            row = self._redact(self._rows[-1])  # before it is cut: a secret may be where the cut is
-            text += b"\n".join([*self._rows[:-1], row[:-LONGEST]])
-            self._rows, self._at = [row[-LONGEST:]], 0
+        if len(self._rows[-1]) > 2 * BEGUN:
+            done, rest = self._cut(b"\n".join(self._rows))
+            text += done
+            self._rows, self._at = [rest], 0
         return text
+
+    def _cut(self, row: bytes) -> tuple[bytes, bytes]:
+        """Cut a long line where no secret is, and redact its first part; of the rest, the end of a secret may come."""
+        clean = self._redact(row)
+        if clean == row:
+            return row[:-BEGUN], row[-BEGUN:]
+        for held in range(BEGUN, 2 * BEGUN, BEGUN // 8):
+            done = self._redact(row[:-held])
+            if done + self._redact(row[-held:]) == clean:
+                return done, row[-held:]
+        return clean[:-BEGUN], clean[-BEGUN:]
 
 
 class Stream:
