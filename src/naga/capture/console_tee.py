@@ -85,8 +85,8 @@ class Log:
         del self._rows[:done]
         self._at = max(self._at - done, 0)
         if len(self._rows[-1]) > 2 * BEGUN:
-            done, rest = self._cut(b"\n".join(self._rows))
-            text += done
+            cut, rest = self._cut(b"\n".join(self._rows))
+            text += cut
             self._rows, self._at = [rest], 0
         return text
 
