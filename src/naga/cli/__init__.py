@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import naga
-from naga.cli.runs import doctor, hash_paths, ls, mlflow_view, show, verify_runs
+from naga.cli.ls import FORMATS, ls
+from naga.cli.notes import add_note_commands
+from naga.cli.runs import doctor, hash_paths, mlflow_view, show, verify_runs
 from naga.cli.sweep import add_sweep_commands
 from naga.errors import NagaError, RunNotFoundError, UsageError, one_line, unreadable
 from naga.runs.filter import COLUMNS
@@ -16,8 +18,8 @@ from naga.runs.filter import COLUMNS
 _RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
 _RUNS = f"{_RUN}, or a quoted pattern of save_dirs: 'results/**'"
 _FILTER = (
-    "terms that all hold, as in 'config.lr>0.01 status=finished': a field (" + ", ".join(COLUMNS) + ", config.KEY), "
-    "one of = != < <= > >=, and a value"
+    "terms, as in 'config.lr>0.01 and (status=failed or tags~best)': a field (" + ", ".join(COLUMNS) + ", config.KEY, "
+    "metrics.KEY), one of = != < <= > >= ~, and a value"
 )
 
 
@@ -44,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _read(argv: Sequence[str]) -> argparse.Namespace:
-    words, further = _parser().parse_known_args(argv)
+    words, further = _parser().parse_known_args(_joined(argv))
     runs = getattr(words, "run", None)
     # argparse takes no list of runs that stands behind an option.
     if any(word.startswith("-") for word in further) or (further and not isinstance(runs, list)):
@@ -54,11 +56,28 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     return words
 
 
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Write ``--sort -KEY`` as one word: argparse takes what begins with a minus for an option."""
+    words: list[str] = []
+    for word in argv:
+        if words and words[-1] == "--sort":
+            words[-1] = f"--sort={word}"
+        else:
+            words.append(word)
+    return words
+
+
 def _folder(word: str) -> str:
     """Take the name of a folder; an empty one is a variable of the shell that is not set, not the current folder."""
     if not os.path.isdir(word):  # noqa: PTH112  # a name that is too long is none
         raise RunNotFoundError(f"no folder '{word}'", hint="naga ls <a folder>")
     return word
+
+
+def _number(word: str) -> int:
+    if not word.isdecimal():
+        raise UsageError(f"--limit {word}: no number of runs", hint="--limit 20")
+    return int(word)
 
 
 def _path(word: str) -> str:
@@ -82,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (_add_ls, _add_show, _add_verify, _add_diff, _add_diag, _add_hash, _add_mlflow_view, _add_doctor):
         add(commands)
     add_sweep_commands(commands)
+    add_note_commands(commands)
     return parser
 
 
@@ -90,8 +110,11 @@ def _add_ls(commands: Any) -> None:
     _add_root(command, help="default: the current folder")
     command.add_argument("--archived", action="store_true", help="also those that newer runs have moved aside")
     command.add_argument("--filter", default="", metavar="TERMS", help=_FILTER)
-    command.add_argument("--sort", default="started", metavar="KEY", help="a column, or config.KEY; default: started")
-    command.add_argument("--format", default="table", choices=("table", "json", "csv"))
+    columns = f"of {', '.join(COLUMNS)}, config.KEY, metrics.KEY; default: what differs, as far as there is room"
+    command.add_argument("--columns", default="", metavar="KEY,...", help=columns)
+    command.add_argument("--sort", default="started", metavar="[-]KEY", help="by one of them; -KEY: the largest first")
+    command.add_argument("--limit", type=_number, metavar="N", help="only the first N")
+    command.add_argument("--format", default="table", choices=FORMATS)
     command.set_defaults(command=ls)
 
 

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from math import isnan
 from urllib.parse import urlsplit
 
-from naga.cli.tables import failures_table, near
+from naga.cli.ls import near
+from naga.cli.tables import failures_table
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name

@@ -1,25 +1,19 @@
 """One function per command of `naga`: from words to printed lines."""
 
 import argparse
-import csv
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from naga.capture.data.check import check
-from naga.cli.tables import run_page, runs_table
+from naga.cli.tables import run_page
 from naga.compare.lineage import base_of, out_of_date
 from naga.compare.verify import verify
-from naga.diagnose.freshness import freshness
-from naga.errors import LockError, NagaError, one_line, unreadable
+from naga.errors import NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
-from naga.record.lockfile import ANOTHER_TOOL
-from naga.runs.filter import COLUMNS, check_config_keys, parse_filter, sort_key
-from naga.runs.find import Run, as_row, load_run, look_for_runs
+from naga.runs.find import load_run
 from naga.runs.repair import record_outputs, repair_runs
-from naga.terminal import printable, say
+from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
 
@@ -29,45 +23,6 @@ _REPAIRS = (repair_runs, repair_history)
 
 def _one_line(text: str) -> str:
     return printable(text, lines=False)
-
-
-def ls(words: argparse.Namespace) -> int:
-    """List the runs below a folder."""
-    wanted, sort = parse_filter(words.filter), sort_key(words.sort)
-    found = list(look_for_runs(words.root, archived=words.archived))
-    runs = sorted((run for run in found if isinstance(run, Run)), key=sort)
-    for error in found:
-        if isinstance(error, LockError) and error.hint != ANOTHER_TOOL:
-            say(f"warning: left out: {error.message}")
-    check_config_keys((*(key for key, _, _ in wanted.terms), words.sort), runs)
-    diags = _freshness(runs, Path(words.root))
-    runs = [run for run in runs if wanted.matches(run, diag=diags.get(run.run_id))]
-    rows = [{**as_row(run), "diag": diags.get(run.run_id)} for run in runs]
-    if words.format == "json":
-        print(json.dumps(rows, indent=2))
-    elif words.format == "csv":
-        _print_csv(rows)
-    elif runs:
-        runs_table(runs, diags)
-    else:
-        print(_one_line(f"no runs below '{words.root}'" + (" fit the filter" if words.filter else "")))
-    return 0
-
-
-def _freshness(runs: Sequence[Run], root: Path) -> dict[str, str]:
-    try:
-        return freshness(runs, root)
-    except NagaError as error:
-        say(f"warning: {error.message}: what is published is not known")
-        return {}
-
-
-def _print_csv(rows: Sequence[dict[str, Any]]) -> None:
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(
-        {key: _one_line(value) if isinstance(value, str) else value for key, value in row.items()} for row in rows
-    )
 
 
 def hash_paths(words: argparse.Namespace) -> int:

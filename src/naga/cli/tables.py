@@ -1,17 +1,16 @@
 """How runs look on a terminal."""
 
 import io
-import math
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from naga.cli.ls import local_time, took
+from naga.compare.lineage import base_of, out_of_date
 from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
@@ -19,35 +18,7 @@ from naga.secrets import MARK, redacted_keys
 from naga.terminal import printable
 from naga.wording import plural
 
-_LONGEST = 200  # letters of a cell: one odd run.lock must not push those of others out of the table
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
-
-
-def runs_table(runs: Sequence[Run], diags: Mapping[str, str]) -> None:
-    """Print a table of runs, a line each."""
-    rows = [
-        {
-            "status": _status(run),
-            "diag": Text(diags.get(run.run_id, "")),
-            "started": plain(_local(run.record.started)),
-            "took": plain(_took(run.record)),
-            "task": plain(run.record.task[:_LONGEST]),
-            "save_dir": plain(near(run.save_dir)),
-            "run_id": plain(run.run_id),
-        }
-        for run in runs
-    ]
-    widths = {name: max(len(name), *(row[name].cell_len for row in rows)) for name in rows[0]}
-    for name in ("run_id", "task", "took"):  # what a narrow terminal does without: `naga show` takes the save_dir
-        if sys.stdout.isatty() and sum(widths.values()) + 2 * len(widths) - 2 > Console().width:
-            del widths[name]
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for name in widths:
-        right: Literal["left", "right"] = "right" if name == "took" else "left"
-        table.add_column(name, overflow="fold", justify=right, no_wrap=name != "save_dir")
-    for row in rows:
-        table.add_row(*(row[name] for name in widths))
-    print_table(table)
 
 
 def run_page(run: Run) -> None:
@@ -65,7 +36,11 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield "run", plain(f"{run.run_id}  ({record.task})")
     yield "status", _ending(run)
     yield "folder", plain(str(run.save_dir))
-    yield "started", plain(f"{_local(record.started)} on {record.process.host} by {record.process.user or 'unknown'}")
+    who = f"{record.process.host} by {record.process.user or 'unknown'}"
+    yield "started", plain(f"{local_time(record.started)} on {who}")
+    yield from _section("tags", [", ".join(run.tags)])
+    yield from _section("note", [run.note])
+    yield from _section("out of date", out_of_date(record, base_of(record)))
     yield from _section("config", _config_lines(record.config))
     yield from _section("redacted", [", ".join(_redacted(record))])
     yield from _section("code", (_code_line(code) for code in record.code))
@@ -100,7 +75,7 @@ def _section(name: str, lines: Iterable[str]) -> Iterator[tuple[str, Text]]:
 def _ending(run: Run) -> Text:
     text = _status(run)
     if run.record.duration_s is not None:
-        text.append(f" after {_took(run.record)}", style="not bold default")
+        text.append(f" after {took(run.record.duration_s)}", style="not bold default")
     if run.record.attempt > 1:
         text.append(f", attempt {run.record.attempt}", style="not bold default")
     return text
@@ -138,23 +113,6 @@ def plain(text: str, *, lines: bool = False) -> Text:
     return Text(printable(text, lines=lines))  # rich would read brackets as markup
 
 
-def _local(started: str) -> str:
-    try:
-        return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
-    except (ValueError, OverflowError):  # the end of the year 9999, in a time zone to the east
-        return started[:_LONGEST]
-
-
-def _took(record: Record) -> str:
-    seconds = record.duration_s
-    if seconds is None or not math.isfinite(seconds):
-        return "" if seconds is None else str(seconds)
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
 def _size(size_bytes: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size_bytes < 1024:
@@ -175,11 +133,6 @@ def failures_table(failures: Sequence[tuple[str, str]]) -> None:
     for run, reason in failures:
         table.add_row(plain(run), plain(reason))
     print_table(table)
-
-
-def near(folder: Path) -> str:
-    """Name a folder as other commands take it from here."""
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
 
 
 def print_table(page: Table) -> None:

@@ -50,6 +50,7 @@ def publication_of(
         Tag.OWNER: _owner(),
         Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
         **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
+        **({Tag.TAGS: shortened(", ".join(run.tags), TAG_LIMIT)} if run.tags else {}),
         **key.tags(),
         **_filled(filled),
         **_code(record),

@@ -7,7 +7,6 @@ from typing import Any
 from naga.diagnose.diag_key import DiagKey, diag_key_today
 from naga.project import project_root
 from naga.runs.find import Run
-from naga.runs.metrics import last_publication
 from naga.save_dir.archive import home_of
 from naga.tracking.history import PublishedRun
 from naga.tracking.published_runs import newest_published
@@ -65,7 +64,7 @@ def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
     # Results may lie outside of the project that one works in.
     own = start.absolute() if (project_root(start.absolute()) / "mlflow.db").exists() else Path.cwd()
     uri = store_of(own)
-    notes = {run.run_id: last_publication(run.save_dir) for run in runs}
+    notes = {run.run_id: run.summary.publication for run in runs}
     noted = {run_id: one for run_id, note in notes.items() if (one := _noted(run_id, note, shown_uri(uri)))}
     read = newest_published(uri) if len(noted) < len(runs) and local_file(uri) else {}
     freshness_now = Freshness({**read, **noted}, project_root(own))

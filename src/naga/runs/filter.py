@@ -1,7 +1,7 @@
 """Choosing runs by what they are, and putting them in order."""
 
+import fnmatch
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from operator import eq, ge, gt, le, lt, ne
 from typing import Any
@@ -10,31 +10,62 @@ from naga.config.plain import ABSENT, value_at
 from naga.errors import UsageError
 from naga.frozen import dataclass
 from naga.record.schema import STATUSES
-from naga.runs.find import Run, as_row
-from naga.runs.metrics import last_publication
+from naga.runs.find import Run
 from naga.wording import did_you_mean, nearest
 
-COLUMNS = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
-
-_TERM = re.compile(r"([\w.\-\[\]]+)(!=|<=|>=|=|<|>)(.*)", re.DOTALL)
+COLUMNS = ("status", "diag", "started", "took", "task", "save_dir", "run_id", "tags")
+_EXAMPLE = "--filter 'config.lr>0.01 and (status=failed or tags~best)'"
+_TOKEN = re.compile(
+    r"""\s*(?:(?P<bracket>[()])
+    |(?P<word>and|or)(?=[\s(])
+    |(?P<key>[^\s()=!<>~]+)\s*(?P<sign>!=|<=|>=|=|<|>|~)\s*(?P<value>'[^']*'|"[^"]*"|(?!['"])[^\s()]*))""",
+    re.VERBOSE,
+)
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {"=": eq, "!=": ne, "<": lt, "<=": le, ">": gt, ">=": ge}
-_WORDS = {"true": True, "false": False, "null": None, "none": None}
+_WORDS = {"true": True, "false": False}
+
+Get = Callable[[str], Any]
+"""Gives what a run has for a key; None for nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A key, how it is compared, and with what."""
+
+    key: str
+    sign: str
+    value: str
+
+    def holds(self, get: Get) -> bool:
+        """Tell whether it is true of a run; of one that lacks the key, only ``=null`` is."""
+        value = get(self.key)
+        if value is None:
+            return self.value.lower() in ("null", "none") and self.sign == "="
+        if isinstance(value, list | tuple):
+            found = any(_compared(item, "=", self.value) for item in value)
+            return not found if self.sign == "!=" else found
+        return _compared(value, self.sign, self.value)
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Terms that all must hold: a key, how it is compared, and with what."""
+    """Terms, and what joins them: ``and``, ``or``; without any, every run is wanted."""
 
-    terms: tuple[tuple[str, str, str], ...] = ()
+    parts: tuple["Filter | Term", ...] = ()
+    joined: str = "and"
 
     @property
     def keys(self) -> frozenset[str]:
         """What it asks for."""
-        return frozenset(key for key, _, _ in self.terms)
+        return frozenset[str]().union(*(part.keys if isinstance(part, Filter) else {part.key} for part in self.parts))
 
     def matches(self, run: Run, **further: Any) -> bool:
-        """Tell whether a run is wanted; one that lacks a key is not."""
-        return all(_holds(value_of(run, key, further), sign, wanted) for key, sign, wanted in self.terms)
+        """Tell whether a run is wanted."""
+        return self.holds(lambda key: value_of(run, key, further))
+
+    def holds(self, get: Get) -> bool:
+        """Tell whether it is true of what a run has."""
+        return (any if self.joined == "or" else all)(part.holds(get) for part in self.parts)
 
 
 def parse_filter(text: str) -> Filter:
@@ -42,85 +73,157 @@ def parse_filter(text: str) -> Filter:
 
     Examples
     --------
-    >>> parse_filter("config.lr>=1e-3 task='exp.main'").terms
-    (('config.lr', '>=', '1e-3'), ('task', '=', 'exp.main'))
+    >>> parse_filter("config.lr >= 1e-3 task='exp.main'").parts
+    (Term(key='config.lr', sign='>=', value='1e-3'), Term(key='task', sign='=', value='exp.main'))
+    >>> parse_filter("(status=failed or tags~best)").keys == {"status", "tags"}
+    True
     """
-    try:
-        words = shlex.split(text)
-    except ValueError as error:
-        raise UsageError(f"--filter {text!r}: {error}", hint="--filter 'config.lr>0.01 status=finished'") from None
-    return Filter(tuple(map(_term, words)))
+    if not text.strip():
+        return Filter()
+    reader = _Reader(text)
+    found = reader.joined()
+    if reader.rest():
+        reader.refuse()
+    return found
 
 
-def _term(word: str) -> tuple[str, str, str]:
-    found = _TERM.fullmatch(word)
-    if not found:
-        raise UsageError(f"--filter: {word!r} compares nothing", hint="--filter 'config.lr>0.01 status=finished'")
-    key, sign, value = found.groups()
-    if key == "status" and value not in (known := (*STATUSES, "lost")):
+class _Reader:
+    """Reads an expression from its beginning: ``or`` joins what ``and``, or nothing, joins."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at = text, 0
+
+    def rest(self) -> str:
+        return self.text[self.at :].strip()
+
+    def refuse(self) -> None:
+        what = f"{self.rest()!r} compares nothing" if self.rest() else "it ends too early"
+        raise UsageError(f"--filter {self.text!r}: {what}", hint=_EXAMPLE)
+
+    def next(self, *wanted: str) -> re.Match[str] | None:
+        """Take the next token, if it is a bracket or word that is wanted; of terms, any."""
+        found = _TOKEN.match(self.text, self.at)
+        if found and (found["bracket"] or found["word"] or "term") in wanted:
+            self.at = found.end()
+            return found
+        return None
+
+    def joined(self) -> Filter:
+        parts = [self.all_of()]
+        while self.next("or"):
+            parts.append(self.all_of())
+        return parts[0] if len(parts) == 1 else Filter(tuple(parts), "or")
+
+    def all_of(self) -> Filter:
+        parts = [self.one()]
+        while self.next("and") or (self.rest() and not re.match(r"\s*(or\b|\))", self.text[self.at :])):
+            parts.append(self.one())
+        return Filter(tuple(parts))
+
+    def one(self) -> Filter | Term:
+        if self.next("("):
+            inside = self.joined()
+            if not self.next(")"):
+                raise UsageError(f"--filter {self.text!r}: a bracket is not closed", hint=_EXAMPLE)
+            return inside
+        if not (found := self.next("term")):
+            self.refuse()
+        assert found  # noqa: S101  # `refuse` raises
+        return _term(found["key"], found["sign"], found["value"])
+
+
+def _term(key: str, sign: str, value: str) -> Term:
+    value = value[1:-1] if value[:1] in ("'", '"') else value
+    known = (*STATUSES, "lost")
+    if key == "status" and sign in ("=", "!=") and not any(fnmatch.fnmatchcase(one, value) for one in known):
         raise UsageError(f"--filter: no run has status {value!r}", hint=did_you_mean(nearest(value, known), known))
-    return checked_key(key, "--filter"), sign, value
+    return Term(checked_key(key, "--filter"), sign, value)
 
 
 def checked_key(key: str, option: str) -> str:
     """Return a key that a run may have, or refuse it."""
-    if key in COLUMNS or key.startswith(("config.", "metrics.")):
+    if key in (*COLUMNS, "duration_s", "note") or key.startswith(("config.", "metrics.")):
         return key
     raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(nearest(key, COLUMNS) or f"config.{key}"))
 
 
-def check_config_keys(keys: Iterable[str], runs: Sequence[Run]) -> None:
-    """Refuse a key of the configuration that no run has, where there are runs."""
+def check_keys(keys: Iterable[str], runs: Sequence[Run]) -> None:
+    """Refuse a key of the configuration or the metrics that no run has, where there are runs."""
     for key in keys:
-        name = key.removeprefix("config.")
-        if runs and name != key and all(value_at(run.record.config, name, ABSENT) is ABSENT for run in runs):
-            known = sorted({f"config.{own}" for run in runs for own in _keys(run.record.config)})
+        if runs and not any(_has(run, key) for run in runs):
+            known = sorted({f"config.{own}" for run in runs for own in keys_of(run.summary.config)})
+            known += sorted({f"metrics.{own}" for run in runs for own in run.metrics})
             raise UsageError(f"no run here has {key!r}", hint=did_you_mean(nearest(key, known), known))
 
 
-def _keys(config: Mapping[Any, Any]) -> Iterator[str]:
+def _has(run: Run, key: str) -> bool:
+    kind, _, name = key.partition(".")
+    if kind == "metrics":
+        return name in run.metrics
+    return kind != "config" or value_at(run.summary.config, name, ABSENT) is not ABSENT
+
+
+def keys_of(config: Mapping[Any, Any]) -> Iterator[str]:
+    """Give the dotted keys of a plain configuration."""
     for key, item in config.items():
-        yield from (f"{key}.{below}" for below in _keys(item)) if isinstance(item, Mapping) and item else (str(key),)
+        yield from (f"{key}.{below}" for below in keys_of(item)) if isinstance(item, Mapping) and item else (str(key),)
 
 
-def sort_key(column: str) -> Callable[[Run], tuple[bool, int, Any]]:
-    """Give what to sort runs by; those that lack it come last, numbers before text."""
-    checked_key(column, "--sort")
+def sort_key(column: str, further: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[Run], Any]:
+    """Give what to sort runs by, ``-key`` backwards; those that lack it come last, numbers before text.
 
-    def key(run: Run) -> tuple[bool, int, Any]:
-        value = value_of(run, column, {})
-        if isinstance(value, int | float):
-            return False, 0, value
-        return value is None, 1, "" if value is None else str(value)
+    ``further`` has values by run_id that no run knows of itself.
+    """
+    name = column.removeprefix("-")
+    checked_key(name, "--sort")
+    sign = -1 if column.startswith("-") else 1
+
+    def key(run: Run) -> tuple[bool, bool, Any]:
+        value = value_of(run, name, (further or {}).get(run.run_id, {}))
+        if isinstance(value, int | float) and value == value:  # noqa: PLR0124  # not a number is no number
+            return False, sign < 0, sign * value
+        return value in (None, ()), sign > 0, _Text(str(value), backwards=sign < 0)
 
     return key
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A text that can be sorted backwards."""
+
+    text: str
+    backwards: bool
+
+    def __lt__(self, other: "_Text") -> bool:
+        return other.text < self.text if self.backwards else self.text < other.text
 
 
 def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
     """Give the value that a run has for a key; None where it has none."""
     if key in further:
         return further[key]
-    if key.startswith("metrics."):
-        return last_publication(run.save_dir).get("metrics", {}).get(key.removeprefix("metrics."))
-    if not key.startswith("config."):
-        return as_row(run).get(key)
-    return value_at(run.record.config, key.removeprefix("config."))
+    kind, _, name = key.partition(".")
+    if kind == "metrics":
+        return run.metrics.get(name)
+    if kind == "config":
+        return value_at(run.summary.config, name)
+    simple = {"status": lambda: run.status, "save_dir": lambda: str(run.save_dir)}
+    if key in simple:
+        return simple[key]()
+    return getattr(run.summary, {"took": "duration_s"}.get(key, key), None)
 
 
-def _holds(value: Any, sign: str, wanted: str) -> bool:
-    if value is None:
-        return wanted.lower() in ("null", "none") and sign == "="
-    other: Any = wanted
+def _compared(value: Any, sign: str, wanted: str) -> bool:
+    if sign == "~":
+        return wanted.lower() in str(value).lower()
     if isinstance(value, bool):
-        other = _WORDS.get(wanted.lower(), wanted)
-    elif isinstance(value, int | float):
+        return _COMPARE[sign](value, _WORDS.get(wanted.lower(), wanted)) if sign in ("=", "!=") else False
+    if isinstance(value, int | float):
         try:
-            other = float(wanted)
+            return _COMPARE[sign](value, float(wanted))
         except ValueError:
             return sign == "!="
-    else:
-        value = str(value)
-    try:
-        return _COMPARE[sign](value, other)
-    except TypeError:
-        return False
+    text = str(value)
+    if sign in ("=", "!=") and re.search(r"[*?\[]", wanted):
+        return (text == wanted or fnmatch.fnmatchcase(text, wanted)) == (sign == "=")
+    return _COMPARE[sign](text, wanted)

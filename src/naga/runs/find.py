@@ -1,16 +1,14 @@
 """One run, by whatever names it; all the runs below a folder."""
 
-import math
 import os
 import re
 import shlex
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from naga.errors import LockError, RunNotFoundError
-from naga.frozen import dataclass
 from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
 from naga.record.lockfile import lock_hash, read_lock
 from naga.record.schema import Record
@@ -19,13 +17,15 @@ from naga.save_dir.heartbeat import is_living
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
+    from naga.runs.index import Index
+    from naga.runs.summary import Summary
+
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHOWN = 25  # lines of a run in a notebook
 _NOT_SEARCHED = frozenset({".git", OWN_FOLDER, ".venv", "__pycache__", "mlruns", "node_modules"})
 
 
-@dataclass(frozen=True, repr=False)
 class Run:
     """A run on the disk: the folder, and what its run.lock says.
 
@@ -33,17 +33,41 @@ class Run:
     ----------
     save_dir : Path
         Absolute: where the folder is now, which may not be where it was computed.
-    record : naga.record.schema.Record
-        The run.lock.
+    record : naga.record.schema.Record, optional
+        The run.lock. Default: it is read when it is asked for.
+    summary : Summary, optional
+        What an index knows of the run.
     """
 
-    save_dir: Path
-    record: Record
+    def __init__(self, save_dir: Path, record: Record | None = None, *, summary: "Summary | None" = None) -> None:
+        self.save_dir = save_dir
+        if record is not None:
+            self.record = record
+        if summary is not None:
+            self.summary = summary
+
+    @cached_property
+    def record(self) -> Record:
+        """The run.lock."""
+        return read_lock(self.lock_path)
+
+    @cached_property
+    def summary(self) -> "Summary":
+        """What tables show of the run, and filters ask for."""
+        from naga.runs.summary import summary_of
+
+        return summary_of(self.save_dir, self.record)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self.save_dir, self.record) == (other.save_dir, other.record)
+
+    def __hash__(self) -> int:
+        return hash((self.save_dir, self.run_id))
 
     @property
     def run_id(self) -> str:
         """The run's own, unchanging name."""
-        return self.record.run_id
+        return self.summary.run_id
 
     @property
     def lock_path(self) -> Path:
@@ -58,8 +82,9 @@ class Run:
     @cached_property
     def status(self) -> str:
         """``running``, ``finished``, ``failed``, ``killed``; ``lost`` where it says running but its process is dead."""
-        lost = self.record.status == "running" and not is_living(self.save_dir, self.run_id, self.record.process)
-        return "lost" if lost else self.record.status
+        said = self.summary.status
+        lost = said == "running" and not is_living(self.save_dir, self.run_id, self.record.process)
+        return "lost" if lost else said
 
     @property
     def config(self) -> "DictConfig":
@@ -68,6 +93,21 @@ class Run:
 
         config: DictConfig = rebuild(None, self.record.config, self.save_dir)
         return config
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The metrics of the last publication; empty where there was none."""
+        return dict(self.summary.publication.get("metrics", {}))
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """What ``naga tag`` says of the run, sorted."""
+        return self.summary.tags
+
+    @property
+    def note(self) -> str:
+        """What ``naga note`` says of the run."""
+        return self.summary.note
 
     def __repr__(self) -> str:
         return f"<naga run {self.run_id} in {str(self.save_dir)!r}: {self.status}>"
@@ -140,11 +180,30 @@ def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> I
 
 def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> Iterator[Run | LockError]:
     """Find the runs below a folder, and why a run.lock there cannot be read."""
-    for folder in _run_folders(os.path.abspath(root), archived):  # noqa: PTH100  # as in load_run
-        try:
-            yield Run(Path(folder), read_lock(Path(folder, LOCK_NAME)))
-        except LockError as error:
-            yield error
+    from naga.runs.index import Index
+
+    place = os.path.abspath(root)  # noqa: PTH100  # as in load_run
+    with Index.of(place) as index:
+        for folder in _run_folders(place, archived):
+            try:
+                yield _indexed(index, folder)
+            except LockError as error:
+                yield error
+        index.forget_others(within=place, archived=archived)
+
+
+def _indexed(index: "Index", folder: str) -> Run:
+    """Give a run as the index knows it, or read it, and tell the index."""
+    from naga.runs.index import state_of
+
+    key = state_of(folder)
+    if (summary := index.summary(folder, key)) is not None:
+        return Run(Path(folder), summary=summary)
+    run = Run(Path(folder), read_lock(Path(folder, LOCK_NAME)))
+    if key and run.summary.status != "running":
+        index.put(folder, key, run.summary)
+        return Run(Path(folder), summary=run.summary)  # whole records of ten thousand runs are a quarter of a gigabyte
+    return run
 
 
 def _run_folders(root: str, archived: bool) -> Iterator[str]:
@@ -168,16 +227,3 @@ def _is_new(folder: str, searched: list[str]) -> bool:
         return False
     searched.append(real)
     return True
-
-
-def as_row(run: Run) -> dict[str, Any]:
-    """Give the row of a run as ``naga ls`` prints it."""
-    record = run.record
-    return {
-        "run_id": run.run_id,
-        "save_dir": str(run.save_dir),
-        "status": run.status,
-        "task": record.task,
-        "started": record.started,
-        "duration_s": record.duration_s if math.isfinite(record.duration_s or 0) else None,
-    }

@@ -18,7 +18,7 @@ _PIECE = re.compile(r"\*\*/|/\*\*|\*\*|\*|\?|\[[^\]]*\]")
 def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
     """Find runs."""
     found = {run.save_dir: run for name in names or ["**"] for run in _named(name)}
-    return sorted((run for run in found.values() if wanted.matches(run)), key=lambda run: run.record.started)
+    return sorted((run for run in found.values() if wanted.matches(run)), key=lambda run: run.summary.started)
 
 
 def is_pattern(name: str) -> bool:

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
+from naga.errors import NagaError, UsageError
 from naga.runs.find import Run, each_run
 from naga.wording import plural
+
+if TYPE_CHECKING:
+    import pandas
 
 _SHOWN = 100
 
@@ -34,6 +38,65 @@ class Runs(Sequence[Run]):
     def __len__(self) -> int:
         return len(self._runs)
 
+    def where(self, expression: str) -> "Runs":
+        """Give those of which an expression is true, as ``naga ls --filter`` reads it.
+
+        Examples
+        --------
+        >>> Runs().where("config.lr>0.01 and (status=failed or tags~best)")
+        <0 naga runs>
+        """
+        from naga.runs.filter import check_keys, parse_filter
+
+        wanted = parse_filter(expression)
+        check_keys(wanted.keys, self)
+        return Runs(run for run in self if wanted.matches(run))
+
+    def best(self, key: str, *, lowest: bool = False) -> Run:
+        """Give the run with the largest number for a key, such as ``metrics.accuracy``; the first of equal ones.
+
+        Raises
+        ------
+        UsageError
+            No run has a number for it.
+        """
+        from naga.runs.filter import check_keys, checked_key, value_of
+
+        check_keys([checked_key(key, "best")], self)
+        numbers = [(value_of(run, key, {}), run) for run in self]
+        able = [(value, run) for value, run in numbers if isinstance(value, int | float) and value == value]  # noqa: PLR0124  # not a number is no number
+        if not able:
+            raise UsageError(f"no run has a number for {key!r}", hint="runs.best('metrics.accuracy')")
+        return (min if lowest else max)(able, key=lambda pair: pair[0])[1]
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Give a pandas DataFrame, one row a run: configuration and metrics flattened, ``config.lr``, ``metrics.acc``.
+
+        pandas is not installed with Naga.
+        """
+        from naga.runs.filter import keys_of, value_of
+
+        try:
+            import pandas
+        except ImportError:
+            raise NagaError("pandas is not installed", hint="pip install pandas") from None
+        rows = []
+        for run in self:
+            summary = run.summary
+            row: dict[str, Any] = {
+                "run_id": run.run_id,
+                "save_dir": str(run.save_dir),
+                "status": run.status,
+                "task": summary.task,
+            }
+            row |= {"started": summary.started, "duration_s": summary.duration_s, "tags": list(run.tags)}
+            row |= {f"config.{key}": value_of(run, f"config.{key}", {}) for key in keys_of(summary.config)}
+            rows.append(row | {f"metrics.{key}": value for key, value in run.metrics.items()})
+        frame = pandas.DataFrame(rows)
+        if rows:
+            frame["started"] = pandas.to_datetime(frame["started"], utc=True, errors="coerce", format="ISO8601")
+        return frame
+
     def __repr__(self) -> str:
         return f"<{plural(len(self), 'naga run')}>"
 
@@ -42,13 +105,15 @@ class Runs(Sequence[Run]):
         from html import escape
 
         columns = ("run_id", "status", "task", "started", "save_dir")
-        keys = list(dict.fromkeys(key for run in self._runs[:_SHOWN] for key in run.record.config if key != "save_dir"))
+        keys = list(
+            dict.fromkeys(key for run in self._runs[:_SHOWN] for key in run.summary.config if key != "save_dir")
+        )
         head = "".join(f"<th>{escape(str(name))}</th>" for name in (*columns, *keys))
         rows = []
         for run in self._runs[:_SHOWN]:
-            record = run.record
-            cells = (run.run_id, run.status, record.task, record.started, run.save_dir)
-            values = (*cells, *(record.config.get(key, "") for key in keys))
+            known = run.summary
+            cells = (run.run_id, run.status, known.task, known.started, run.save_dir)
+            values = (*cells, *(known.config.get(key, "") for key in keys))
             rows.append("".join(f"<td>{escape(str(value)[:200])}</td>" for value in values))
         more = f"<p>and {len(self) - _SHOWN} more</p>" if len(self) > _SHOWN else ""
         return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>{more}"

@@ -104,3 +104,43 @@ def test_a_pattern_that_fits_nothing(results: Path) -> None:
     """It is refused, as a name would be."""
     with pytest.raises(RunNotFoundError, match="nowhere"):
         select_runs(["nowhere/**"], Filter())
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [
+        ("config.lr > 0.001 and status = finished", True),
+        ("config.lr > 1 or status=finished", True),
+        ("status=failed or (config.lr<1 and config.text=10)", True),
+        ("(status=failed or config.lr<1) and config.text=11", False),
+        ("status=failed or status=lost or config.deep.on=true", True),
+        ("status=fin*", True),
+        ("task!=exp.*", False),
+        ("task~MAIN", True),
+        ("config.layers~64", True),
+        ("config.layers~6", False),
+        ("config.layers!=64", False),
+        ("tags~best", False),
+        ("tags!=best", True),
+        ("took>2 and took<=2.5", True),
+        ('config.deep.name="x y"', True),
+    ],
+)
+def test_expressions(text: str, fits: bool) -> None:
+    """Terms are joined by `and`, `or` and brackets; text takes globs, and `~` asks what is in it."""
+    assert parse_filter(text).matches(RUN) is fits
+
+
+@pytest.mark.parametrize("text", ["(status=failed", "status=failed)", "status=failed or", "and status=failed", "()"])
+def test_expressions_that_do_not_end(text: str) -> None:
+    """They are refused whole."""
+    with pytest.raises(UsageError):
+        parse_filter(text)
+
+
+def test_sorting_backwards() -> None:
+    """The largest first; runs without the key are last all the same."""
+    values = ["b", 10, None, 9.5, "a"]
+    runs = [Run(Path(f"/{n}"), dataclasses.replace(RECORD, config={"k": value})) for n, value in enumerate(values)]
+    ordered = sorted(runs, key=sort_key("-config.k"))
+    assert [run.record.config["k"] for run in ordered] == ["b", "a", 10, 9.5, None]

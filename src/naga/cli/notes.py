@@ -1,0 +1,47 @@
+"""`naga tag` and `naga note`: what people say of their runs."""
+
+import argparse
+from typing import Any
+
+from naga.cli.ls import near
+from naga.errors import UsageError
+from naga.runs.filter import Filter
+from naga.runs.find import load_run
+from naga.runs.notes import change_tags, checked_tag, read_notes, set_note
+from naga.runs.select import select_runs
+from naga.terminal import print_asked, printable
+
+
+def add_note_commands(commands: Any) -> None:
+    """Declare the commands."""
+    command = commands.add_parser("tag", help="give runs tags, and take others away: naga tag RUN... +best -draft",
+                                  prefix_chars="\0")  # fmt: skip
+    command.add_argument("words", nargs="+", metavar="RUN... +NAME -NAME", help="runs, then tags")
+    command.set_defaults(command=tag)
+    command = commands.add_parser("note", help="note something of a run, in place of what was noted before")
+    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or a unique beginning of one")
+    command.add_argument("text", nargs="?", metavar="TEXT", help="'' takes the note away; without it, it is printed")
+    command.set_defaults(command=note)
+
+
+def tag(words: argparse.Namespace) -> int:
+    """Change the tags of runs."""
+    add = [checked_tag(word[1:]) for word in words.words if word.startswith("+")]
+    remove = [checked_tag(word[1:]) for word in words.words if word.startswith("-")]
+    names = [word for word in words.words if word[:1] not in ("+", "-")]
+    if not names or not (add or remove):
+        raise UsageError("naga tag takes runs and tags", hint="naga tag results/a +best -draft")
+    for run in select_runs(names, Filter()):
+        notes = change_tags(run.save_dir, add, remove)
+        print_asked(printable(f"{near(run.save_dir)}  {', '.join(notes.tags) or 'no tags'}", lines=False) + "\n")
+    return 0
+
+
+def note(words: argparse.Namespace) -> int:
+    """Set or print the note of a run."""
+    run = load_run(words.run)
+    if words.text is None:
+        print_asked(printable(read_notes(run.save_dir).note) + "\n")
+    else:
+        set_note(run.save_dir, words.text)
+    return 0
