@@ -15,6 +15,8 @@ def printable(text: str, *, lines: bool = True) -> str:
     >>> print(printable("a\x1b[2Jb"))
     a\x1b[2Jb
     """
+    if text.isprintable():  # as nearly all is
+        return text
     return "".join(char if (lines and char == "\n") or char.isprintable() else ascii(char)[1:-1] for char in text)
 
 

@@ -4,6 +4,7 @@ import argparse
 import csv
 import json
 import math
+import os
 import re
 import shutil
 import sys
@@ -147,7 +148,8 @@ def shown(value: Any) -> str:
 
 def near(folder: Path) -> str:
     """Name a folder as other commands take it from here."""
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+    name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # ten thousand times
+    return name.removeprefix(f"{here}/") if name != here else "."
 
 
 def local_time(started: str) -> str:

@@ -207,10 +207,11 @@ def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
         return run.metrics.get(name)
     if kind == "config":
         return value_at(run.summary.config, name)
-    simple = {"status": lambda: run.status, "save_dir": lambda: str(run.save_dir)}
-    if key in simple:
-        return simple[key]()
-    return getattr(run.summary, {"took": "duration_s"}.get(key, key), None)
+    if key == "status":
+        return run.status
+    return (
+        str(run.save_dir) if key == "save_dir" else getattr(run.summary, "duration_s" if key == "took" else key, None)
+    )
 
 
 def _compared(value: Any, sign: str, wanted: str) -> bool:

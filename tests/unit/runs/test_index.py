@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from workbench import some_record
 
+from naga.record import lockfile
 from naga.record.lockfile import write_lock
 from naga.record.schema import Record
 from naga.runs import find
@@ -34,7 +35,7 @@ def _listed(root: Path) -> list[tuple[str, str, str]]:
 
 def _reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     read: list[Path] = []
-    original = find.read_lock
+    original = lockfile.read_lock
 
     def reading(path: Path) -> Record:
         read.append(path)
