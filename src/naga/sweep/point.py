@@ -3,12 +3,17 @@
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naga.declarations import Call
 from naga.errors import ClaimError, NagaError, SnapshotError, one_line
-from naga.runs.find import load_run
+from naga.record.schema import Code, from_plain
+from naga.sweep.laid_out import import_from, imported_from, moved
+from naga.wording import first_of
 from naga.wrapper import Decorated
+
+if TYPE_CHECKING:
+    from naga.capture.code.snapshot import CodeCapture
 
 # What a fork has from the process that it was forked from: the task, and the snapshot that stands for all points.
 inherited: dict[str, Any] = {}
@@ -35,24 +40,36 @@ def run_point(point: dict[str, Any]) -> dict[str, Any]:
 def _compute(point: dict[str, Any]) -> None:
     from naga.run.life import run
 
+    folders = point["folders"]
+    import_from(folders)
     task = inherited.get("task") or _load_task(point)
+    if stray := imported_from(folders):
+        raise SnapshotError(
+            f"{first_of(stray)} was not imported from the code of the sweep",
+            hint="--code current lets each point import what it finds",
+        )
+    code = inherited.get("code") or _code_of(point)
     about = {"id": point["sweep"], "point": point["label"], "overrides": point["overrides"]}
-    call = Call(argv=tuple(point["argv"]), task=point["task"], sweep=about, code=inherited.get("code"))
+    call = Call(argv=tuple(point["argv"]), task=point["task"], sweep=about, code=code)
     run(task.fn, task.declares, call)
-    tree = point["tree"]
-    if tree and "code" not in inherited:
-        recorded = {code.tree for code in load_run(point["save_dir"]).record.code}
-        if tree not in recorded:
-            raise SnapshotError(
-                "the code is no longer that of the sweep", hint="--code current lets each point take what it finds"
-            )
+
+
+def _code_of(point: dict[str, Any]) -> "CodeCapture | None":
+    """Read the snapshot that stands for all points; None where each takes its own."""
+    if point["code"] is None:
+        return None
+    from naga.capture.code.snapshot import CodeCapture
+
+    entries = tuple(from_plain(Code, entry) for entry in point["code"])
+    return CodeCapture(entries=entries, warnings=tuple(point["warnings"]), laid_out=point["folders"])
 
 
 def _load_task(point: dict[str, Any]) -> Decorated[..., Any]:
     """Import the script, without what stands below `if __name__ == "__main__"`, and find the task in it."""
     from naga.diagnose.batch.script import load_script
 
-    found: Any = load_script(Path(point["script"]))
+    script = Path(point["script"])
+    found: Any = load_script(Path(moved(point["script"], point["folders"]) or script))
     sys.argv = [point["script"], *point["argv"]]
     for name in point["function"].split("."):
         found = getattr(found, name)

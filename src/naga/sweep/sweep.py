@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from naga.config.command_line import Request, SweepWords
 from naga.config.declared import declared_config
@@ -19,6 +19,7 @@ from naga.launch.elsewhere import mark_of
 from naga.launch.local import why_not_fork
 from naga.layout import LOCK_NAME
 from naga.process.entry_point import file_of, task_name
+from naga.record.schema import to_plain
 from naga.runs.sequence import Runs
 from naga.sweep import point as of_point
 from naga.sweep.driver import Driver, Orders, Progress, default_jobs
@@ -30,6 +31,9 @@ from naga.sweep.standing import finished_points, run_at, write_asked
 from naga.terminal import print_asked, say
 from naga.wording import plural
 from naga.wrapper import Decorated
+
+if TYPE_CHECKING:
+    from naga.capture.code.snapshot import CodeCapture
 
 
 class SweepError(NagaError):
@@ -123,11 +127,11 @@ def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: Swee
         jobs=words.jobs or jobs, forks=not reason, timeout=words.timeout, options=words.options,
         sweep=mark_of(own, asked.root), leave=words.no_wait,
     )  # fmt: skip
-    with _one_snapshot(task, own, asked, current=words.code == "current") as tree:
-        done = _still_done(task, asked, tree, request)
+    with _one_snapshot(task, own, asked, words) as code:
+        done = _still_done(task, asked, code, request)
         say(_how(asked, how.jobs, reason, words.launcher))
         with open_launcher(words.launcher, how) as executor:
-            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, tree), done, publisher)
+            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, code), done, publisher)
             return shown(driver.steps(), asked)
 
 
@@ -145,7 +149,7 @@ class _Order:
     asked: Sweep
     request: Request
     sweep: str
-    tree: str
+    code: "CodeCapture | None"
 
     def __call__(self, point: Point) -> dict[str, Any]:
         overrides = (*self.asked.overrides, *point.overrides, f"save_dir={point.written}")
@@ -160,7 +164,9 @@ class _Order:
             "function": self.task.__qualname__,
             "script": str(file_of(self.task.fn) or ""),
             "cwd": os.getcwd(),  # noqa: PTH109  # as text
-            "tree": self.tree,
+            "code": [to_plain(entry) for entry in self.code.entries] if self.code else None,
+            "warnings": self.code.warnings if self.code else (),
+            "folders": dict(self.code.laid_out) if self.code else {},
             "quiet": True,
         }
 
@@ -172,31 +178,38 @@ def _preload() -> None:
 
 
 @contextmanager
-def _one_snapshot(task: Decorated[..., Any], own: str, asked: Sweep, *, current: bool) -> Iterator[str]:
-    """Take the code once for all points; give its tree, empty where each point is to take what it finds."""
+def _one_snapshot(
+    task: Decorated[..., Any], own: str, asked: Sweep, words: SweepWords
+) -> Iterator["CodeCapture | None"]:
+    """Take the code once for all points, and lay it out for them; None where each point is to take what it finds."""
     _preload()
     of_point.inherited["task"] = task
     declared = _declares(task).snapshot
-    tree = ""
-    if declared and not current:
+    with ExitStack() as stack:
+        stack.callback(of_point.inherited.clear)
+        if declared is None or words.code == "current":
+            yield None
+            return
         from naga.capture.code.snapshot import SnapshotLabel, capture_code
+        from naga.sweep.laid_out import laid_out
 
         label = SnapshotLabel(
             run_id=own, task=task_name(task.fn), save_dir=str(asked.root), leave_out=(asked.root,), kind="sweeps"
         )
         taken = capture_code(file_of(task.fn), declared, label)
+        folders = laid_out(taken.entries, own, outlives=words.launcher != "local", leave=words.no_wait)
+        taken = replace(taken, laid_out=stack.enter_context(folders))
         of_point.inherited["code"] = taken
-        tree = next((str(code.tree) for code in taken.entries if code.tree), "")
-    try:
-        yield tree
-    finally:
-        of_point.inherited.clear()
+        yield taken
 
 
-def _still_done(task: Decorated[..., Any], asked: Sweep, tree: str, request: Request) -> frozenset[str]:
+def _still_done(
+    task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None", request: Request
+) -> frozenset[str]:
     """Give the points that have finished; those of other code are computed again only where that is asked for."""
     done = finished_points(asked, task_name(task.fn), _before(task))
-    other = {digest for digest, run in done.items() if tree and tree not in {code.tree for code in run.record.code}}
+    tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
+    other = {digest for digest, run in done.items() if tree and tree not in {entry.tree for entry in run.record.code}}
     if other and request.existing != "archive":
         say(f"{plural(len(other), 'finished point')} of other code: kept; --existing archive computes them again")
     return frozenset(done.keys() - (other if request.existing == "archive" else set()))

@@ -44,11 +44,15 @@ class SnapshotLabel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeCapture:
-    """The repositories that were captured, and what is missing from them or else worth telling."""
+    """The repositories that were captured, and what is missing from them or else worth telling.
+
+    ``laid_out`` says where a process imports them from, by their paths, if that is not where they are.
+    """
 
     entries: tuple[Code, ...] = ()
     warnings: tuple[str, ...] = ()
     held: Mapping[str, "HeldFiles"] = field(default_factory=dict, repr=False, compare=False)  # by repositories' paths
+    laid_out: Mapping[str, str] = field(default_factory=dict)
 
 
 def capture_code(
@@ -104,9 +108,10 @@ def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabe
     entries = {code.path: code for code in before.entries}
     collector = _Collector(declared, label, None, (), entries, dict(before.held), dict.fromkeys(before.warnings))
     for code in before.entries:
-        collector.compare(code)
+        collector.compare(code, is_laid_out=code.path in before.laid_out)
     if not why_off():
-        collector.add_imported(imported_files())
+        folders = [*map(Path, before.laid_out.values())]
+        collector.add_imported({file for file in imported_files() if not any(map(file.is_relative_to, folders))})
     return collector.result()
 
 
@@ -231,9 +236,10 @@ class _Collector:
         lacking = self._compared(code, "whether all that was imported is captured", lambda held: held.lacks([*paths]))
         return [paths[path] for path in lacking]
 
-    def compare(self, code: Code) -> None:
-        """Name captured files that have changed since."""
+    def compare(self, code: Code, *, is_laid_out: bool) -> None:
+        """Name captured files that have changed since; of code that is laid out, those that were not imported."""
         changed = self._compared(code, "whether the code changed during the run", HeldFiles.changed)
+        changed = [file for file in changed if not (is_laid_out and file.endswith(".py"))]
         if changed:
             self._warn(f"{code.name}: changed during the run, captured as it was before: {first_of(changed)}")
 

@@ -1,0 +1,132 @@
+"""The code of a sweep, laid out once: its points import that, although the worktree is edited meanwhile."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+
+from naga.cache_dir import cache_folder
+from naga.capture.code.checkout import lay_out
+from naga.capture.code.git import GitError, Repository, names
+from naga.capture.code.imports import is_installed
+from naga.errors import NagaError
+from naga.record.schema import Code
+
+_STAYS = ".stays"  # marks what jobs of a scheduler may still need when the driver has died
+
+
+@contextmanager
+def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bool) -> Iterator[dict[str, str]]:
+    """Give where each repository of a capture lies laid out, in the user's own cache, by its path.
+
+    The folder is named after what it holds: a second driver of the sweep uses the same, and so do jobs that an earlier
+    one has queued. ``outlives`` says that there may be such jobs, ``leave`` that there are.
+    """
+    kept = sorted((code for code in entries if code.commit), key=lambda code: code.path)
+    if not kept:
+        yield {}
+        return
+    held = hashlib.sha256(json.dumps([(code.path, code.tree) for code in kept]).encode()).hexdigest()[:12]
+    place = Path(os.path.realpath(cache_folder()), "sweeps", f"{sweep}-{held}")
+    mark = place.with_suffix(_STAYS)
+    with ExitStack() as stack:
+        try:
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = stack.enter_context((place.parent / "lock").open("a+"))
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            if outlives:
+                mark.touch()
+            _fill(kept, place)
+        except (GitError, OSError) as error:
+            hint = "--code current lets each point import what it finds"
+            raise NagaError(f"the code of the sweep cannot be laid out: {error}", hint=hint) from error
+        try:
+            yield _folders(kept, place)
+        finally:
+            if not leave:
+                mark.unlink(missing_ok=True)
+            _remove_unused(place.parent, lock.fileno())
+
+
+def _folders(kept: list[Code], place: Path) -> dict[str, str]:
+    """Give each repository a folder; one that lies in another lies in it here, too."""
+    folders: dict[str, str] = {}
+    for number, code in enumerate(kept):  # sorted: the outer one comes first
+        folders[code.path] = moved(code.path, folders) or str(place / f"{number}" / code.name)
+    return folders
+
+
+def _fill(kept: list[Code], place: Path) -> None:
+    """Write the files of all commits, and links to the files beside them that no commit has."""
+    if place.is_dir():
+        return
+    new = Path(tempfile.mkdtemp(dir=place.parent))
+    try:
+        for code, folder in zip(kept, _folders(kept, new).values(), strict=True):
+            repository = Repository.find(Path(code.path))
+            lay_out(repository, str(code.commit), Path(folder))
+            _link_others(repository, code, Path(folder))
+            (Path(folder) / ".git").touch()  # what searches for the root of the project stops here
+        with suppress(OSError):  # another driver was faster
+            new.rename(place)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _link_others(repository: Repository, code: Code, folder: Path) -> None:
+    """Link ignored files and those too large to store: built modules, ``_version.py``, weights beside the code."""
+    words = ("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
+    for path in (*names(repository.run(*words).stdout), *(skipped.path for skipped in code.skipped)):
+        target, there = folder / path.rstrip("/"), repository.top / path.rstrip("/")
+        # Python would write what it compiles here over what it has compiled there.
+        is_wanted = target.name not in ("__pycache__", ".git") and target.parent.is_dir() and there.exists()
+        if is_wanted and not os.path.lexists(target):
+            target.symlink_to(there)
+
+
+def _remove_unused(above: Path, lock: int) -> None:
+    """Remove what lies here, also what killed drivers have left, where no other driver is at work."""
+    with suppress(OSError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for place in above.iterdir():
+            if place.is_dir() and not place.with_suffix(_STAYS).exists():
+                shutil.rmtree(place, ignore_errors=True)
+
+
+def moved(path: str, folders: Mapping[str, str]) -> str | None:
+    """Give where a path of the project lies laid out; None for one of no repository, or of an installed package."""
+    real = os.path.realpath(path)
+    tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
+    if not tops or is_installed(real) or any(real.startswith(folder) for folder in folders.values()):
+        return None
+    top = max(tops, key=len)
+    return folders[top] + real[len(top) :]
+
+
+def import_from(folders: Mapping[str, str]) -> None:
+    """Let this process import the project from where it is laid out, and find there what lies beside its modules."""
+    if not folders:
+        return
+    sys.path[:] = [moved(path or os.curdir, folders) or path for path in sys.path]
+    for name, module in list(sys.modules.items()):
+        if isinstance(file := getattr(module, "__file__", None), str) and (place := moved(file, folders)):
+            module.__file__ = place
+        if isinstance(paths := getattr(module, "__path__", None), list):
+            paths[:] = [moved(path, folders) or path for path in paths]
+        if name.startswith("__editable__"):  # how setuptools finds what is installed by a link
+            found: dict[str, str] = module.MAPPING
+            found |= {package: moved(path, folders) or path for package, path in found.items()}
+
+
+def imported_from(folders: Mapping[str, str]) -> list[str]:
+    """Name the modules of the project that this process has imported from elsewhere than where it is laid out."""
+    files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
+    own = {name: os.path.abspath(file) for name, file in files.items() if isinstance(file, str)}  # noqa: PTH100
+    tops = tuple(f"{top}/" for top in folders)
+    return [name for name, file in own.items() if file.startswith(tops) and moved(file, folders)]
