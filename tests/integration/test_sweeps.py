@@ -7,7 +7,9 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 
 import pytest
 from workbench import git
@@ -187,6 +189,17 @@ def test_a_new_process_each(place: Path) -> None:
     assert counted() == Counter([0, 1])
 
 
+def test_forks_beside_pools(place: Path) -> None:
+    """What MLflow and the pool of a linear algebra library leave at import does no harm to a fork; a database does."""
+    text = "import mlflow, numpy, sqlite3\nSQUARE = numpy.ones((900, 900)) @ numpy.ones((900, 900))\n" + EXPERIMENT
+    Path("exp.py").write_text(text.replace("    import late\n", "    import late\n    SQUARE @ SQUARE\n"))
+    done = sweep("--sweep", "seed=range(4)", "save_dir=results/s")
+    assert "forked from this one" in done.stderr
+    assert counted() == Counter(range(4))
+    Path("exp.py").write_text("import sqlite3\nopened = sqlite3.connect('results/a.db')\n" + EXPERIMENT)
+    assert "results/a.db' is open" in sweep("--sweep", "seed=4,5", "save_dir=results/s").stderr
+
+
 def test_timeout(place: Path) -> None:
     """A point that takes too long is killed, and the others are not."""
     sweep("--sweep", "seed=0", "sleep=0,30", "save_dir=results/s", "--timeout", "2", code=1)
@@ -233,3 +246,67 @@ def test_from_python(place: Path) -> None:
     assert "[0, 1]" in done.stdout
     assert "1 point of 2 did not finish: seed=2: ValueError: bad" in done.stderr
     assert counted() == Counter(range(4))
+
+
+LATE_IMPORTS = EXPERIMENT.replace(
+    "    import late\n", "    import late, built, pack.lately\n    from pack import _version\n"
+)
+
+
+@pytest.mark.parametrize("start", ["forked", "a new process each"])
+def test_points_run_the_code_of_the_sweep(place: Path, start: str) -> None:
+    """Whatever is edited meanwhile, imported late or ignored by git; the locks name the user's own repository."""
+    thread = "    __import__('threading').Thread(target=time.sleep, args=(9,), name='mine', daemon=True).start()\n"
+    text = LATE_IMPORTS if start == "forked" else LATE_IMPORTS.replace("    main()\n", f"{thread}    main()\n")
+    Path("exp.py").write_text(text)
+    Path("pack").mkdir()
+    for file, content in {"__init__": "", "lately": "", "_version": "V = 1\n"}.items():
+        Path("pack", f"{file}.py").write_text(content)
+    Path("built.py").write_text("import pathlib\nassert (pathlib.Path(__file__).parent / 'exp.py').exists()\n")
+    with Path(".gitignore").open("a") as ignored:
+        ignored.write("_version.py\n")
+    words = ("--sweep", "seed=range(6)", "save_dir=results/s", "sleep=0.4", "--jobs", "2")
+    with begun(*words) as driver:
+        wait_until_counted(2)
+        for file in ("exp.py", "late.py", "pack/lately.py"):
+            Path(file).write_text("raise RuntimeError('edited')\n")
+    assert driver.returncode == 0
+    runs = find_runs("results/s")
+    assert {Path(run.save_dir, "result.txt").read_text().split()[1] for run in runs} == {"1"}
+    assert {run.record.code[0].path for run in runs} == {str(place)}
+    assert len({run.record.code[0].commit for run in runs}) == 1
+    assert {git("show", f"{run.record.code[0].ref}:late.py", cwd=place) for run in runs} == {"VERSION = 1\n"}
+    assert not any("changed" in warning for run in runs for warning in run.record.warnings)
+    assert [left.name for left in Path(os.environ["NAGA_CACHE_DIR"], "sweeps").iterdir()] == ["lock"]
+
+
+def test_current_code_is_what_each_point_finds(place: Path) -> None:
+    """``--code current`` takes a snapshot for each point, of what it imports."""
+    words = ("--sweep", "seed=range(4)", "save_dir=results/s", "sleep=0.6", "--jobs", "1", "--code", "current")
+    with begun(*words) as driver:
+        wait_until_counted(1)
+        Path("late.py").write_text("VERSION = 2\n")
+    assert driver.returncode == 0
+    assert len({run.record.code[0].tree for run in find_runs("results/s")}) == 2
+
+
+def test_random_kills_of_points(place: Path) -> None:
+    """Points that are killed at any moment are tried again by the same command; none that finished is."""
+    words = ("--sweep", "seed=range(12)", "save_dir=results/s", "sleep=0.2", "--jobs", "4")
+    random = Random(1)
+    with begun(*words) as driver:
+        while driver.poll() is None:
+            running = (
+                [run for run in find_runs("results/s") if run.status == "running"] if Path("results/s").exists() else []
+            )
+            if running and random.random() < 0.5:
+                with suppress(ProcessLookupError):
+                    os.kill(random.choice(running).record.process.pid, signal.SIGKILL)
+            time.sleep(0.1)
+    runs = find_runs("results/s")
+    dead = [run.record.config["seed"] for run in runs if run.status != "finished"]
+    before = counted()
+    assert dead, "no point was killed"
+    sweep(*words)
+    assert {run.status for run in find_runs("results/s")} == {"finished"}
+    assert counted() - before == Counter(dead)

@@ -31,7 +31,7 @@ _RANKS = (
     "PMI_RANK",
     "PMIX_RANK",
 )
-_UNSAFE = ("mlflow", "psycopg2", "torch.distributed", "tensorflow", "jax")
+_UNSAFE = ("tensorflow", "jax")  # their own threads are there as soon as they are used
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
@@ -47,6 +47,18 @@ def why_not_fork() -> str:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_initialized():
         return "the GPU is in use"
+    return _why_open()
+
+
+def _why_open() -> str:
+    """Name a connection that is open: two processes that speak on one garble both; it may be to a database in a file."""
+    for number in filter(str.isdecimal, os.listdir("/proc/self/fd")):
+        with contextlib.suppress(OSError):
+            target = os.readlink(f"/proc/self/fd/{number}")
+            if int(number) > 2 and target.startswith("socket:"):
+                return "a connection is open"
+            if target.endswith((".db", ".sqlite", ".sqlite3")):
+                return f"the database '{target}' is open"
     return ""
 
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from naga.cache_dir import cache_folder
@@ -47,7 +48,9 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
             hint = "--code current lets each point import what it finds"
             raise NagaError(f"the code of the sweep cannot be laid out: {error}", hint=hint) from error
         try:
-            yield _folders(kept, place)
+            folders = _folders(kept, place)
+            imported_from(folders)  # what is found out here, each fork knows
+            yield folders
         finally:
             if not leave:
                 mark.unlink(missing_ok=True)
@@ -101,12 +104,19 @@ def _remove_unused(above: Path, lock: int) -> None:
 
 def moved(path: str, folders: Mapping[str, str]) -> str | None:
     """Give where a path of the project lies laid out; None for one of no repository, or of an installed package."""
-    real = os.path.realpath(path)
+    real = _own_place(os.path.abspath(path))  # noqa: PTH100  # thousands of modules
     tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
-    if not tops or is_installed(real) or any(real.startswith(folder) for folder in folders.values()):
+    if not tops or any(real.startswith(folder) for folder in folders.values()):
         return None
     top = max(tops, key=len)
     return folders[top] + real[len(top) :]
+
+
+@cache
+def _own_place(path: str) -> str:
+    """Resolve the links of a path; one of an installed package is nothing here."""
+    real = os.path.realpath(path)
+    return "" if is_installed(real) else real
 
 
 def import_from(folders: Mapping[str, str]) -> None:
