@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
@@ -51,11 +52,11 @@ def why_not_fork() -> str:
 
 
 def _why_open() -> str:
-    """Name a connection that is open: two processes that speak on one garble both; it may be to a database in a file."""
-    for number in filter(str.isdecimal, os.listdir("/proc/self/fd")):
+    """Name a connection or a database that is open: two processes that speak on one garble what both say."""
+    for place in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            target = os.readlink(f"/proc/self/fd/{number}")
-            if int(number) > 2 and target.startswith("socket:"):
+            target = str(place.readlink())
+            if int(place.name) > 2 and target.startswith("socket:"):
                 return "a connection is open"
             if target.endswith((".db", ".sqlite", ".sqlite3")):
                 return f"the database '{target}' is open"
