@@ -70,7 +70,8 @@ class Slurm(Executor):
 
     def submit(self, fn: Function, point: dict[str, Any], /) -> "Future[dict[str, Any]]":  # type: ignore[override]
         """Queue a point; those that come in one burst become one array."""
-        key = hashlib.sha256(json.dumps(point, sort_keys=True, default=str).encode()).hexdigest()[:24]
+        about = point.get("key", point)  # what two drivers would call the same
+        key = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:24]
         job = _Job(fn, point, key)
         job.future.set_running_or_notify_cancel()
         with suppress(OSError):

@@ -43,17 +43,26 @@ def run_at(folder: Path) -> Run | None:
         return None
 
 
-def write_asked(sweep: Sweep, name: str, task: str) -> None:
-    """Write down what was asked, for those who ask how it stands, and who was asked."""
+def write_asked(sweep: Sweep, name: str, task: str, launcher: str) -> None:
+    """Write down what was asked, for those who ask how it stands, who was asked, and by what launchers so far."""
     points = [
         {"label": point.label, "overrides": point.overrides, "digest": point.digest, "save_dir": str(point.save_dir)}
         for point in sweep.points
     ]
     folder = sweep.root / FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    asked = {"schema": "naga.sweep/1", "id": name, "task": task, "driver": to_plain(this_process()), "points": points}
-    text = json.dumps(asked, indent=1)
-    write_atomic(folder / f"{name}.json", text.encode())
+    file = folder / f"{name}.json"
+    launchers = sorted({launcher, *_launchers(file)})
+    about = {"schema": "naga.sweep/1", "id": name, "task": task, "launchers": launchers}
+    text = json.dumps({**about, "driver": to_plain(this_process()), "points": points}, indent=1)
+    write_atomic(file, text.encode())
+
+
+def _launchers(file: Path) -> list[str]:
+    try:
+        return [name for name in json.loads(file.read_text(encoding="utf-8"))["launchers"] if isinstance(name, str)]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return []
 
 
 def asked_points(root: Path) -> Iterator[dict[str, Any]]:
@@ -70,7 +79,7 @@ def asked_points(root: Path) -> Iterator[dict[str, Any]]:
 def marks(root: Path) -> list[str]:
     """Name what a scheduler knows the jobs of each sweep below a folder by."""
     files = (*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json"))
-    return [mark_of(file.stem, file.parent.parent) for file in files]
+    return [mark_of(file.stem, file.parent.parent) for file in files if "slurm" in _launchers(file)]
 
 
 def queued(root: Path) -> Counter[str]:

@@ -114,7 +114,7 @@ def sweep_id(task: str, asked: Sweep) -> str:
 def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
     name = task_name(task.fn)
     own = sweep_id(name, asked)
-    write_asked(asked, own, name)
+    write_asked(asked, own, name, words.launcher)
     reason = why_not_fork() if words.launcher == "local" else words.launcher
     if reason and file_of(task.fn) is None:
         raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
@@ -154,7 +154,10 @@ class _Order:
     def __call__(self, point: Point) -> dict[str, Any]:
         overrides = (*self.asked.overrides, *point.overrides, f"save_dir={point.written}")
         argv = of_point.words_of(overrides, self.asked.files, self.request.existing or "reuse")
+        # Commits of the same files differ by their times.
+        trees = [entry.tree for entry in self.code.entries] if self.code else None
         return {
+            "key": [self.sweep, argv, trees],
             "argv": argv,
             "label": point.label,
             "overrides": point.overrides,
