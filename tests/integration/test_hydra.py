@@ -61,6 +61,24 @@ def test_a_sweep_of_hydra_is_several_runs(hydra_project: Path, script: Script) -
     assert sorted(load_run(folder).record.config["model"]["depth"] for folder in Path("results").iterdir()) == [1, 2, 3]
 
 
+def test_a_multirun_goes_on(hydra_project: Path, script: Script) -> None:
+    """With ``existing="reuse"`` the same command computes what is not there, and each lock names its own job alone."""
+    text = EXPERIMENT.replace("@runlock", '@runlock(existing="reuse")').replace(
+        "    Path(cfg", '    print("computing")\n    Path(cfg'
+    )
+    Path("hydra_exp.py").write_text(text)
+    Path("conf/config.yaml").write_text(
+        "defaults: [{model: small}, _self_]\nsave_dir: results/${model.depth}\ninput_data: data/raw.csv\n"
+    )
+    words = ("hydra_exp.py", "--multirun", "input_data=data/raw.csv")
+    assert script(*words, "model.depth=1,2").stdout.count("computing") == 2
+    assert script(*words, "model.depth=1,2,3").stdout.count("computing") == 1
+    record = load_run("results/3").record
+    overrides = ["input_data=data/raw.csv", "model.depth=3"]
+    assert list(record.process.argv[1:]) == [str(hydra_project / "hydra_exp.py"), *overrides]
+    assert list(record.sweep["overrides"]) == overrides
+
+
 def test_what_a_user_can_mend_is_one_line(hydra_project: Path, script: Script) -> None:
     """Hydra's traceback would hide it."""
     done = script("hydra_exp.py", "input_data=nowhere.csv", check=False)
@@ -106,7 +124,9 @@ def test_a_parallel_launcher_runs_the_same_task(hydra_project: Path, script: Scr
     tree = git("rev-parse", "HEAD^{tree}", cwd=hydra_project).strip()
     for record in records:
         assert (record.status, record.task, record.code[0].tree) == ("finished", "hydra_exp.main", tree)
-        assert "joblib.externals.loky.backend.popen_loky_posix" in record.process.argv
+        assert record.process.argv[1] == str(hydra_project / "hydra_exp.py")
+        assert f"model.depth={record.config['model']['depth']}" in record.process.argv
+        assert "model.depth=1,2" not in record.process.argv
 
 
 def test_a_worker_of_hydra_says_what_is_wrong_in_one_line(hydra_project: Path, script: Script) -> None:

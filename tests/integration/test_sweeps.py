@@ -112,6 +112,10 @@ def test_every_point_is_a_run(place: Path) -> None:
     assert len({Path(run.save_dir, "result.txt").read_text().split()[2] for run in runs}) == 3
     assert [Path(run.save_dir, "console.log").read_text() for run in runs] == [f"computing {n}\n" for n in range(3)]
     assert runs[1].record.sweep["point"] == "seed=1"
+    alone = subprocess.run([*runs[1].record.process.argv, "--dry-run"], capture_output=True, text=True, check=False)
+    assert "--dry-run is for sweeps" in alone.stderr
+    subprocess.run(runs[1].record.process.argv, check=True)  # it is there: nothing to do
+    assert counted() == Counter(range(3))
     assert git("status", "--porcelain", cwd=place) == ""
 
 

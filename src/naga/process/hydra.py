@@ -82,6 +82,14 @@ def _arrive(key: str, number: int, value: Any) -> Any:
     return value
 
 
+def overrides_of_job() -> list[str] | None:
+    """Give what tells one job of a ``--multirun`` from the others; None outside of one."""
+    from hydra.core.hydra_config import HydraConfig
+
+    about = HydraConfig.get()
+    return list(about.overrides.task) if str(about.mode).endswith("MULTIRUN") else None
+
+
 def _number() -> int:
     """Give the number of Hydra's job; a single run has none."""
     from hydra.core.hydra_config import HydraConfig

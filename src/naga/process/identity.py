@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +13,18 @@ from naga.secrets import redact_words
 _IMPORTED = time.monotonic()
 
 
+_of_job: list[str] = []
+
+
+def name_job(script: Path | None, words: Iterable[str]) -> None:
+    """Say what would start alone what this process does now: it is one of many that a single command asks for."""
+    _of_job[:] = [sys.executable, str(script), *words] if script else []
+
+
 def this_process() -> Process:
     """Describe the running process, so that it can be recognised later."""
     return Process(
-        argv=redact_words(sys.orig_argv),  # claims hold it, too
+        argv=redact_words(_of_job or sys.orig_argv),  # claims hold it, too
         cwd=str(Path.cwd()),
         host=os.uname().nodename,
         pid=os.getpid(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from naga.declarations import Call
 from naga.errors import ClaimError, NagaError, SnapshotError, one_line
+from naga.process.identity import name_job
 from naga.record.schema import Code, from_plain
 from naga.sweep.laid_out import import_from, imported_from, moved
 from naga.wording import first_of
@@ -51,6 +52,7 @@ def _compute(point: dict[str, Any]) -> None:
     code = inherited.get("code") or _code_of(point)
     about = {"id": point["sweep"], "point": point["label"], "overrides": point["overrides"]}
     call = Call(argv=tuple(point["argv"]), task=point["task"], sweep=about, code=code)
+    name_job(Path(point["script"]) if point["script"] else None, point["argv"])
     run(task.fn, task.declares, call)
 
 
