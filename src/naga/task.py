@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from naga.declarations import Call, Declares, Existing, Former, Lock, Snapshot, Tracked, Upgrade
 from naga.errors import NagaError, UsageError, one_line, report_uncaught
-from naga.process.entry_point import file_of, is_called_by_console_script, is_script
-from naga.process.hydra import hydra_start, overrides_of_job
-from naga.process.identity import name_job
+from naga.process.entry_point import is_called_by_console_script, is_script
+from naga.process.hydra import hydra_start, job_of
 from naga.wrapper import Decorated, P, R
 
 if TYPE_CHECKING:
@@ -84,11 +83,7 @@ class Task(Decorated[P, R]):
 
     def _under_hydra(self, cfg: Any) -> R:
         # As a command: Hydra would print a traceback of what a user can correct, and end with 1.
-        overrides = overrides_of_job()
-        if overrides is None:
-            return self._as_command(Call(args=(cfg,)))
-        name_job(file_of(self.fn), overrides)
-        return self._as_command(Call(args=(cfg,), sweep={"overrides": overrides}))
+        return self._as_command(Call(args=(cfg,), sweep=job_of(self.fn)))
 
     def _as_command(self, call: Call) -> R:
         try:

@@ -12,6 +12,8 @@ from types import CellType, FunctionType
 from typing import Any
 
 from naga.frozen import dataclass
+from naga.process.entry_point import file_of
+from naga.process.identity import name_job
 
 
 def hydra_start(fn: Callable[..., Any]) -> Callable[[Callable[[Any], Any]], Any] | None:
@@ -82,12 +84,16 @@ def _arrive(key: str, number: int, value: Any) -> Any:
     return value
 
 
-def overrides_of_job() -> list[str] | None:
-    """Give what tells one job of a ``--multirun`` from the others; None outside of one."""
+def job_of(fn: Callable[..., Any]) -> dict[str, Any]:
+    """Say by its overrides which job of a ``--multirun`` this process has come to; nothing outside of one."""
     from hydra.core.hydra_config import HydraConfig
 
     about = HydraConfig.get()
-    return list(about.overrides.task) if str(about.mode).endswith("MULTIRUN") else None
+    if not str(about.mode).endswith("MULTIRUN"):
+        return {}
+    overrides = list(about.overrides.task)
+    name_job(file_of(fn), overrides)
+    return {"overrides": overrides}
 
 
 def _number() -> int:
