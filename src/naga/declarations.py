@@ -82,6 +82,7 @@ class Call:
 
     ``task`` is the name that the task has where it was sent from; None where it is at home. Of a point,
     ``sweep`` is what it belongs to, and ``code`` the snapshot that stands for all points.
+    Of a reproduction, ``reproduces`` names the run, and ``code`` is what that recorded.
     """
 
     args: tuple[Any, ...] = ()
@@ -89,4 +90,5 @@ class Call:
     argv: tuple[str, ...] | None = None
     task: str | None = None
     sweep: Mapping[str, Any] = field(default_factory=dict)
+    reproduces: Mapping[str, str] = field(default_factory=dict)
     code: Any = None

@@ -5,6 +5,7 @@ from pathlib import Path
 LOCK_NAME = "run.lock"
 OWN_FOLDER = ".naga"  # Naga's own files, below a save_dir
 CONSOLE_LOG = "console.log"
+REPRODUCED = ".reproduced"  # beside the folders whose runs were computed again
 ARCHIVE = ".archive"  # beside the folders whose finished runs were moved aside
 DIAG = "diag"  # the folder, below a save_dir, of what diags have made
 OUTPUTS_LIST = "outputs.json"

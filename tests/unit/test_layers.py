@@ -15,9 +15,8 @@ LAYERS = [
     ["__init__", "mlflow_log", "pytest_plugin"],
     ["cli"],
     ["task"],
-    ["sweep"],
+    ["sweep", "reproduce"],
     ["run"],
-    ["reproduce"],
     ["diagnose.batch"],
     ["diagnose"],
     ["compare"],
@@ -73,7 +72,14 @@ def test_imports_point_down(module: Path) -> None:
 def test_only_one_module_runs_git() -> None:
     """The others that start processes start Python, or ask Slurm, and name no other program."""
     running = {path for path in MODULES if "subprocess" in imported_names(path)}
-    assert {path.name for path in running} == {"git.py", "local.py", "publisher.py", "slurm.py"}
+    assert {path.name for path in running} == {
+        "git.py",
+        "local.py",
+        "publisher.py",
+        "environment.py",
+        "reproduce.py",
+        "slurm.py",
+    }
     for path in running:
         assert path.name in ("git.py", "slurm.py") or "sys.executable" in path.read_text(), path
 

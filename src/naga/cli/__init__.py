@@ -10,6 +10,7 @@ from typing import Any
 import naga
 from naga.cli.ls import FORMATS, ls
 from naga.cli.notes import add_note_commands
+from naga.cli.reproduce import add_reproduce_commands
 from naga.cli.runs import doctor, hash_paths, mlflow_view, show, verify_runs
 from naga.cli.sweep import add_sweep_commands
 from naga.errors import NagaError, RunNotFoundError, UsageError, one_line, unreadable
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         add(commands)
     add_sweep_commands(commands)
     add_note_commands(commands)
+    add_reproduce_commands(commands)
     return parser
 
 

@@ -195,6 +195,7 @@ class Record:
     outputs: Outputs | None = None
     process: Process
     environment: Environment | None = None
+    reproduces: dict[str, str] = dataclasses.field(default_factory=dict)
     sweep: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     error: Failure | None = None

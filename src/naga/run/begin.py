@@ -53,6 +53,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
         config=plan.config.plain,
         process=process,
         sweep=dict(plan.sweep),
+        reproduces=dict(plan.reproduces),
     )
     try:
         if claim:
@@ -146,8 +147,10 @@ def _capture_code(plan: Plan) -> "CodeCapture | None":
     if plan.declares.snapshot is None:
         return None
     if plan.code is not None:
-        from naga.capture.code.snapshot import kept_for
+        from naga.capture.code.snapshot import CodeCapture, kept_for
 
+        if plan.reproduces:  # the commits are kept by the run that is computed again
+            return CodeCapture(entries=tuple(replace(code, ref=None, log_branch=None) for code in plan.code))
         return kept_for(plan.code, label_of(plan))
     from naga.capture.code.cells import cells_of  # only those who want a snapshot wait for git's module
     from naga.capture.code.snapshot import capture_code

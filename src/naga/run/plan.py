@@ -49,7 +49,7 @@ class Plan:
 
     ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where nobody
     has said it; ``words`` is what the command line named; ``base`` is what relative paths are relative to.
-    ``sweep`` and ``code`` are those of a point.
+    ``sweep``, ``reproduces`` and ``code`` are those of a point or a reproduction.
     ``inputs`` are the tracked paths and ``stages`` the folders of earlier runs, all absolute.
     """
 
@@ -58,6 +58,7 @@ class Plan:
     task: str
     script: Path | None
     sweep: Mapping[str, Any]
+    reproduces: Mapping[str, str]
     code: Any
     declares: Declares
     config: Resolved
@@ -117,6 +118,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         task=call.task or task_name(fn),
         script=file_of(fn),
         sweep=call.sweep,
+        reproduces=call.reproduces,
         code=call.code,
         declares=declares,
         config=config,

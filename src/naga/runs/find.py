@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naga.errors import LockError, RunNotFoundError
-from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
+from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER, REPRODUCED
 from naga.record.lockfile import lock_hash, read_lock
 from naga.record.schema import Record
 from naga.save_dir.heartbeat import is_living
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHOWN = 25  # lines of a run in a notebook
-_NOT_SEARCHED = frozenset({".git", OWN_FOLDER, ".venv", "__pycache__", "mlruns", "node_modules"})
+_NOT_SEARCHED = frozenset({".git", OWN_FOLDER, REPRODUCED, ".venv", "__pycache__", "mlruns", "node_modules"})
 
 
 class Run:

@@ -1,0 +1,88 @@
+"""`naga reproduce` and `naga checkout`: a run computed again, and its code alone."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from naga.cli.ls import near
+from naga.errors import SaveDirError, UsageError
+from naga.reproduce.reproduce import EXIT_CODES, Verdict, repeated, reproduce
+from naga.reproduce.restore import lay_out_code
+from naga.reproduce.verdict import tolerances_of
+from naga.runs.find import load_run
+from naga.terminal import print_asked, printable, say
+
+_RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
+
+
+def add_reproduce_commands(commands: Any) -> None:
+    """Declare the commands."""
+    command = commands.add_parser("reproduce", help="compute a run again, apart, with a verdict for each output")
+    command.add_argument("run", metavar="RUN", help=_RUN)
+    command.add_argument("--to", type=Path, metavar="DIR", help="where to; default: .reproduced beside the run")
+    command.add_argument("--tolerance", action="append", default=[], metavar="FILE=REL",
+                         help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
+    command.add_argument("--env", default="current", choices=("current", "recorded"),
+                         help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
+    command.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
+    command.add_argument("--format", default="table", choices=("table", "json"))
+    command.set_defaults(command=reproduce_run)
+    command = commands.add_parser("checkout", help="lay out the code of a run in a new folder")
+    command.add_argument("run", metavar="RUN", help=_RUN)
+    command.add_argument("folder", type=Path, metavar="DIR")
+    command.set_defaults(command=checkout)
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or not 0 < int(word) < 1000:
+        raise UsageError(f"--repeat {word}: no number of times", hint="--repeat 3")
+    return int(word)
+
+
+def reproduce_run(words: argparse.Namespace) -> int:
+    """Compute a run again; 0 reproduced, 1 differs, 2 not restored."""
+    run = load_run(words.run)
+    tolerances = tolerances_of(words.tolerance)
+    if words.to and words.repeat > 1:
+        raise UsageError("--to names one folder, and --repeat makes several", hint="leave out one of them")
+
+    def once() -> Verdict:
+        return reproduce(
+            run, to=words.to, tolerances=tolerances, recorded_environment=words.env == "recorded", tell=say
+        )
+
+    verdict = repeated(run, words.repeat, once)
+    if words.format == "json":
+        print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
+    else:
+        _print(verdict)
+    return EXIT_CODES[verdict.verdict]
+
+
+def _print(verdict: Verdict) -> None:
+    lines = [f"{verdict.verdict}  {verdict.run_id}" + (f"  {near(verdict.save_dir)}" if verdict.save_dir else "")]
+    lines += [f"  {one.verdict:<16}  {one.path}" + (f"  ({one.note})" if one.note else "") for one in verdict.outputs]
+    lines += [f"  not restored: {reason}" for reason in verdict.not_restored]
+    lines += [f"  not the same: {line}" for line in verdict.differences]
+    print_asked("".join(printable(line, lines=False) + "\n" for line in lines))
+
+
+def checkout(words: argparse.Namespace) -> int:
+    """Lay out the code of a run, all repositories of it."""
+    run, folder = load_run(words.run), words.folder
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise SaveDirError(
+            f"'{folder}' is there already, and not empty", hint=f"naga checkout {words.run} <a new folder>"
+        )
+    codes = [code for code in run.record.code if code.commit]
+    if not codes:
+        raise UsageError(
+            f"run {run.run_id} has no snapshot of its code", hint="only runs of tasks with @snapshot have one"
+        )
+    for place in lay_out_code(codes, folder.absolute()):
+        print_asked(printable(near(place), lines=False) + "\n")
+    print(f"naga: its commit: {codes[0].commit}; git switch -c again {str(codes[0].commit)[:10]} goes on from it",
+          file=sys.stderr)  # fmt: skip
+    return 0

@@ -1,0 +1,228 @@
+"""Runs that are computed again: with the verdict that is known beforehand, and nothing of the user's touched."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from workbench import git
+
+from naga import find_runs, load_run
+from naga.compare.verify import verify
+
+HEAD = """
+import json, os, random, subprocess, sys, threading, time
+from dataclasses import dataclass, field
+from pathlib import Path
+import numpy as np
+import helper
+from naga import clicfg, load_stage, runlock, seed_everything, snapshot, track_data
+
+@dataclass
+class Config:
+    save_dir: str = "results/run"
+    raw: str = "data/raw.csv"
+    parts: str = "data/parts"
+    several: str = "data/parts/*.txt"
+    stage: str = "results/first"
+    log: str = "${save_dir}/deep/log.txt"
+    api_key: str = "${oc.env:API_KEY,none}"
+    seed: int = 0
+"""
+TASK = """
+@runlock(env=["FACTOR"])
+@snapshot
+{decorators}
+@clicfg
+def main(cfg: Config):
+    save_dir = Path(cfg.save_dir)
+    result = {body}
+    (save_dir / "result.json").write_text(json.dumps(result))
+{more}
+
+if __name__ == "__main__":
+    main()
+"""
+# What each small experiment computes, and the verdict that it must get.
+EXPERIMENTS: dict[str, tuple[str, str, str, str]] = {
+    "pure Python": ("", "sum(i * i for i in range(100))", "", "reproduced"),
+    "a helper module": ("", "helper.FACTOR * 2", "", "reproduced"),
+    "NumPy with a seed": ("", "np.random.default_rng(cfg.seed).normal(size=3).tolist()", "", "reproduced"),
+    "everything seeded": ("", "[seed_everything(3), random.random(), float(np.random.rand())]", "", "reproduced"),
+    "an array": ("", "1", "    np.save(save_dir / 'a.npy', np.arange(5.0))", "reproduced"),
+    "a tracked file": ('@track_data("raw")', "len(Path(cfg.raw).read_text())", "", "reproduced"),
+    "a tracked folder": ('@track_data("parts")', "sorted(os.listdir(cfg.parts))", "", "reproduced"),
+    "a pattern": ('@track_data("several")', "sorted(map(str, Path('data/parts').glob('*.txt')))", "", "reproduced"),
+    "a stage before": ('@load_stage("stage")', "(Path(cfg.stage) / 'result.json').read_text()", "", "reproduced"),
+    "another folder": ('@track_data("parts")', "(os.chdir('data/parts'), len(os.listdir('.')))[1]", "", "reproduced"),
+    "a subprocess": ("", "subprocess.run(['echo', 'x'], capture_output=True, text=True).stdout", "", "reproduced"),
+    "threads": (
+        "",
+        "[thread.join() for thread in [threading.Thread(target=print)] if not thread.start()]",
+        "",
+        "reproduced",
+    ),
+    "a path in the run's folder": (
+        "",
+        "1",
+        "    Path(cfg.log).parent.mkdir(); Path(cfg.log).write_text('x')",
+        "reproduced",
+    ),
+    "a secret": ("", "len(cfg.api_key)", "", "reproduced"),
+    "a changed variable": ("", "os.environ.get('FACTOR')", "", "reproduced"),
+    "noise": ("", "1 + random.random() * 1e-9", "", "differs"),
+    "the time": ("", "time.time()", "", "differs"),
+    "its own process": ("", "os.getpid()", "", "differs"),
+    "a changed input": ('@track_data("raw")', "len(Path(cfg.raw).read_text())", "", "not restored"),
+    "a missing input": ('@track_data("parts")', "sorted(os.listdir(cfg.parts))", "", "not restored"),
+}
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with data that git ignores; the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("API_KEY", "swordfish-of-gold")
+    monkeypatch.setenv("FACTOR", "2")
+    Path("data/parts").mkdir(parents=True)
+    Path("data/raw.csv").write_text("1\n2\n3\n")
+    for name in "ab":
+        Path(f"data/parts/{name}.txt").write_text(name)
+    Path("helper.py").write_text("FACTOR = 2\n")
+    Path(".gitignore").write_text("results/\ndata/\n__pycache__/\n")
+    git("init", "-q", cwd=tmp_path)
+    git("add", "-A", cwd=tmp_path)
+    git("commit", "-qm", "Begin", cwd=tmp_path)
+    return tmp_path
+
+
+def compute(body: str, *words: str, decorators: str = "", more: str = "") -> None:
+    """Write an experiment, and run it."""
+    Path("exp.py").write_text(HEAD + TASK.format(decorators=decorators, body=body, more=more))
+    subprocess.run([sys.executable, "exp.py", *words], check=True, capture_output=True)
+
+
+def reproduce(*words: str) -> tuple[int, dict[str, Any]]:
+    """Reproduce, and give the exit code with what was printed."""
+    program = Path(sys.executable).with_name("naga")
+    command = [str(program), "reproduce", *words, "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def everything() -> dict[str, bytes]:
+    """Give the bytes of every file but those of reproductions."""
+    files = [file for file in Path().rglob("*") if file.is_file() and ".reproduced" not in file.parts]
+    return {str(file): file.read_bytes() for file in files if file.parts[0] != ".git"}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_twenty_experiments(name: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The verdict is the known one, whatever was edited meanwhile, and nothing but the reproduction is new."""
+    decorators, body, more, verdict = EXPERIMENTS[name]
+    if name == "a stage before":
+        compute("5", "save_dir=results/first")
+    compute(body, decorators=decorators, more=more)
+    Path("exp.py").write_text("raise SystemExit('edited')")
+    Path("helper.py").write_text("FACTOR = 'edited'\n")
+    monkeypatch.setenv("FACTOR", "9")
+    if name == "a changed input":
+        Path("data/raw.csv").write_text("9\n")
+    if name == "a missing input":
+        shutil.rmtree("data/parts")
+    before, refs = everything(), git("for-each-ref", cwd=place)
+    code, said = reproduce("results/run")
+    assert said["verdict"] == verdict, said
+    assert code == {"reproduced": 0, "differs": 1, "not restored": 2}[verdict]
+    assert said["run_id"] == load_run("results/run").run_id
+    assert everything() == before
+    assert git("for-each-ref", cwd=place) == refs
+    if verdict == "not restored":
+        assert any(("raw" if name == "a changed input" else "parts") in reason for reason in said["not_restored"])
+        assert not Path("results/.reproduced").exists()
+        return
+    made = load_run(said["save_dir"])
+    assert made.record.reproduces == {"run_id": said["run_id"], "lock_hash": load_run("results/run").lock_hash}
+    assert [run.save_dir.name for run in find_runs("results") if run.save_dir.name != "first"] == ["run"]
+    assert verify(made) == ()
+
+
+def test_tolerance_and_repetition(place: Path) -> None:
+    """What is close enough is said to be; that a program differs from itself is said, too."""
+    compute("[1 + random.random() * 1e-9]", "save_dir=results/noise")
+    code, said = reproduce("results/noise", "--tolerance", "result.json=1e-6")
+    assert (code, said["outputs"][0]["verdict"]) == (0, "within tolerance")
+    _, said = reproduce("results/noise", "--repeat", "2")
+    assert any("the program differs from itself" in line for line in said["differences"])
+
+
+def test_a_failed_reproduction_differs(place: Path) -> None:
+    """What the run read and did not track is not there: it is said, and the folder stays to be looked at."""
+    compute("Path('data/raw.csv').read_text()")
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (1, "differs")
+    assert said["outputs"] == [{"path": "result.json", "verdict": "missing", "note": ""}]
+    assert "FileNotFoundError" in said["differences"][0]
+    assert load_run(said["save_dir"]).status == "failed"
+
+
+@pytest.mark.parametrize("status", ["failed", "no snapshot", "no outputs"])
+def test_what_cannot_be_reproduced(place: Path, status: str) -> None:
+    """One line each, an object all the same, and nothing is left behind."""
+    compute("1")
+    lock = Path("results/run/run.lock")
+    text = lock.read_text()
+    if status == "failed":
+        lock.write_text(text.replace("status: finished", "status: failed"))
+    elif status == "no snapshot":
+        begin, end = text.index("code:\n"), text.index("outputs:\n")
+        lock.write_text(text[:begin] + text[end:])
+    else:
+        begin, end = text.index("outputs:\n"), text.index("process:\n")
+        lock.write_text(text[:begin] + text[end:])
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (2, "not restored")
+    assert said["not_restored"]
+    assert not Path("results/.reproduced").exists()
+
+
+def test_bad_words(place: Path) -> None:
+    """One line, a hint, exit code 2, nothing written."""
+    compute("1")
+    program = Path(sys.executable).with_name("naga")
+    for words in (["--tolerance", "x"], ["--to", "data"], ["--repeat", "0"], ["--to", "new", "--repeat", "2"]):
+        command = [str(program), "reproduce", "results/run", *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 2
+        assert done.stderr.startswith("naga: ")
+    assert not Path("results/.reproduced").exists()
+    assert not Path("new").exists()
+
+
+def test_to_and_checkout(place: Path) -> None:
+    """A folder of one's own for the reproduction, and the code alone, with what was not committed."""
+    Path("helper.py").write_text("FACTOR = 5  # not committed\n")
+    compute("helper.FACTOR")
+    assert reproduce("results/run", "--to", "elsewhere")[0] == 0
+    assert Path("elsewhere/run.lock").exists()
+    program = Path(sys.executable).with_name("naga")
+    subprocess.run([program, "checkout", "results/run", "code"], check=True, capture_output=True)
+    assert Path("code", place.name, "helper.py").read_text() == "FACTOR = 5  # not committed\n"
+    done = subprocess.run([program, "checkout", "results/run", "code"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "is there already" in done.stderr) == (2, True)
+
+
+def test_another_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run's folder and a clone of the repository are enough; the original is gone."""
+    compute("helper.FACTOR")
+    other = tmp_path.parent / f"{tmp_path.name}-clone"
+    git("clone", "-q", str(place), str(other), cwd=place)
+    git("fetch", "-q", "origin", "refs/naga/*:refs/naga/*", cwd=other)
+    shutil.copytree("results", other / "results")
+    place.rename(f"{place}-hidden")
+    monkeypatch.chdir(other)
+    assert reproduce("results/run")[1]["verdict"] == "reproduced"
