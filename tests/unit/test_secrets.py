@@ -73,3 +73,12 @@ def test_keys_of_public_projects() -> None:
         key, _, value = line.lstrip("!?~").partition(": ")
         redacted = MARK in str(redact_config({key: yaml.safe_load(value)}))
         assert redacted == line.startswith(("!", "~")), line
+
+
+def test_a_value_is_masked_as_python_shows_it() -> None:
+    """Control letters and quotes are written in other ways there than in JSON."""
+    value = "tr0ub\x01'\"dor-\u00e9"
+    assert redact_config({"password": value}) == {"password": MARK}
+    shown = repr(value)[1:-1]
+    assert shown not in redact_text(f"it is {shown}.")
+    assert MARK in redact_text(f"it is {shown}.")

@@ -102,3 +102,19 @@ def test_killed_writer(tmp_path: Path) -> None:
         writer.wait()
         content = path.read_bytes()
         assert content in (b"A" * 1_000_000, b"B" * 1_000_000)
+
+
+def test_all_bytes_are_with_the_system_before_it_is_asked_to_write_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync of a file whose last bytes are still in the process would say too much."""
+    sizes = []
+    real = os.fsync
+
+    def seen(descriptor: int) -> None:
+        sizes.append(os.fstat(descriptor).st_size)
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", seen)
+    write_atomic(tmp_path / "a", b"12345")
+    assert sizes[0] == 5

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from naga.errors import LockError
-from naga.record.opener import read_inside, read_json
+from naga.record.opener import make_inside, read_inside, read_json
 
 
 def test_a_file_and_a_link_inside_are_read(tmp_path: Path) -> None:
@@ -89,3 +89,18 @@ def test_a_file_that_is_replaced_while_it_is_opened_is_read(tmp_path: Path, monk
 
     monkeypatch.setattr("naga.record.opener.is_inside", replace_then_tell)
     assert read_inside(tmp_path, tmp_path / "a") == b"new"
+
+
+@pytest.mark.parametrize("link", [".naga", ".naga/claims"])
+def test_no_folder_is_made_by_way_of_a_link(tmp_path: Path, link: str) -> None:
+    """Nor is one that is there taken for the run's own; a linked save_dir is the user's choice."""
+    (tmp_path / "out/claims").mkdir(parents=True)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "run").symlink_to("real")
+    assert make_inside(tmp_path / "run", tmp_path / "run/.naga/other").is_dir()
+    (tmp_path / "run/.naga/other").rmdir()
+    if link == ".naga":
+        (tmp_path / "run/.naga").rmdir()
+    (tmp_path / "run" / link).symlink_to(tmp_path / ("out" if link == ".naga" else "out/claims"))
+    with pytest.raises(OSError, match="is a link, and nothing is written through one"):
+        make_inside(tmp_path / "run", tmp_path / "run/.naga/claims")

@@ -139,6 +139,61 @@ def test_a_second_ctrl_c_costs_no_lock(project: Path, module: str, step: str) ->
     assert load_run("results/run").record.status == "killed"
 
 
+def test_ctrl_c_while_the_final_lock_is_written_costs_nothing_of_it(project: Path) -> None:
+    """The function had returned, and its outputs are hashed: the process gives in when the lock is there."""
+    text = STRUCK.format(module="end", step="write_final_lock", name="SIGINT", before=True, interrupted=False)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGINT, done.stderr
+    record = load_run("results/run").record
+    assert record.status == "finished"
+    assert record.outputs
+    assert record.outputs.hash
+
+
+def test_a_forked_child_that_leaves_the_function_ends_no_run(ending: Any) -> None:
+    """It is its parent that computes, and whose lock says running until that returns."""
+    done = ending("""
+        child = os.fork()
+        if not child:
+            sys.exit(7)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+        assert "status: running" in Path("results/run/run.lock").read_text()
+    """)
+    assert (done.returncode, load_run("results/run").status) == (0, "finished"), done.stderr
+
+
+def test_what_a_function_raised_comes_before_what_it_did_not_leave(project: Path) -> None:
+    """The exception says why the declared output is missing."""
+
+    @runlock(outputs=["model.pkl"])
+    def task(cfg: Any = {"save_dir": "results/run"}) -> None:  # noqa: B006
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        task()
+    record = load_run("results/run").record
+    assert record.error
+    assert record.error.type == "ZeroDivisionError"
+
+
+@pytest.mark.parametrize(("save_dir", "said"), [("results/run", False), ("results/password=swordfish", True)])
+def test_a_folder_whose_name_holds_a_secret_is_warned_of(
+    project: Path, capfd: pytest.CaptureFixture[str], save_dir: str, said: bool
+) -> None:
+    """And no other is."""
+    runlock(lambda cfg={"save_dir": save_dir}: None)()
+    assert ("save_dir holds a secret" in capfd.readouterr().err) is said
+
+
+def test_a_run_takes_what_its_function_takes(ending: Any) -> None:
+    """In seconds, to the microsecond."""
+    ending("time.sleep(0.2)")
+    duration_s = load_run("results/run").record.duration_s
+    assert duration_s is not None
+    assert 0.2 <= duration_s < 5
+    assert duration_s == round(duration_s, 6)
+
+
 def test_a_folder_in_use_is_refused_and_left_alone(project: Path) -> None:
     """A task that starts itself again with the same save_dir."""
 

@@ -1,8 +1,12 @@
 """Where finished runs go, and what a folder held before."""
 
+import os
 from pathlib import Path
 
-from naga.save_dir.archive import former_runs, home_of
+import pytest
+
+from naga.errors import SaveDirError
+from naga.save_dir.archive import check_movable, former_runs, home_of
 
 
 def test_former_runs_are_those_in_the_archive_and_the_attempts_before(tmp_path: Path) -> None:
@@ -21,3 +25,17 @@ def test_a_run_in_the_archive_has_its_home_beside_it(tmp_path: Path) -> None:
     assert home_of(archive / "run~a~2", "a") == (tmp_path / "run", True)
     assert home_of(tmp_path / "run~a", "a") == (tmp_path / "run~a", False)
     assert home_of(archive / "run~ab", "a") == (archive / "run~ab", False)
+
+
+@pytest.mark.parametrize("what", ["mount", "repository"])
+def test_what_is_more_than_a_folder_is_not_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """The place of a disk, or a repository: others look for it there."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    check_movable(folder)
+    if what == "mount":
+        monkeypatch.setattr(os.path, "ismount", lambda place: place == folder)
+    else:
+        (folder / ".git").mkdir()
+    with pytest.raises(SaveDirError, match="it is not moved"):
+        check_movable(folder)

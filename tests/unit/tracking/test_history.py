@@ -1,0 +1,32 @@
+"""Which of several publications is the newest."""
+
+from naga.tracking.history import PublishedRun
+from naga.tracking.tags import Tag
+
+
+def published(run_id: str, generation: str, start_time: int) -> PublishedRun:
+    """A publication of that generation, begun at that time."""
+    return PublishedRun(run_id, "0", start_time, {Tag.GENERATION: generation})
+
+
+def test_the_generation_comes_before_the_clock() -> None:
+    """Clocks of machines differ by hours; what is no number came first."""
+    late, early, odd = published("a", "2", 9000), published("b", "10", 1000), published("c", "many", 9999)
+    assert sorted([late, early, odd], key=lambda one: one.order) == [odd, late, early]
+
+
+def test_of_one_generation_the_later_is_newer() -> None:
+    """And of one moment, always the same one."""
+    one, other, third = published("a", "1", 5), published("b", "1", 6), published("c", "1", 6)
+    assert max([third, one, other], key=lambda one: one.order) is third
+    assert max([one, other], key=lambda one: one.order) is other
+
+
+def test_a_publication_is_of_a_run_by_its_id_or_its_place() -> None:
+    """Where one side does not say, the name alone counts."""
+    known = PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1", Tag.PLACE: "host:/x"})
+    assert known.is_of("r1", "host:/y")
+    assert known.is_of("r2", "host:/x")
+    assert not known.is_of("r2", "host:/y")
+    assert known.is_of(None, "host:/y")
+    assert PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1"}).is_of("r2", "host:/y")
