@@ -13,7 +13,7 @@ from naga.launch.slurm import has_ended
 from naga.process.identity import is_alive, is_here
 from naga.record.schema import Process, from_plain
 from naga.runs.find import each_run
-from naga.sweep.standing import FOLDER, marks
+from naga.sweep.standing import marks, sweep_files
 
 _PATIENCE_S = 10.0
 
@@ -47,7 +47,7 @@ def _cancel(mark: str) -> list[str]:
 
 
 def _drivers(root: Path) -> Iterator[tuple[str, Process]]:
-    for file in (*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json")):
+    for file in sweep_files(root):
         with suppress(OSError, ValueError, KeyError, TypeError):
             driver = from_plain(Process, json.loads(file.read_text(encoding="utf-8"))["driver"])
             yield f"sweep {file.stem}", driver

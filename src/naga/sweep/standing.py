@@ -26,8 +26,8 @@ def finished_points(sweep: Sweep, task: str, before: Mapping[str, Any]) -> dict[
     wanted = {point.digest for point in sweep.points}
     found: dict[str, Run] = {}
     for run in each_run(sweep.root) if sweep.root.is_dir() else ():
-        if run.record.task == task and run.record.status == "finished":
-            digest = config_digest(run.record.config, before)
+        if run.summary.task == task and run.summary.status == "finished":
+            digest = config_digest(run.summary.config, before)
             if digest in wanted:
                 found.setdefault(digest, run)
     return found
@@ -65,9 +65,14 @@ def _launchers(file: Path) -> list[str]:
         return []
 
 
+def sweep_files(root: Path) -> list[Path]:
+    """Find the files of the sweeps that have their root in a folder, or are that folder."""
+    return sorted((*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json")))
+
+
 def asked_points(root: Path) -> Iterator[dict[str, Any]]:
     """Read what was asked below a folder, of every sweep that has its root there."""
-    for file in sorted(root.glob(f"{FOLDER}/*.json")) + sorted(root.glob(f"*/{FOLDER}/*.json")):
+    for file in sweep_files(root):
         try:
             read = json.loads(file.read_text(encoding="utf-8"))
             points = [point for point in read["points"] if isinstance(point["save_dir"], str)]
@@ -78,8 +83,7 @@ def asked_points(root: Path) -> Iterator[dict[str, Any]]:
 
 def marks(root: Path) -> list[str]:
     """Name what a scheduler knows the jobs of each sweep below a folder by."""
-    files = (*root.glob(f"{FOLDER}/*.json"), *root.glob(f"*/{FOLDER}/*.json"))
-    return [mark_of(file.stem, file.parent.parent) for file in files if "slurm" in _launchers(file)]
+    return [mark_of(file.stem, file.parent.parent) for file in sweep_files(root) if "slurm" in _launchers(file)]
 
 
 def queued(root: Path) -> Counter[str]:

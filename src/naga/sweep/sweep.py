@@ -98,7 +98,7 @@ def _before(task: Decorated[..., Any]) -> dict[str, Any]:
 def _say_planned(task: Decorated[..., Any], asked: Sweep) -> int:
     done = finished_points(asked, task_name(task.fn), _before(task))
     for point in asked.points:
-        run = run_at(point.save_dir)
+        run = None if point.digest in done else run_at(point.save_dir)
         state = "finished" if point.digest in done else run.status if run else "waiting"
         print_asked(f"{state:<9} {point.written}  {' '.join(point.overrides)}\n")
     print_asked(f"{plural(len(asked.points), 'point')}, {len(done)} finished\n")
@@ -212,7 +212,7 @@ def _still_done(
     """Give the points that have finished; those of other code are computed again only where that is asked for."""
     done = finished_points(asked, task_name(task.fn), _before(task))
     tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
-    other = {digest for digest, run in done.items() if tree and tree not in {entry.tree for entry in run.record.code}}
+    other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}
     if other and request.existing != "archive":
         say(f"{plural(len(other), 'finished point')} of other code: kept; --existing archive computes them again")
     return frozenset(done.keys() - (other if request.existing == "archive" else set()))
