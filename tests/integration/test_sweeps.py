@@ -204,6 +204,21 @@ def test_forks_beside_pools(place: Path) -> None:
     assert "results/a.db' is open" in sweep("--sweep", "seed=4,5", "save_dir=results/s").stderr
 
 
+def test_inputs_are_hashed_once(place: Path) -> None:
+    """Before the points start, which then find the hash in the cache; where one is missing, none starts."""
+    text = EXPERIMENT.replace("seed: int", 'data: str = "raw.bin"\n    seed: int').replace(
+        "@clicfg", "@track_data('data')\n@clicfg"
+    )
+    Path("exp.py").write_text(text.replace("import clicfg", "import track_data, clicfg"))
+    words = ("--sweep", "seed=range(4)", "save_dir=results/s", "--jobs", "4")
+    assert "raw.bin" in sweep(*words, code=2).stderr
+    assert not Path("results").exists()
+    Path("raw.bin").write_bytes(bytes(3_000_000))
+    time.sleep(3.1)  # what has just been written is not believed to stay as it is
+    sweep(*words)
+    assert {run.record.data["data"].source for run in find_runs("results/s")} == {"cached"}
+
+
 def test_timeout(place: Path) -> None:
     """A point that takes too long is killed, and the others are not."""
     sweep("--sweep", "seed=0", "sleep=0,30", "save_dir=results/s", "--timeout", "2", code=1)

@@ -10,10 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from naga.capture.data.inputs import require_inputs
 from naga.config.compose import Resolved, compose, written_save_dir
 from naga.config.declared import Declared
 from naga.config.plain import value_at
 from naga.config.upgrade import config_digest
+from naga.declarations import Tracked
 from naga.errors import LockError, UsageError
 from naga.frozen import dataclass
 from naga.record import yaml_text
@@ -37,10 +39,14 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sweep:
-    """All points of one command; ``overrides`` and ``files`` are what they have in common."""
+    """All points of one command; ``overrides`` and ``files`` are what they have in common.
+
+    ``example`` is the configuration of the first.
+    """
 
     points: tuple[Point, ...]
     root: Path
+    example: Mapping[Any, Any]
     overrides: tuple[str, ...] = ()
     files: tuple[tuple[Path, str | None], ...] = ()
 
@@ -91,6 +97,7 @@ def planned(
     overrides: Sequence[str],
     files: Sequence[tuple[Path, str | None]],
     before: Mapping[str, Any],
+    tracked: Sequence[Tracked] = (),
 ) -> Sweep:
     """Compose every point, and give it a folder; what is wrong with any of them is refused before one starts.
 
@@ -99,7 +106,7 @@ def planned(
     UsageError
         Two points are the same, or would have the same folder.
     ConfigError
-        A key, or a value of a point, is wrong.
+        A key, or a value of a point, is wrong, or an input is not there.
     """
     swept = {text.partition("=")[0] for point in listing for text in point}
     template, is_cut = "", False
@@ -110,6 +117,8 @@ def planned(
         overrides = [word for word in overrides if word.partition("=")[0] != "save_dir"]
     words = {"save_dir": f"{template}_" if is_cut else template} if "save_dir" not in swept else {}
     composed = [compose(declared, keywords=words, overrides=[*overrides, *point], files=files) for point in listing]
+    for config in composed if tracked else ():
+        require_inputs(config.plain, tracked, Path.cwd())
     is_shared = len({config.save_dir for config in composed}) < len(composed)
     points = []
     for number, (typed, config) in enumerate(zip(listing, composed, strict=True), 1):
@@ -124,7 +133,13 @@ def planned(
         points.append(Point(overrides=typed, label=label, digest=digest, written=written, save_dir=folder))
     _refuse_equal(points)
     root = Path(template.rstrip("/") if is_shared and template and "${" not in template else _above(points))
-    return Sweep(points=tuple(points), root=Path(os.path.abspath(root)), overrides=tuple(overrides), files=tuple(files))  # noqa: PTH100
+    return Sweep(
+        points=tuple(points),
+        root=Path(os.path.abspath(root)),  # noqa: PTH100
+        example=composed[0].plain,
+        overrides=tuple(overrides),
+        files=tuple(files),
+    )
 
 
 def _above(points: Sequence[Point]) -> Path:

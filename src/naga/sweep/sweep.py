@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.config.command_line import Request, SweepWords
@@ -77,7 +78,14 @@ def _planned(task: Decorated[..., Any], listing: Sequence[tuple[str, ...]], requ
     declared = declared_config(task.fn)
     if declared is None or not _declares(task).lock:
         raise UsageError(f"{task.__name__}() cannot be swept: its points need folders", hint="@runlock and a save_dir")
-    asked = planned(declared, listing, overrides=request.overrides, files=request.files, before=_before(task))
+    asked = planned(
+        declared,
+        listing,
+        overrides=request.overrides,
+        files=request.files,
+        before=_before(task),
+        tracked=_declares(task).tracked,
+    )
     own = {point.save_dir for point in asked.points}
     if asked.root not in own and (asked.root / LOCK_NAME).exists():
         raise UsageError(
@@ -130,9 +138,19 @@ def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: Swee
     with _one_snapshot(task, own, asked, words) as code:
         done = _still_done(task, asked, code, request)
         say(_how(asked, how.jobs, reason, words.launcher))
+        if len(done) < len(asked.points):
+            _hash_shared_inputs(task, asked)
         with open_launcher(words.launcher, how) as executor:
             driver = Driver(asked, executor, orders, _Order(task, asked, request, own, code), done, publisher)
             return shown(driver.steps(), asked)
+
+
+def _hash_shared_inputs(task: Decorated[..., Any], asked: Sweep) -> None:
+    """Hash into the cache what points are about to read: those that begin together would each read all of it."""
+    from naga.capture.data.inputs import capture_data
+
+    cached = [each for each in _declares(task).tracked if not each.fresh and not each.background]
+    capture_data(asked.example, cached, Path.cwd(), manifest_dir=None)
 
 
 def _how(asked: Sweep, jobs: int, reason: str, launcher: str) -> str:
