@@ -13,6 +13,7 @@ from naga.cli.notes import add_note_commands
 from naga.cli.reproduce import add_reproduce_commands
 from naga.cli.runs import doctor, hash_paths, mlflow_view, show, verify_runs
 from naga.cli.sweep import add_sweep_commands
+from naga.cli.tidy import add_tidy_commands
 from naga.errors import NagaError, RunNotFoundError, UsageError, one_line, unreadable
 from naga.runs.filter import COLUMNS
 
@@ -104,6 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add_sweep_commands(commands)
     add_note_commands(commands)
     add_reproduce_commands(commands)
+    add_tidy_commands(commands)
     return parser
 
 

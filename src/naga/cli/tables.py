@@ -48,7 +48,7 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield from _section("upstream", (f"{up.save_dir}  (run {up.run_id})" for up in record.upstream))
     if record.outputs:
         outputs = record.outputs
-        counted = f"{_files(outputs.files)}, {_size(outputs.size_bytes or 0)}" if outputs.files is not None else ""
+        counted = f"{_files(outputs.files)}, {size_text(outputs.size_bytes or 0)}" if outputs.files is not None else ""
         yield "outputs", plain("; ".join(filter(None, (counted, outputs.reason))))
     if record.environment:
         packages = len(record.environment.packages)
@@ -96,7 +96,7 @@ def _code_line(code: Code) -> str:
 def _data_line(key: str, data: Data) -> str:
     if data.hash is None:
         return f"{key} = {data.path}: {data.reason}"
-    return f"{key} = {data.path}  {data.hash[:19]}  ({_files(data.files or 0)}, {_size(data.size_bytes or 0)})"
+    return f"{key} = {data.path}  {data.hash[:19]}  ({_files(data.files or 0)}, {size_text(data.size_bytes or 0)})"
 
 
 def ended(run: Run) -> str:
@@ -113,7 +113,8 @@ def plain(text: str, *, lines: bool = False) -> Text:
     return Text(printable(text, lines=lines))  # rich would read brackets as markup
 
 
-def _size(size_bytes: float) -> str:
+def size_text(size_bytes: float) -> str:
+    """Write a size as people read it."""
     for unit in ("B", "KiB", "MiB", "GiB"):
         if size_bytes < 1024:
             return f"{size_bytes:.0f} {unit}" if unit == "B" else f"{size_bytes:.1f} {unit}"

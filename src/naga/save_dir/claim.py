@@ -216,3 +216,25 @@ def _move_aside(save_dir: Path, finished: Record, tail: Owner | None, owner: Own
     target = move_to_archive(save_dir, finished.run_id)
     chain.remove(target, owner.run_id)
     return target
+
+
+def set_aside(save_dir: Path, process: Process) -> Path:
+    """Move a run that has ended to the archive, because somebody asks for it; give where it is now."""
+    for _ in range(_ROUNDS):
+        record, tail = _lock_in(save_dir), chain.tail_of(save_dir)
+        if record is None:
+            raise SaveDirError(f"'{save_dir}' holds no run", hint=f"naga ls '{save_dir.parent}'")
+        _refuse_live(save_dir, record, tail)
+        check_movable(save_dir)
+        owner = Owner(run_id=f"{record.run_id}-rm", process=process)
+        # As for a new run: only who is next in the chain may move the folder.
+        if (descriptor := chain.append(save_dir, tail, owner)) is None:
+            continue
+        kernel_lock.let_go(descriptor)
+        if _lock_in(save_dir) != record:
+            chain.remove(save_dir, owner.run_id)
+            continue
+        target = move_to_archive(save_dir, record.run_id)
+        chain.remove(target, owner.run_id)
+        return target
+    raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="try again")

@@ -55,6 +55,16 @@ def artifacts_of(uri: str, published: PublishedRun) -> set[str]:
     return set(_listed(_client(uri), published.run_id, None))
 
 
+def delete_published(uri: str, run_id: str) -> list[str]:
+    """Delete, as MLflow does it, all publications of a run; give their ids."""
+    mine = [one.run_id for one in _published(uri) if one.tags.get(Tag.RUN_ID) == run_id]
+    client = _client(uri) if mine else None
+    for name in mine:
+        assert client  # noqa: S101  # there are some
+        client.delete_run(name)
+    return mine
+
+
 def _listed(client: "MlflowClient", run_id: str, path: str | None) -> Iterator[str]:
     for found in client.list_artifacts(run_id, path):
         if found.is_dir:

@@ -1,0 +1,135 @@
+"""`naga graph`, `naga whence`, `naga rm` and `naga gc`: what was made from what, and what of it can go."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from naga.cli.ls import near
+from naga.cli.tables import size_text
+from naga.compare.graph import as_json, as_mermaid, as_svg, as_tree, by_task, graph_of, related
+from naga.compare.whence import Origin, whence
+from naga.errors import NagaError, RunNotFoundError, UsageError
+from naga.layout import ARCHIVE
+from naga.process.identity import this_process
+from naga.runs.filter import Filter
+from naga.runs.find import each_run, load_run
+from naga.runs.select import select_runs
+from naga.runs.tidy import age_of, candidates, finish_removals, remove
+from naga.save_dir.claim import set_aside
+from naga.terminal import print_asked, printable, say
+from naga.wording import plural
+
+
+def add_tidy_commands(commands: Any) -> None:
+    """Declare the commands."""
+    command = commands.add_parser("graph", help="show which runs were made from which")
+    command.add_argument("root", nargs="?", default=".", metavar="ROOT|RUN", help="default: the current folder")
+    command.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"))
+    command.set_defaults(command=graph)
+    command = commands.add_parser("whence", help="find the run, or the diag, that made a file")
+    command.add_argument("files", nargs="+", metavar="FILE")
+    command.set_defaults(command=whence_files)
+    command = commands.add_parser("rm", help="move runs to the archive beside them; naga gc removes from there")
+    command.add_argument("runs", nargs="+", metavar="RUN")
+    command.set_defaults(command=rm)
+    command = commands.add_parser("gc", help="list what could be removed, and remove it with --yes")
+    command.add_argument("root", metavar="ROOT", help="a folder with runs")
+    command.add_argument("--older", default="0d", metavar="AGE", help="only runs that began so long ago: 30d, 12h, 2w")
+    command.add_argument("--failed", action="store_true", help="those that failed, were killed, or are lost")
+    command.add_argument("--archived", action="store_true", help="those that lie in .archive; default: both")
+    command.add_argument("--mlflow", action="store_true", help="also their MLflow runs")
+    command.add_argument("--yes", action="store_true", help="remove them")
+    command.set_defaults(command=gc)
+
+
+def graph(words: argparse.Namespace) -> int:
+    """Print the lineage of runs."""
+    if Path(words.root).is_dir() and not (Path(words.root) / "run.lock").exists():
+        runs = list(each_run(words.root, archived=True))
+        read = {up["run_id"] for run in runs for up in run.summary.upstream}
+        shown = [run for run in runs if ARCHIVE not in run.save_dir.parts or run.run_id in read]
+        drawn = graph_of(shown, near)
+    else:
+        run = load_run(words.root)
+        around = {
+            one.run_id: one for one in (*each_run(Path.cwd(), archived=True), *each_run(run.save_dir.parent), run)
+        }
+        drawn = related(graph_of(list(around.values()), near), run.run_id)
+    if words.format == "json":
+        print_asked(as_json(drawn) + "\n")
+    elif words.format == "svg":
+        print_asked(as_svg(by_task(drawn)) + "\n")
+    else:
+        lines = as_mermaid(by_task(drawn)) if words.format == "mermaid" else as_tree(drawn)
+        print_asked("".join(printable(line, lines=False) + "\n" for line in lines))
+    return 0
+
+
+def whence_files(words: argparse.Namespace) -> int:
+    """Say which runs made files; 1 where one is of none."""
+    code = 0
+    for name in words.files:
+        file = Path(name)
+        if not file.is_file():
+            raise UsageError(f"no file '{name}'", hint="naga whence figure.png")
+        origins = whence(file, [Path.cwd()])
+        for origin in origins:
+            print_asked(printable(f"{name}  {_origin(origin)}", lines=False) + "\n")
+        if not origins:
+            print_asked(printable(f"{name}  of no run that is known here", lines=False) + "\n")
+            code = 1
+    return code
+
+
+def _origin(origin: Origin) -> str:
+    run = origin.run
+    made = "a diag of " if origin.is_diag else ""
+    commit = next((f", commit {code.commit[:10]}" for code in run.record.code if code.commit), "")
+    changed = "" if origin.is_content else "; it lies there, but its content is not what was recorded"
+    return f"{made}run {run.run_id} ({run.summary.task}{commit}), {near(run.save_dir)}/{origin.path}{changed}"
+
+
+def rm(words: argparse.Namespace) -> int:
+    """Move runs to the archive."""
+    for run in select_runs(words.runs, Filter()):
+        print_asked(
+            printable(f"{near(run.save_dir)} -> {near(set_aside(run.save_dir, this_process()))}", lines=False) + "\n"
+        )
+    return 0
+
+
+def gc(words: argparse.Namespace) -> int:
+    """List what could be removed; with ``--yes`` remove it."""
+    root = Path(words.root).absolute()
+    if not root.is_dir():
+        raise RunNotFoundError(f"no folder '{words.root}'", hint="naga gc results")
+    found = candidates(root, older=age_of(words.older), failed=words.failed, archived=words.archived)
+    going = [one for one in found if not one.kept_by]
+    for one in found:
+        line = f"{one.why:<9} {size_text(one.size_bytes):>10}  {near(one.run.save_dir)}  {one.run.run_id}"
+        print_asked(printable(line + (f"  (stays: {one.kept_by})" if one.kept_by else ""), lines=False) + "\n")
+    total = f"{plural(len(going), 'run')}, {size_text(sum(one.size_bytes for one in going))}"
+    if not words.yes:
+        print_asked(f"{total}: nothing was removed; --yes removes them\n" if going else "nothing to remove\n")
+        return 0
+    code = 0
+    for line in finish_removals(root):
+        say(line)
+    for one in going:
+        try:
+            for line in remove(one):
+                print_asked(printable(line, lines=False) + "\n")
+            if words.mlflow:
+                _remove_published(one.run.run_id, root)
+        except NagaError as error:
+            say(f"left: {error.message}")
+            code = 1
+    return code
+
+
+def _remove_published(run_id: str, root: Path) -> None:
+    from naga.tracking.published_runs import delete_published
+    from naga.tracking.store import store_of
+
+    for name in delete_published(store_of(root), run_id):
+        print_asked(f"deleted MLflow run {name}\n")

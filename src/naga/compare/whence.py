@@ -1,0 +1,64 @@
+"""Which run, or which diag of it, made a file: by its content, wherever it was copied to, and else by where it lies."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from naga.capture.data.manifest import listed
+from naga.errors import LockError, NagaError
+from naga.frozen import dataclass
+from naga.hashing.hash_tree import hash_path
+from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
+from naga.record.opener import read_json
+from naga.runs.find import Run, each_run, load_run
+from naga.runs.index import known_roots
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file is from: a run, what it is called there, and whether its content says so, or only its place."""
+
+    run: Run
+    path: str
+    is_content: bool
+    is_diag: bool
+
+
+def whence(file: Path, roots: Sequence[Path]) -> list[Origin]:
+    """Find the runs that have a file among what they, or their diags, have left."""
+    digest, size = hash_path(file).hash, file.stat().st_size
+    found: dict[str, Origin] = {}
+    for run in _runs(roots):
+        for path, is_diag in _of_content(run, digest, size):
+            found.setdefault(str(run.save_dir), Origin(run, path, is_content=True, is_diag=is_diag))
+    return list(found.values()) or list(_of_place(file))
+
+
+def _runs(roots: Sequence[Path]) -> Iterator[Run]:
+    seen = set()
+    for root in (*roots, *known_roots()):
+        for run in each_run(root, archived=True):
+            if run.save_dir not in seen:
+                seen.add(run.save_dir)
+                yield run
+
+
+def _of_content(run: Run, digest: str, size: int) -> Iterator[tuple[str, bool]]:
+    with suppress(OSError, LockError, KeyError, TypeError):
+        outputs = listed(read_json(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST))
+        yield from ((path, False) for path, known in outputs.items() if known == digest)
+    diag = run.save_dir / "diag"
+    for file in diag.rglob("*") if diag.is_dir() and not diag.is_symlink() else ():
+        with suppress(OSError, NagaError):
+            is_alike = file.is_file() and not file.is_symlink() and file.stat().st_size == size
+            if is_alike and hash_path(file).hash == digest:
+                yield str(file.relative_to(run.save_dir)), True
+
+
+def _of_place(file: Path) -> Iterator[Origin]:
+    for folder in file.absolute().parents:
+        if (folder / LOCK_NAME).is_file():
+            with suppress(LockError):
+                path = str(file.absolute().relative_to(folder))
+                yield Origin(load_run(folder), path, is_content=False, is_diag=path.startswith("diag/"))
+                return

@@ -1,0 +1,141 @@
+"""What was made from what, where a file is from, and making room: on real runs in a real repository."""
+
+import json
+import shutil
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from workbench import git
+
+from naga import find_runs, load_run
+
+STAGES = """
+import sys
+from pathlib import Path
+from naga import clicfg, load_stage, runlock, snapshot
+
+@runlock
+@snapshot
+@clicfg
+def prep(cfg={"save_dir": "results/prep", "n": 1}):
+    Path(cfg["save_dir"], "p.txt").write_text(str(cfg["n"]))
+
+@runlock
+@snapshot
+@load_stage("prep")
+@clicfg
+def train(cfg={"save_dir": "results/train", "prep": "results/prep", "fail": False}):
+    if cfg["fail"]:
+        raise ValueError("diverged")
+    Path(cfg["save_dir"], "t.txt").write_text("t" + Path(cfg["prep"], "p.txt").read_text())
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run, two that were made from it, and one that failed; the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NAGA_CACHE_DIR", str(tmp_path / ".cache"))
+    Path("exp.py").write_text(STAGES)
+    Path(".gitignore").write_text("results/\n.cache/\n__pycache__/\n")
+    git("init", "-q", cwd=tmp_path)
+    git("add", "-A", cwd=tmp_path)
+    git("commit", "-qm", "Begin", cwd=tmp_path)
+    python("exp.prep(); exp.train(); exp.train(save_dir='results/t2')")
+    python("exp.train(save_dir='results/bad', fail=True)", code=1)
+    return tmp_path
+
+
+def python(text: str, code: int = 0) -> None:
+    """Call the tasks."""
+    done = subprocess.run([sys.executable, "-c", f"import exp; {text}"], capture_output=True, check=False)
+    assert done.returncode == code, done.stderr
+
+
+def naga(*words: str, code: int = 0) -> str:
+    """Run a command of Naga's."""
+    program = Path(sys.executable).with_name("naga")
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_graph(place: Path) -> None:
+    """Each run stands below what it was made from; what is out of date or failed is marked, in every format."""
+    assert naga("graph").splitlines() == [
+        "results/prep  exp.prep",
+        "  results/bad  exp.train  [failed]",
+        "  results/t2  exp.train",
+        "  results/train  exp.train",
+    ]
+    python("exp.prep(n=2)")
+    assert "results/train  exp.train  [out of date]" in naga("graph")
+    drawn = json.loads(naga("graph", "results/t2", "--format", "json"))
+    assert [node["status"] for node in drawn["nodes"]] == ["finished", "out of date"]
+    assert drawn["edges"] == [{"from": drawn["nodes"][0]["id"], "to": drawn["nodes"][1]["id"]}]
+    picture = ET.fromstring(naga("graph", "--format", "svg"))
+    assert len(picture.findall("{http://www.w3.org/2000/svg}path")) == 3
+    assert naga("graph", "--format", "mermaid").startswith("flowchart LR\n")
+
+
+def test_whence(place: Path) -> None:
+    """A copy leads to the run by its content; what was changed, to the folder that it lies in; others to none."""
+    shutil.copy("results/prep/p.txt", "figure.txt")
+    assert f"run {load_run('results/prep').run_id} (exp.prep, commit" in naga("whence", "figure.txt")
+    Path("results/prep/p.txt").write_text("changed")
+    assert "its content is not what was recorded" in naga("whence", "results/prep/p.txt")
+    assert "of no run that is known here" in naga("whence", "exp.py", code=1)
+    assert "no file 'nowhere'" in naga("whence", "nowhere", code=2)
+
+
+def test_rm_and_gc(place: Path) -> None:
+    """Nothing goes without --yes, and then neither what others rest on, nor what is tagged, nor what is live."""
+    python("exp.prep(n=2)")
+    naga("rm", "results/t2")
+    naga("tag", "results/bad", "+look")
+    refs = git("for-each-ref", "refs/naga/runs", cwd=place).splitlines()
+    listed = naga("gc", "results")
+    assert "'" in listed.split("stays: ")[1]
+    assert "(stays: tagged look)" in listed
+    assert "1 run, " in listed
+    assert len(find_runs("results", archived=True)) == 5
+    gone = next(run for run in find_runs("results", archived=True) if "t2~" in run.save_dir.name)
+    done = naga("gc", "results", "--yes")
+    assert f"removed refs/naga/runs/{gone.run_id}" in done
+    assert {run.run_id for run in find_runs("results", archived=True)} & {gone.run_id} == set()
+    assert len(git("for-each-ref", "refs/naga/runs", cwd=place).splitlines()) == len(refs) - 1
+    assert len(find_runs("results", archived=True)) == 4
+    naga("tag", "results/bad", "-look")
+    assert "nothing to remove" in naga("gc", "results", "--older", "1d")
+    naga("gc", "results", "--failed", "--yes")
+    assert not Path("results/bad").exists()
+
+
+def test_gc_keeps_a_ref_that_a_copy_needs(place: Path) -> None:
+    """A copy of the run in another folder where runs have been looked for."""
+    run_id = load_run("results/bad").run_id
+    shutil.copytree("results/bad", "elsewhere/bad")
+    naga("ls", "elsewhere")
+    naga("gc", "results", "--yes")
+    assert f"refs/naga/runs/{run_id}" in git("for-each-ref", cwd=place)
+
+
+def test_rm_follows_no_link_and_leaves_the_live(place: Path) -> None:
+    """A linked folder is moved as the link that it is; a running run is refused."""
+    lock = Path("results/t2/run.lock")
+    lock.write_text(lock.read_text().replace("status: finished", "status: running", 1))
+    alive = subprocess.Popen(["sleep", "60"])
+    try:
+        text = lock.read_text()
+        pid = load_run("results/t2").record.process.pid
+        ticks = load_run("results/t2").record.process.started_ticks
+        now = Path(f"/proc/{alive.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        lock.write_text(text.replace(f"pid: {pid}", f"pid: {alive.pid}").replace(f"ticks: {ticks}", f"ticks: {now}"))
+        assert "still running" in naga("rm", "results/t2", code=2)
+    finally:
+        alive.kill()
+        alive.wait()
+    assert Path("results/t2").is_dir()
