@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tables stress mutants benchmark constraints clean
+.PHONY: help demo test lint docs tables stress mutants matrix benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -44,6 +44,9 @@ mutants: .venv/dev ## Change the source of ROOM in 200 small ways, and list thos
 
 benchmark: .venv/dev ## Measure what Naga costs
 	$(BIN)/python -m benchmarks
+
+matrix: .venv/dev ## Run the tests under every Python, OmegaConf and MLflow that is supported and found
+	$(BIN)/python tests/matrix.py $(MATRIX)
 
 constraints: .venv/dev ## Write the versions in .venv to constraints.txt
 	$(BIN)/python -m pip freeze --all --exclude-editable > constraints.txt

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,10 @@ def test_a_finished_run_is_archived(corpus: Path, expected: dict[str, dict[str, 
 
 def test_a_diag_supersedes_the_old_publications(corpus: Path) -> None:
     """In the store of the old release: one active, and both former ones deprecated."""
+    environment = naga.load_run("results/finished").record.environment
+    made_by = environment.packages["mlflow"] if environment else ""
+    if [*map(int, metadata.version("mlflow").split("."))] < [*map(int, made_by.split("."))]:
+        pytest.skip(f"the store is of MLflow {made_by}, which an older one does not read")
     command("diag", "exp.py", "results/finished")
     import mlflow
 

@@ -25,7 +25,7 @@ def parameters(kind: Any) -> list[inspect.Parameter]:
         found = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):  # a class of C's
         return []
-    return [item for item in found if item.kind not in (item.VAR_POSITIONAL, item.VAR_KEYWORD)]
+    return [item for item in found if item.kind in (item.POSITIONAL_OR_KEYWORD, item.KEYWORD_ONLY)]
 
 
 def field_names(value: Any) -> list[str]:
