@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tables stress mutants matrix benchmark constraints clean
+.PHONY: help demo test lint docs tables stress mutants matrix release benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -48,6 +48,9 @@ benchmark: .venv/dev ## Measure what Naga costs
 matrix: .venv/dev ## Run the tests under every Python, OmegaConf and MLflow that is supported and found
 	$(BIN)/python tests/matrix.py $(MATRIX)
 
+release: .venv/dev .venv/release ## Look at the version, the changelog, the wheel, and the demo that is run from it
+	$(BIN)/python tests/release.py
+
 constraints: .venv/dev ## Write the versions in .venv to constraints.txt
 	$(BIN)/python -m pip freeze --all --exclude-editable > constraints.txt
 
@@ -63,7 +66,7 @@ clean: ## Remove .venv and everything built
 	@$(PIP) --constraint constraints.txt --upgrade pip  # an older one cannot read dependency groups
 	@touch $@
 
-.venv/demo .venv/dev: .venv/python pyproject.toml constraints.txt
+.venv/demo .venv/dev .venv/release: .venv/python pyproject.toml constraints.txt
 	@$(PIP) --constraint constraints.txt --group $(@F) --editable .
 	@touch $@
 
