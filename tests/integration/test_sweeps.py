@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -121,7 +122,7 @@ def test_every_point_is_a_run(place: Path) -> None:
 
 def test_the_same_command_goes_on(place: Path) -> None:
     """After SIGKILL of the driver, all finish, and none is computed twice but those that ran; then nothing is left."""
-    words = ("--sweep", "seed=range(8)", "save_dir=results/s", "sleep=0.3", "--jobs", "2")
+    words = ("--sweep", "seed=range(12)", "save_dir=results/s", "sleep=0.3", "--jobs", "2")
     with begun(*words) as driver:
         wait_until_counted(4)
         driver.kill()
@@ -130,9 +131,9 @@ def test_the_same_command_goes_on(place: Path) -> None:
     assert not [run for run in find_runs("results/s") if run.status == "running"]
     sweep(*words)
     assert {run.status for run in find_runs("results/s")} == {"finished"}
-    assert counted() == Counter(range(8)) + Counter(killed)
+    assert counted() == Counter(range(12)) + Counter(killed)
     sweep(*words)
-    assert counted() == Counter(range(8)) + Counter(killed)
+    assert counted() == Counter(range(12)) + Counter(killed)
 
 
 def test_one_killed_point_fails_one(place: Path) -> None:
@@ -236,6 +237,37 @@ def test_dry_run_and_refusals_leave_nothing(place: Path) -> None:
         assert said.count("\n") == 2
     assert sweep("--jobs", "2", code=2).stderr.startswith("naga: --jobs is for sweeps")
     assert not Path("results").exists()
+
+
+def test_on_a_terminal(place: Path) -> None:
+    """A table shows what each point has printed last, and none of it gets into what the points print."""
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "exp.py", "--sweep", "seed=range(4)", "save_dir=results/s", "sleep=1", "--jobs", "2"]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # the terminal is closed
+        while block := os.read(ours, 65536):
+            shown += block
+    assert process.wait() == 0
+    assert b"2 running, 2 waiting" in shown
+    assert b"seed=1  computing 1" in shown
+    assert [run.save_dir.joinpath("console.log").read_text() for run in find_runs("results/s")] == [
+        f"computing {seed}\n" for seed in range(4)
+    ]
+
+
+def test_interrupted(place: Path) -> None:
+    """Ctrl-C ends the sweep and its points, which go on with the same command."""
+    command = [sys.executable, "exp.py", "--sweep", "seed=range(6)", "save_dir=results/s", "sleep=2", "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    wait_until_counted(2)
+    os.killpg(process.pid, signal.SIGINT)
+    said = process.communicate(timeout=20)[1]
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    counts = json.loads(naga("status", "results/s", "--format", "json"))
+    assert (counts["killed"], counts["running"], counts["waiting"]) == (2, 0, 4)
 
 
 def test_cancel_and_log(place: Path) -> None:

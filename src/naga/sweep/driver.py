@@ -20,7 +20,7 @@ from naga.sweep.publisher import Publisher
 from naga.sweep.standing import run_at
 
 _LOOK_S = 0.5  # how often a point that another driver has is looked at
-_SHOW_S = 2.0  # how often a screen without news is drawn again
+_SHOW_S = 0.5  # how often a screen without news is drawn again
 _RUNNING = "running"
 
 

@@ -41,13 +41,18 @@ def _live(steps: Iterator[Progress], asked: Sweep, start: float) -> Progress:
     from rich.live import Live
 
     last = Progress()
-    with Live(console=Console(stderr=True), refresh_per_second=4, transient=True) as live:
+    # Its thread could hold a lock when a point is forked, and its streams would be those of the fork.
+    console = Console(stderr=True)
+    with Live(
+        console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
+    ) as live:
         for last in steps:  # the last one is what is returned
-            live.update(_table(last, asked, time.monotonic() - start))
+            live.update(_table(last, asked, time.monotonic() - start), refresh=True)
     return last
 
 
 def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
+    from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
@@ -56,14 +61,14 @@ def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
     left = counts["waiting"] + counts["running"]
     if progress.seconds and left:
         words.append(f"about {_duration(median(progress.seconds) * left / max(counts['running'], 1))} left")
-    table = Table(title=Text(f"{', '.join(words)} ({_duration(seconds)})"), show_header=False, box=None)
+    table = Table(show_header=False, box=None)
     folders = {point.label: point.save_dir for point in asked.points}
     rows = [label for label, state in progress.states.items() if state in ("running", "failed", "killed", "lost")]
     for label in rows[:_ROWS]:
         state = progress.states[label]
         note = progress.notes.get(label, "") if state != "running" else _last_line(folders[label])
         table.add_row(Text(state), Text(printable(label, lines=False)), Text(printable(note, lines=False)))
-    return table
+    return Group(Text(f"{', '.join(words)} ({_duration(seconds)})"), table)
 
 
 def _last_line(folder: Any) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -53,7 +54,11 @@ def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
     asked = _planned(task, listed(several, words.file), request)
     if words.dry_run:
         return _say_planned(task, asked)
-    last = _done(task, asked, request, words)
+    try:
+        last = _done(task, asked, request, words)
+    except KeyboardInterrupt:
+        say("interrupted: the same command goes on")
+        return 128 + signal.SIGINT
     return 0 if words.no_wait or (set(last.states.values()) <= {"finished"} and last.is_published) else 1
 
 
