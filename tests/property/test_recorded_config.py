@@ -110,6 +110,25 @@ def test_a_declared_class(outer: list[tuple[str, Any, Any, Any]], inner: list[tu
         assert _seen(first) == _seen(later)
 
 
+# Of what a dict has no types for, the defaults are what says them.
+BY_DEFAULT = (int, float, bool, str, Path, Colour, list[float], tuple[int, int])
+
+
+@settings(max_examples=60, deadline=None)
+@given(fields())
+def test_a_dict(given_fields: list[tuple[str, Any, Any, Any]]) -> None:
+    """A task that takes a dict gets the types of its defaults."""
+    own = [one for one in given_fields if one[1] in BY_DEFAULT]
+    defaults = {name: default for name, _, default, _ in own}
+
+    def task(cfg: dict[str, Any] = defaults | {"save_dir": "r"}) -> None: ...
+
+    declared = declared_config(task)
+    assert declared
+    first, later = _both_days(declared, {name: value for name, kind, _, value in own if kind is not tuple[int, int]})
+    assert _seen(first) == _seen(later)
+
+
 @settings(max_examples=60, deadline=None)
 @given(fields())
 def test_a_model_of_pydantic(given_fields: list[tuple[str, Any, Any, Any]]) -> None:

@@ -7,8 +7,9 @@ from typing import Any, Literal, get_type_hints
 
 from omegaconf import DictConfig, OmegaConf
 
-from naga.config.field_types import is_structured, split_optional
+from naga.config.field_types import is_structured, plain_hint, split_optional
 from naga.config.objects import is_object, mirrored
+from naga.config.plain import value_at
 from naga.errors import ConfigError
 from naga.frozen import dataclass
 
@@ -40,16 +41,28 @@ def declared_config(function: Callable[..., Any]) -> Declared | None:
             kind, source = _of_annotation(_annotation(function, first))
         else:
             kind, source = _of_default(first)
-        base = OmegaConf.create(source) if isinstance(source, dict) else _structured(source)
+        base = OmegaConf.create(_without_numpy(source)) if isinstance(source, dict) else _structured(source)
     except ConfigError:
         raise
     except Exception as error:  # noqa: BLE001  # a class may do anything when its defaults are asked for
         name = getattr(function, "__name__", "the task")
         place = getattr(error, "full_key", None)
         reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ConfigError(f"the configuration of {name}(){f' at {place!r}' if place else ''}: {reason}") from None
+        hint = plain_hint(value_at(source, place)) if place and isinstance(source, dict) else ""
+        raise ConfigError(
+            f"the configuration of {name}(){f' at {place!r}' if place else ''}: {reason}", hint=hint
+        ) from None
     is_original = kind == "object" and not isinstance(source, type)
     return Declared(first.name, kind, base, source if is_original else None)
+
+
+def _without_numpy(value: Any) -> Any:
+    """Take numbers of NumPy's for the numbers that they are, as an override is taken."""
+    if isinstance(value, dict):
+        return {key: _without_numpy(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_without_numpy, value))
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _structured(source: Any) -> DictConfig:

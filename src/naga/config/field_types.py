@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import types
 from enum import Enum
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 from naga.secrets import MARK
@@ -71,7 +72,18 @@ def default_hint(value: Any) -> Any:
         return bool | None
     if _is_text(value):
         return str | None
+    if isinstance(value, Path | Enum):
+        return (Path if isinstance(value, Path) else type(value)) | None
     return list[str | None] if isinstance(value, list | tuple) and value and all(map(_is_text, value)) else Any
+
+
+def plain_hint(value: Any) -> str:
+    """Say what to write in place of a value that no configuration holds."""
+    if hasattr(value, "tolist"):
+        return "value.tolist()"
+    if isinstance(value, range | set | frozenset):
+        return "list(value)"
+    return "numbers, text, truth values, None, and lists and dicts of them"
 
 
 def _is_text(value: Any) -> bool:

@@ -10,10 +10,10 @@ from omegaconf import Container, DictConfig, OmegaConf
 from omegaconf.errors import GrammarParseError, OmegaConfBaseException, UnsupportedValueType
 
 from naga.config import omegaconf_nodes as nodes
-from naga.config.field_types import default_hint, element_hint, hint_name, is_structured, split_optional
+from naga.config.field_types import default_hint, element_hint, hint_name, is_structured, plain_hint, split_optional
 from naga.config.omegaconf_nodes import Keys, dotted
 from naga.config.override_grammar import Typed
-from naga.config.typed_text import read_text, typed_for
+from naga.config.typed_text import of_kind, read_text, typed_for
 from naga.errors import ConfigError
 from naga.frozen import dataclass
 from naga.terminal import say
@@ -135,7 +135,7 @@ class _Slot:
         if isinstance(error, GrammarParseError):
             return ConfigError(f"{what}, which is no interpolation", hint="write \\${ for a plain ${")
         if isinstance(error, UnsupportedValueType):
-            return ConfigError(f"{what}, which a configuration cannot hold")
+            return ConfigError(f"{what}, which a configuration cannot hold", hint=plain_hint(value))
         return ConfigError(f"{what}, not {hint_name(self.hint)}")
 
     @property
@@ -180,7 +180,8 @@ def _fitted(slot: _Slot, value: Any) -> Any:
         items = replace(slot, box=None)
         found = [_fitted(items.below(i), item) for i, item in enumerate(value)]
         return tuple(found) if get_origin(split_optional(slot.hint)[0]) is tuple else found
-    return typed_for(value, slot.wanted)
+    fitted = typed_for(value, slot.wanted)
+    return of_kind(fitted, slot.wanted) if slot.hint is Any else fitted
 
 
 def _nested(box: Any, keys: Keys, value: Any) -> Any:

@@ -101,6 +101,17 @@ def typed_for(value: Any, hint: Any) -> Any:
     return value.text if wants_text or is_padded else value.value
 
 
+def of_kind(value: Any, hint: Any) -> Any:
+    """Make of a text what the default of an untyped field is: a path, or a member of an Enum."""
+    kind, _ = split_optional(hint)
+    if not isinstance(value, str) or isinstance(value, Enum) or "${" in value or value == "???":
+        return value
+    if kind is Path:
+        return Path(value)
+    is_member = isinstance(kind, type) and issubclass(kind, Enum) and value in kind.__members__
+    return kind[value] if is_member else value
+
+
 def _words(kind: Any) -> tuple[str, ...]:
     """List the words that a field takes, where its type lists them."""
     if isinstance(kind, type) and issubclass(kind, Enum):
