@@ -239,6 +239,16 @@ def test_dry_run_and_refusals_leave_nothing(place: Path) -> None:
     assert not Path("results").exists()
 
 
+def test_diag(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finished points are published as they end, and failed ones are not."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{place}/mlflow.db")
+    diag = "@mlflow_log_run\ndef diag(cfg):\n    mlflow.log_metric('seed', cfg.seed)\n\n"
+    text = f"import mlflow\nfrom naga.mlflow_log import mlflow_log_run\n{EXPERIMENT}"
+    Path("exp.py").write_text(text.replace("if __name__", f"{diag}if __name__"))
+    sweep("--sweep", "seed=range(4)", "save_dir=results/s", "worse=bad", "--diag", code=1)
+    assert [run.metrics for run in find_runs("results/s")] == [{"seed": 0}, {"seed": 1}, {}, {"seed": 3}]
+
+
 def test_on_a_terminal(place: Path) -> None:
     """A table shows what each point has printed last, and none of it gets into what the points print."""
     ours, theirs = pty.openpty()

@@ -11,6 +11,7 @@ from naga.errors import RunNotFoundError, UsageError
 from naga.layout import CONSOLE_LOG
 from naga.runs.find import Run, load_run
 from naga.sweep.cancel import cancel
+from naga.sweep.screen import last_line
 from naga.sweep.standing import STATUSES, queued, standing
 from naga.terminal import print_asked, printable
 from naga.wording import plural
@@ -36,7 +37,7 @@ def add_sweep_commands(commands: Any) -> None:
 
 
 def status(words: argparse.Namespace) -> int:
-    """Say how runs stand; 1 where one has failed."""
+    """Say how runs stand."""
     root = _folder(words.folder)
     while True:
         counts, runs = standing(root)
@@ -57,19 +58,9 @@ def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
     for run in runs:
         if run.status != "finished":
             error = run.record.error
-            note = f"{error.type}: {error.message}".splitlines()[0] if error else _last_line(run.save_dir)
+            note = f"{error.type}: {error.message}".splitlines()[0] if error else last_line(run.save_dir)
             place = run.save_dir.relative_to(root) if run.save_dir != root else run.save_dir.name
             print_asked(printable(f"{run.status:<9} {place}  {note}".rstrip(), lines=False) + "\n")
-
-
-def _last_line(save_dir: Path) -> str:
-    try:
-        with (save_dir / CONSOLE_LOG).open("rb") as file:
-            file.seek(max(file.seek(0, 2) - 2000, 0))
-            lines = file.read().decode(errors="replace").strip().splitlines()
-    except OSError:
-        return ""
-    return lines[-1] if lines else ""
 
 
 def log(words: argparse.Namespace) -> int:

@@ -49,7 +49,7 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
             raise NagaError(f"the code of the sweep cannot be laid out: {error}", hint=hint) from error
         try:
             folders = _folders(kept, place)
-            imported_from(folders)  # what is found out here, each fork knows
+            imported_from(folders)  # the links of all modules are resolved here, once for all forks
             yield folders
         finally:
             if not leave:
@@ -139,4 +139,4 @@ def imported_from(folders: Mapping[str, str]) -> list[str]:
     files = {name: getattr(module, "__file__", None) for name, module in list(sys.modules.items())}
     own = {name: os.path.abspath(file) for name, file in files.items() if isinstance(file, str)}  # noqa: PTH100
     tops = tuple(f"{top}/" for top in folders)
-    return [name for name, file in own.items() if file.startswith(tops) and moved(file, folders)]
+    return [name for name, file in own.items() if moved(file, folders) and file.startswith(tops)]

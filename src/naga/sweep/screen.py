@@ -3,9 +3,11 @@
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 from typing import Any
 
+from naga.layout import CONSOLE_LOG
 from naga.sweep.driver import Progress
 from naga.sweep.points import Sweep
 from naga.sweep.standing import STATUSES, run_at
@@ -66,14 +68,15 @@ def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
     rows = [label for label, state in progress.states.items() if state in ("running", "failed", "killed", "lost")]
     for label in rows[:_ROWS]:
         state = progress.states[label]
-        note = progress.notes.get(label, "") if state != "running" else _last_line(folders[label])
+        note = progress.notes.get(label, "") if state != "running" else last_line(folders[label])
         table.add_row(Text(state), Text(printable(label, lines=False)), Text(printable(note, lines=False)))
     return Group(Text(f"{', '.join(words)} ({_duration(seconds)})"), table)
 
 
-def _last_line(folder: Any) -> str:
+def last_line(folder: Path) -> str:
+    """Give what a run has printed last."""
     try:
-        with (folder / "console.log").open("rb") as log:
+        with (folder / CONSOLE_LOG).open("rb") as log:
             log.seek(max(log.seek(0, 2) - 2000, 0))
             lines = log.read().decode(errors="replace").strip().splitlines()
     except OSError:
