@@ -38,7 +38,6 @@ ROOMS = {
     "tracking": [
         "unit/tracking",
         "property/test_mlflow_values.py",
-        "integration/diagnose/test_local_store.py",
         "integration/diagnose/test_doctor.py",
         "integration/diagnose/test_page.py",
         "integration/diagnose/test_publish.py",

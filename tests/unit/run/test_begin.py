@@ -62,3 +62,15 @@ def test_a_run_that_is_reused_is_of_the_same_task(project: Path, capfd: pytest.C
 
 def other(cfg: Any = {"save_dir": "results/run", "lr": 0.1}) -> None:  # noqa: B006
     """Another task."""
+
+
+def test_further_arguments_come_along_to_a_folder_of_another_name(project: Path) -> None:
+    """Two runs of one year: the second is in the folder ``-1``."""
+
+    @runlock
+    @clicfg
+    def yearly(cfg: Any = {"save_dir": "results/${now:%Y}"}, first: int = 0, second: int = 0) -> tuple[Any, ...]:  # noqa: B006
+        return cfg["save_dir"], first, second
+
+    save_dir, *_ = yearly({}, 1, 2)
+    assert yearly({}, 3, 4) == (f"{save_dir}-1", 3, 4)
