@@ -79,6 +79,7 @@ def _measure(room: str, folder: Path, words: argparse.Namespace) -> None:
     place = room if (TOP / "src/naga" / room).is_dir() else f"{room}.py"
     (folder / "room.toml").write_text(CONFIG.format(place=place))
     subprocess.run([Path(sys.executable).with_name("cosmic-ray"), "init", "room.toml", "all"], cwd=folder, check=True)
+    (folder / "program.py").touch()
     with use_db(folder / "all", mode=WorkDB.Mode.open) as session:
         chosen = _choose(list(session.work_items), folder, words)
     tests = [f"tests/{test}" for test in ROOMS[room] if (TOP / "tests" / test).exists()]
