@@ -341,6 +341,17 @@ def test_points_run_the_code_of_the_sweep(place: Path, start: str) -> None:
     assert [left.name for left in Path(os.environ["NAGA_CACHE_DIR"], "sweeps").iterdir()] == ["lock"]
 
 
+def test_code_is_laid_out_where_nobody_else_writes(place: Path) -> None:
+    """A folder that others can write to is refused in one line, before anything is computed."""
+    folder = Path(os.environ["NAGA_CACHE_DIR"], "sweeps")
+    folder.mkdir(parents=True, exist_ok=True)
+    before = folder.stat().st_mode
+    folder.chmod(0o777)
+    assert f"others can write to '{folder}'" in sweep("--sweep", "seed=1,2", "save_dir=results/s", code=2).stderr
+    folder.chmod(before)
+    assert not counted()
+
+
 def test_current_code_is_what_each_point_finds(place: Path) -> None:
     """``--code current`` takes a snapshot for each point, of what it imports."""
     words = ("--sweep", "seed=range(4)", "save_dir=results/s", "sleep=0.6", "--jobs", "1", "--code", "current")

@@ -39,6 +39,8 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
     with ExitStack() as stack:
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if place.parent.stat().st_uid != os.getuid() or place.parent.stat().st_mode & 0o022:
+                raise PermissionError(f"others can write to '{place.parent}'")  # and what lies there is run
             lock = stack.enter_context((place.parent / "lock").open("a+"))
             fcntl.flock(lock, fcntl.LOCK_SH)
             if outlives:
