@@ -20,6 +20,7 @@ def own_caches(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Keep every test away from the caches, trackers and settings of whoever runs it."""
     monkeypatch.setenv("NAGA_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.setenv("NAGA_SNAPSHOT", "on")
+    monkeypatch.setenv("NAGA_QUIET", "1")
     for name in [name for name in os.environ if name.startswith(("MLFLOW_", "GIT_"))]:
         monkeypatch.delenv(name)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from pathlib import Path
 
 from naga.errors import ConfigError
 
@@ -24,3 +25,9 @@ def _value(found: re.Match[str]) -> str:
     if found[1] not in os.environ:
         raise ConfigError(f"{found[0]} is not set", hint=f"export {found[1]}=...")
     return os.environ[found[1]]
+
+
+def near(folder: Path) -> str:
+    """Name a folder as other commands take it from here."""
+    name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # `naga ls` asks ten thousand times
+    return name.removeprefix(f"{here}/") if name != here else "."

@@ -36,3 +36,9 @@ def say(message: str) -> None:
         print(f"naga: {shortened(redact_text(message))}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks
     except Exception:  # noqa: BLE001  # the function may have put anything there
         return
+
+
+def tell(message: str) -> None:
+    """Print one line of news, which ``NAGA_QUIET=1`` leaves out; warnings are said all the same."""
+    if os.environ.get("NAGA_QUIET", "").lower() in ("", "0", "no", "off", "false"):
+        say(message)

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from math import isnan
 from urllib.parse import urlsplit
 
-from naga.cli.ls import near
 from naga.cli.tables import failures_table
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
 from naga.diagnose.reading import reading_lines
 from naga.errors import UsageError
+from naga.paths import near
 from naga.runs.filter import parse_filter
 from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable

@@ -4,7 +4,6 @@ import argparse
 import csv
 import json
 import math
-import os
 import re
 import shutil
 import sys
@@ -16,6 +15,7 @@ from typing import Any
 from naga.compare.lineage import base_of, out_of_date
 from naga.diagnose.freshness import freshness
 from naga.errors import LockError, NagaError
+from naga.paths import near
 from naga.record.lockfile import ANOTHER_TOOL
 from naga.runs.filter import check_keys, checked_key, keys_of, parse_filter, sort_key, value_of
 from naga.runs.find import Run, look_for_runs
@@ -144,12 +144,6 @@ def shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return json.dumps(value, default=str) if isinstance(value, list | dict | bool) else str(value)
-
-
-def near(folder: Path) -> str:
-    """Name a folder as other commands take it from here."""
-    name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # ten thousand times
-    return name.removeprefix(f"{here}/") if name != here else "."
 
 
 def local_time(started: str) -> str:

@@ -3,8 +3,8 @@
 import argparse
 from typing import Any
 
-from naga.cli.ls import near
 from naga.errors import UsageError
+from naga.paths import near
 from naga.runs.filter import Filter
 from naga.runs.find import load_run
 from naga.runs.notes import change_tags, checked_tag, read_notes, set_note

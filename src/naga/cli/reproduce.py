@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from naga.cli.ls import near
 from naga.errors import SaveDirError, UsageError
+from naga.paths import near
 from naga.reproduce.reproduce import EXIT_CODES, Verdict, repeated, reproduce
 from naga.reproduce.restore import lay_out_code
 from naga.reproduce.verdict import tolerances_of

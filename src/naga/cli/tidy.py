@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from naga.cli.ls import near
 from naga.cli.tables import size_text
 from naga.compare.graph import as_json, as_mermaid, as_svg, as_tree, by_task, graph_of, related
 from naga.compare.whence import Origin, whence
 from naga.errors import NagaError, RunNotFoundError, UsageError
 from naga.layout import ARCHIVE
+from naga.paths import near
 from naga.process.identity import this_process
 from naga.runs.filter import Filter
 from naga.runs.find import each_run, load_run

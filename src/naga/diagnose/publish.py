@@ -9,9 +9,10 @@ from typing import TypeVar
 from naga.diagnose.diag_dir import diag_folder
 from naga.errors import DiagError, TrackerError
 from naga.frozen import dataclass
+from naga.paths import near
 from naga.runs.metrics import note_failure, note_publication, now
 from naga.secrets import redact_text
-from naga.terminal import say
+from naga.terminal import say, tell
 from naga.tracking.experiment import active_experiment, configured_experiment, name_of_active, remember_active
 from naga.tracking.history import PublishedRun
 from naga.tracking.mlflow_errors import in_one_line
@@ -71,7 +72,15 @@ def publish(publication: Publication, body: Callable[[], T], where: Destination,
             published = run.succeed(reserved=generation)
         if where.note_in:
             note_publication(where.note_in, _facts(published, shown_uri(uri)))
+            _say_published(where.note_in, published, shown_uri(uri))
         return result
+
+
+def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
+    """Say in one line where the publication is; a store without a server has no address of its own."""
+    about = f"{near(save_dir)} as MLflow run {published.run_id[:8]} (generation {published.generation})"
+    address = f": {store.rstrip('/')}/#/experiments/{published.experiment_id}/runs/{published.run_id}"
+    tell(f"published {about}{address if store.startswith('http') else ''}")
 
 
 def _run_body(

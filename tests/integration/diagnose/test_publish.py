@@ -475,3 +475,18 @@ def test_unknown_store(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/none/mlflow.db")
     with pytest.raises(TrackerError, match="/proc/none/mlflow.db"):
         diag(make_run())
+
+
+def test_one_line_says_where_it_is(
+    store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the number of the publication; none where it is to be quiet."""
+    monkeypatch.delenv("NAGA_QUIET")
+    make_run()
+    diag("results/a")
+    active = store.active()[0]
+    said = f"naga: published results/a as MLflow run {active.info.run_id[:8]} (generation 1)\n"
+    assert capsys.readouterr().err == said
+    monkeypatch.setenv("NAGA_QUIET", "1")
+    diag("results/a")
+    assert capsys.readouterr().err == ""
