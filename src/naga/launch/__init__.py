@@ -29,6 +29,10 @@ class Launch:
 
 def open_launcher(name: str, how: Launch) -> AbstractContextManager[Executor]:
     """Open the launcher of a name."""
+    if how.leave and name != "slurm":
+        raise UsageError(
+            f"--no-wait: --launcher {name} ends with what started it", hint="nohup ... &, or --launcher slurm"
+        )
     if name == "local":
         from naga.launch.local import local
 

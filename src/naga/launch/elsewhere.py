@@ -19,8 +19,6 @@ from naga.launch.executor import Through
 @contextmanager
 def elsewhere(name: str, how: Launch) -> Iterator[Executor]:
     """Give the executor of a name; leaving the block ends what has not, or leaves it to a scheduler's queue."""
-    if how.leave and name != "slurm":
-        raise UsageError(f"--no-wait: --launcher {name} ends with what started it", hint="--launcher slurm has a queue")
     executor = _opened(name, options_of(how.options), how)
     ends = True
     try:

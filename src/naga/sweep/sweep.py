@@ -127,7 +127,6 @@ def sweep_id(task: str, asked: Sweep) -> str:
 def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
     name = task_name(task.fn)
     own = sweep_id(name, asked)
-    write_asked(asked, own, name, words.launcher)
     reason = why_not_fork() if words.launcher == "local" else words.launcher
     if reason and file_of(task.fn) is None:
         raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
@@ -140,12 +139,13 @@ def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: Swee
         jobs=words.jobs or jobs, forks=not reason, timeout=words.timeout, options=words.options,
         sweep=mark_of(own, asked.root), leave=words.no_wait,
     )  # fmt: skip
-    with _one_snapshot(task, own, asked, words) as code:
-        done = _still_done(task, asked, code, request)
-        say(_how(asked, how.jobs, reason, words.launcher))
-        if len(done) < len(asked.points):
-            _hash_shared_inputs(task, asked)
-        with open_launcher(words.launcher, how) as executor:
+    with open_launcher(words.launcher, how) as executor:  # first: what it refuses has written nothing
+        write_asked(asked, own, name, words.launcher)
+        with _one_snapshot(task, own, asked, words) as code:
+            done = _still_done(task, asked, code, request)
+            say(_how(asked, how.jobs, reason, words.launcher))
+            if len(done) < len(asked.points):
+                _hash_shared_inputs(task, asked)
             driver = Driver(asked, executor, orders, _Order(task, asked, request, own, code), done, publisher)
             return shown(driver.steps(), asked)
 

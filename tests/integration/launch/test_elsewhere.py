@@ -1,0 +1,169 @@
+"""Sweeps and diags through Dask and through any executor: real clusters of this machine."""
+
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from slurm_cluster import wait_until
+from workbench import Script, git
+
+from naga import find_runs
+
+EXPERIMENT = """
+import os, signal, time
+from dataclasses import dataclass
+from pathlib import Path
+import mlflow
+from naga import clicfg, runlock, snapshot
+from naga.mlflow_log import mlflow_log_run
+
+@dataclass
+class Config:
+    save_dir: str = "results/x"
+    seed: int = 0
+
+@runlock
+@snapshot
+@clicfg
+def main(cfg: Config):
+    Path(cfg.save_dir, "result.txt").write_text(str(os.getppid()))
+    while Path("wait").exists():
+        time.sleep(0.05)
+    with open("count.txt", "a") as file:  # outside of what Naga knows of
+        file.write(f"{cfg.seed}\\n")
+
+@mlflow_log_run
+def diag(cfg):
+    mlflow.log_metrics({"seed": cfg.seed})
+    print("diagnosed", os.getpid())
+
+if __name__ == "__main__":
+    main()
+"""
+THREADS = "concurrent.futures:ThreadPoolExecutor"
+
+
+@pytest.fixture
+def place(project: Path) -> Path:
+    """A repository with an experiment; the current folder."""
+    Path("exp.py").write_text(EXPERIMENT)
+    Path(".gitignore").write_text("results/\n*.txt\nwait\nmlflow.db\nmlruns/\n__pycache__/\n")
+    git("add", "-A", cwd=project)
+    git("commit", "-qm", "Sweep", cwd=project)
+    return project
+
+
+@pytest.fixture
+def dask() -> Iterator[tuple[str, list["subprocess.Popen[str]"]]]:
+    """A scheduler's address, and two workers that know nothing of this process."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
+        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
+        return started[-1]
+
+    scheduler = start("dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
+    assert scheduler.stderr
+    address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
+    words = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+    workers = [start("dask_worker", address, *words) for _ in range(2)]
+    yield address, workers
+    for process in reversed(started):
+        process.kill()
+        process.communicate()
+
+
+def count() -> Counter[str]:
+    """Count how often each point was computed to its end."""
+    return Counter(Path("count.txt").read_text().split()) if Path("count.txt").exists() else Counter()
+
+
+def sweep(*words: str) -> tuple[str, ...]:
+    """The words of a sweep."""
+    return "exp.py", "save_dir=results/s", "--sweep", "seed=range(4)", *words
+
+
+@pytest.mark.parametrize("launcher", ["dask", THREADS])
+def test_each_point_has_a_process(place: Path, script: Script, launcher: str) -> None:
+    """Points run through another executor, none twice, and the same command computes nothing again."""
+    words = sweep("--launcher", launcher, "--jobs", "2")
+    assert "4 finished of 4" in script(*words).stderr
+    assert "4 finished of 4" in script(*words).stderr
+    assert count() == Counter("0123")
+    assert len({run.record.process.pid for run in find_runs("results")}) == 4
+
+
+def test_a_worker_of_dask_dies(place: Path, script: Script, dask: tuple[str, list["subprocess.Popen[str]"]]) -> None:
+    """SIGKILL a worker: its point ends with it, goes on elsewhere, and none is finished twice."""
+    address, workers = dask
+    Path("wait").touch()
+    words = [sys.executable, *sweep("--launcher", "dask", "-l", f"address={address}", "--jobs", "2")]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as driver:
+        wait_until(lambda: len(running()) == 2)
+        killed = next(run for run in running() if Path(run, "result.txt").read_text() == str(workers[0].pid))
+        workers[0].kill()
+        wait_until(lambda: killed not in running())
+        Path("wait").unlink()
+        assert "4 finished of 4" in driver.communicate(timeout=60)[1]
+    assert count() == Counter("0123")
+
+
+def running() -> list[str]:
+    """The folders of runs that compute."""
+    runs = [run for run in find_runs("results") if run.status == "running"] if Path("results").exists() else []
+    return [str(run.save_dir) for run in runs if (run.save_dir / "result.txt").exists()]
+
+
+def test_a_scheduler_that_is_not_there(place: Path, script: Script) -> None:
+    """An address where nothing listens is one line, and nothing is written."""
+    done = script(*sweep("--launcher", "dask", "-l", "address=tcp://127.0.0.1:9"), check=False)
+    assert done.returncode == 2
+    assert "Dask does not answer at tcp://127.0.0.1:9" in done.stderr
+    assert not Path("results").exists()
+
+
+@pytest.mark.parametrize("launcher", ["dask", THREADS])
+def test_diag_through_a_launcher(place: Path, script: Script, launcher: str) -> None:
+    """Many runs are diagnosed by jobs; a SQLite store has one that publishes."""
+    script(*sweep())
+    naga = str(Path(sys.executable).with_name("naga"))
+    done = script(naga, "diag", "exp.py", "results/**", "--launcher", launcher, "--jobs", "3")
+    assert "4 published" in done.stdout
+    assert "one job publishes all runs, not 3" in done.stderr
+    assert len(set(re.findall(r"diagnosed (\d+)", done.stdout))) == 1
+    listed = json.loads(script(naga, "ls", "results", "--format", "json").stdout)
+    assert [row["diag"] for row in listed] == ["fresh"] * 4
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--dry-run"], "--dry-run reads the runs here"),
+        (["--check"], "--check reads the runs here"),
+        (["--code", "recorded"], "--code recorded reads the runs here"),
+    ],
+)
+def test_what_is_read_here(place: Path, script: Script, words: list[str], says: str) -> None:
+    """What publishes nothing, or needs other code, is no work for a launcher; nothing is published."""
+    script(*sweep())
+    naga = str(Path(sys.executable).with_name("naga"))
+    done = script(naga, "diag", "exp.py", "results/**", "--launcher", THREADS, *words, check=False)
+    assert (done.returncode, says in done.stderr) == (2, True)
+    assert "Traceback" not in done.stderr
+    assert not Path("mlflow.db").exists()
+
+
+def test_a_diag_that_cannot_be_imported(place: Path, script: Script) -> None:
+    """A script that is broken is one line, not one for each run."""
+    script(*sweep())
+    Path("exp.py").write_text(EXPERIMENT + "\n1 / 0\n")
+    naga = str(Path(sys.executable).with_name("naga"))
+    done = script(naga, "diag", "exp.py", "results/**", "--launcher", THREADS, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("ZeroDivisionError") == 1
