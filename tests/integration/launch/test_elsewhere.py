@@ -15,10 +15,9 @@ from workbench import Script, git
 from naga import find_runs
 
 EXPERIMENT = """
-import os, signal, time
+import os, time
 from dataclasses import dataclass
 from pathlib import Path
-import mlflow
 from naga import clicfg, runlock, snapshot
 from naga.mlflow_log import mlflow_log_run
 
@@ -39,6 +38,7 @@ def main(cfg: Config):
 
 @mlflow_log_run
 def diag(cfg):
+    import mlflow
     mlflow.log_metrics({"seed": cfg.seed})
     print("diagnosed", os.getpid())
 

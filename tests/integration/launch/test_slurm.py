@@ -205,6 +205,16 @@ def test_cancel(cluster: Cluster, place: Path, driver: Driver) -> None:
     assert status()["killed"] == 2
 
 
+def test_ctrl_c(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """Ctrl-C in the driver cancels its jobs, and leaves no other."""
+    going = driver("seed=range(2)", "sleep=120")
+    wait_until(lambda: status()["running"] == 2)
+    going.send_signal(signal.SIGINT)
+    assert going.wait(20) != 0
+    wait_until(lambda: slurm("squeue", "-h") == "")
+    assert status()["killed"] == 2
+
+
 def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Driver) -> None:
     """A job that is preempted is requeued by Slurm, and its point goes on in a second attempt."""
     going = driver("seed=7,8", "sleep=120", "-l", "cpus-per-task=4")
