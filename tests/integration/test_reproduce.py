@@ -1,6 +1,7 @@
 """Runs that are computed again: with the verdict that is known beforehand, and nothing of the user's touched."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -226,3 +227,25 @@ def test_another_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     place.rename(f"{place}-hidden")
     monkeypatch.chdir(other)
     assert reproduce("results/run")[1]["verdict"] == "reproduced"
+
+
+def test_todays_code(place: Path) -> None:
+    """What differs then is the code's doing."""
+    compute("helper.FACTOR")
+    Path("helper.py").write_text("FACTOR = 3\n")
+    code, said = reproduce("results/run", "--code", "current")
+    assert (code, said["verdict"]) == (1, "differs")
+    assert reproduce("results/run")[1]["verdict"] == "reproduced"
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_the_code_of_another_user(place: Path) -> None:
+    """It is run only where that is said."""
+    compute("1")
+    for file in (Path("results/run"), *Path("results/run").rglob("*")):
+        os.chown(file, 1234, 1234)
+    command = [str(Path(sys.executable).with_name("naga")), "reproduce", "results/run"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert "belongs to user 1234" in done.stderr
+    assert reproduce("results/run", "--trust")[1]["verdict"] == "reproduced"

@@ -48,7 +48,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _read(argv: Sequence[str]) -> argparse.Namespace:
-    words, further = _parser().parse_known_args(_joined(argv))
+    parser = _parser()
+    if "_ARGCOMPLETE" in os.environ:  # a shell asks what a word may be
+        from naga.cli.completion import complete
+
+        complete(parser)
+    words, further = parser.parse_known_args(_joined(argv))
     runs = getattr(words, "run", None)
     # argparse takes no list of runs that stands behind an option.
     if any(word.startswith("-") for word in further) or (further and not isinstance(runs, list)):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from naga.paths import near
 from naga.reproduce.reproduce import EXIT_CODES, Verdict, repeated, reproduce
 from naga.reproduce.restore import lay_out_code
 from naga.reproduce.verdict import tolerances_of
-from naga.runs.find import load_run
+from naga.runs.find import Run, load_run
 from naga.terminal import print_asked, printable, say
 
 _RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
@@ -26,6 +27,8 @@ def add_reproduce_commands(commands: Any) -> None:
                          help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
     command.add_argument("--env", default="current", choices=("current", "recorded"),
                          help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
+    command.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's")
+    command.add_argument("--trust", action="store_true", help="run the code of a folder that another user owns")
     command.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
     command.add_argument("--format", default="table", choices=("table", "json"))
     command.set_defaults(command=reproduce_run)
@@ -44,13 +47,20 @@ def _count(word: str) -> int:
 def reproduce_run(words: argparse.Namespace) -> int:
     """Compute a run again; 0 reproduced, 1 differs, 2 not restored."""
     run = load_run(words.run)
+    if not words.trust:
+        _require_trust(run)
     tolerances = tolerances_of(words.tolerance)
     if words.to and words.repeat > 1:
         raise UsageError("--to names one folder, and --repeat makes several", hint="leave out one of them")
 
     def once() -> Verdict:
         return reproduce(
-            run, to=words.to, tolerances=tolerances, recorded_environment=words.env == "recorded", tell=say
+            run,
+            to=words.to,
+            tolerances=tolerances,
+            recorded_environment=words.env == "recorded",
+            current_code=words.code == "current",
+            tell=say,
         )
 
     verdict = repeated(run, words.repeat, once)
@@ -59,6 +69,19 @@ def reproduce_run(words: argparse.Namespace) -> int:
     else:
         _print(verdict)
     return EXIT_CODES[verdict.verdict]
+
+
+def _require_trust(run: Run) -> None:
+    """Ask whether the code of another user is to be run; without a terminal, only ``--trust`` says so."""
+    owner = run.lock_path.stat().st_uid
+    if owner == os.getuid():
+        return
+    who = f"'{run.save_dir}' belongs to user {owner}, who wrote the code that would be run"
+    if sys.stdin.isatty():
+        print(f"naga: {who}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+        if sys.stdin.readline().strip().lower() in ("y", "yes"):
+            return
+    raise UsageError(who, hint=f"naga reproduce {run.run_id} --trust")
 
 
 def _print(verdict: Verdict) -> None:

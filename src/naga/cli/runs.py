@@ -6,16 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from naga.capture.data.check import check
+from naga.capture.environment import capture_environment
 from naga.cli.tables import run_page
 from naga.compare.lineage import base_of, out_of_date
 from naga.compare.verify import verify
 from naga.errors import NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
-from naga.runs.find import load_run
+from naga.reproduce.restore import lacks
+from naga.runs.find import Run, load_run
 from naga.runs.repair import record_outputs, repair_runs
 from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
+from naga.wording import plural
 
 # Each repairs what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
 _REPAIRS = (repair_runs, repair_history)
@@ -61,10 +64,21 @@ def verify_runs(words: argparse.Namespace) -> int:
             continue
         code = code or int(bool(problems or old))
         verdict = _verdict(problems) or ("out of date" if old else "verified")
-        print(_one_line(f"{verdict}  {run.run_id}  {run.save_dir}"))
+        print(_one_line(f"{verdict}  {run.run_id}  {run.save_dir}  ({_again(run, problems)})"))
         for line in (*problems, *old):
             print(f"  {_one_line(line)}")
     return code
+
+
+def _again(run: Run, problems: Sequence[str]) -> str:
+    """Say whether a run could be computed again now."""
+    reasons = lacks(run) or [line for line in problems if line.startswith(("data: ", "upstream: ", "code: "))]
+    if reasons:
+        return f"cannot be computed again: {reasons[0]}"
+    now, then = capture_environment(None), run.record.environment
+    others = then.packages.items() ^ now.packages.items() if then else ()
+    names = {name for name, _ in others}
+    return "can be computed again" + (f", here with other versions of {plural(len(names), 'package')}" if names else "")
 
 
 def _verdict(problems: Sequence[str]) -> str:

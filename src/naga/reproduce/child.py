@@ -41,7 +41,8 @@ def main(order: str) -> int:
     from naga.run.life import run
 
     about = {"run_id": record.run_id, "lock_hash": asked["lock_hash"]}
-    call = Call(args=(reading.value,) if declared else (), task=record.task, reproduces=about, code=record.code)
+    code = None if asked["current"] else record.code
+    call = Call(args=(reading.value,) if declared else (), task=record.task, reproduces=about, code=code)
     run(task.fn, declares, call)
     return 0
 

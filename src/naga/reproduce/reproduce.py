@@ -12,6 +12,7 @@ from typing import Any
 
 from naga.capture.code.scratch import scratch
 from naga.compare.diff import diff
+from naga.compare.lineage import base_of
 from naga.compare.verify import verify
 from naga.errors import SaveDirError
 from naga.frozen import dataclass
@@ -58,6 +59,7 @@ def reproduce(
     to: Path | None = None,
     tolerances: Mapping[str, float] | None = None,
     recorded_environment: bool = False,
+    current_code: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
     """Compute a run again, and compare what it leaves with what it left then; ``tell`` is called for each phase."""
@@ -65,7 +67,7 @@ def reproduce(
     try:
         with scratch("naga-reproduce-") as folder:
             tell("restoring the code and the inputs")
-            restored = restore(run, folder / "code")
+            restored = restore(run, folder / "code", current=current_code)
             python = _python(run, folder / "environment", tell) if recorded_environment else sys.executable
             before = verify(run)
             tell(f"running {run.record.task} in '{place}'")
@@ -112,6 +114,7 @@ def _run(run: Run, restored: Restored, place: Path, folder: Path, python: str) -
         "was": str(run.save_dir),
         "save_dir": str(place),
         "python_path": os.environ.get("PYTHONPATH"),
+        "current": restored.cwd == base_of(run.record),
     }
     order.write_text(json.dumps(asked), encoding="utf-8")
     environment = run.record.environment

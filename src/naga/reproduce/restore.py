@@ -37,7 +37,12 @@ class NotRestoredError(NagaError):
 
 
 def why_not(run: Run) -> list[str]:
-    """Name, without running anything, what keeps a run from being computed again."""
+    """Name, without running anything, what keeps a run from being computed again; its inputs are read."""
+    return lacks(run) or list(changed_inputs(run.record))
+
+
+def lacks(run: Run) -> list[str]:
+    """Name what a run lacks for being computed again, but for its inputs."""
     record = run.record
     if record.status != "finished":
         return [f"the run is {run.status}, not finished"]
@@ -46,7 +51,7 @@ def why_not(run: Run) -> list[str]:
     reasons = list(_lacking_code(record))
     if any(record.process.argv[1:2] == ("-m",) and "ipykernel" in word for word in record.process.argv):
         reasons.append("it ran in a notebook")
-    return [*reasons, *changed_inputs(record)]
+    return reasons
 
 
 def _lacking_code(record: Record) -> Iterator[str]:
@@ -79,11 +84,14 @@ def changed_inputs(record: Record) -> Iterator[str]:
             yield f"upstream: {upstream.save_dir} is no longer run {upstream.run_id} as it was"
 
 
-def restore(run: Run, folder: Path) -> Restored:
-    """Lay out a run's code and inputs below a folder."""
+def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
+    """Lay out a run's code and inputs below a folder; with ``current``, find today's code where the run's was."""
     record = run.record
     if reasons := why_not(run):
         raise NotRestoredError(f"run {run.run_id} cannot be computed again: {reasons[0]}", reasons=reasons)
+    if current:
+        start, top = base_of(record), Path(record.code[0].path)
+        return Restored(start, _script(record, start, top if top.is_dir() else start))
     places = lay_out_code(record.code, folder)
     top = places[0]
     start = _moved(Path(record.process.cwd), record.code, places) or top

@@ -1,0 +1,50 @@
+"""What a shell offers behind Tab: commands and options, runs, and the keys that runs have."""
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from naga.paths import near
+from naga.runs.filter import COLUMNS, keys_of
+from naga.runs.find import each_run
+
+_OF_RUNS = ("RUN", "RUN... +NAME -NAME", "ROOT|RUN")
+_OF_KEYS = ("KEY,...", "[-]KEY")
+
+
+def complete(parser: argparse.ArgumentParser) -> None:
+    """Answer the shell by argcomplete, which need not be installed, and end the process."""
+    try:
+        import argcomplete
+    except ImportError:
+        return
+    for action in _actions(parser):
+        if action.metavar in _OF_RUNS:
+            action.completer = runs  # type: ignore[attr-defined]  # how argcomplete is told
+        elif action.metavar in _OF_KEYS:
+            action.completer = keys  # type: ignore[attr-defined]
+    argcomplete.autocomplete(parser)
+
+
+def _actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
+    for action in parser._actions:  # noqa: SLF001  # argparse has no other way to them
+        yield action
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            for command in action.choices.values():
+                yield from _actions(command)
+
+
+def runs(prefix: str, **_: object) -> list[str]:
+    """Offer the folders of runs below the current one, and run_ids."""
+    found = list(each_run(Path.cwd()))
+    names = [*(near(run.save_dir) for run in found), *(run.run_id for run in found)]
+    return [name for name in names if name.startswith(prefix)]
+
+
+def keys(prefix: str, **_: object) -> list[str]:
+    """Offer columns; the last of several, with commas between."""
+    before, comma, last = prefix.rpartition(",")
+    found = list(each_run(Path.cwd()))
+    known = [*COLUMNS, *(f"config.{key}" for run in found for key in keys_of(run.summary.config))]
+    known += [f"metrics.{key}" for run in found for key in run.metrics]
+    return [f"{before}{comma}{key}" for key in dict.fromkeys(known) if key.startswith(last)]
