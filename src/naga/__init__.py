@@ -5,7 +5,11 @@ ran. A ``diag(cfg)`` decorated with `naga.mlflow_log.mlflow_log_run` turns that 
 its author changes his mind.
 """
 
+import os
 from typing import TYPE_CHECKING, Any
+
+if os.name == "nt":
+    raise ImportError("Naga runs on Linux and macOS; on Windows use WSL: https://learn.microsoft.com/windows/wsl")
 
 from naga import errors
 from naga.process.fail import fail
