@@ -249,3 +249,16 @@ def test_the_code_of_another_user(place: Path) -> None:
     assert done.returncode == 2
     assert "belongs to user 1234" in done.stderr
     assert reproduce("results/run", "--trust")[1]["verdict"] == "reproduced"
+
+
+def test_todays_code_needs_what_the_run_does_not_say(place: Path) -> None:
+    """A default that came later may not be what the code did: it is computed with only where that is declared."""
+    compute("cfg.seed")
+    text = Path("exp.py").read_text()
+    Path("exp.py").write_text(text.replace("    seed: int = 0", "    seed: int = 0\n    later: int = 5"))
+    code, said = reproduce("results/run", "--code", "current")
+    assert (code, said["verdict"]) == (2, "not restored")
+    assert "older than later" in said["not_restored"][0]
+    declared = "    seed: int = 0\n    later: int = field(default=5, metadata={'before': 1})"
+    Path("exp.py").write_text(text.replace("    seed: int = 0", declared))
+    assert reproduce("results/run", "--code", "current")[1]["verdict"] == "reproduced"

@@ -38,6 +38,10 @@ def main(order: str) -> int:
         unknown = [key for key in hidden if "<redacted>" in str(reading.value)]
         if unknown:
             raise UsageError(f"{', '.join(unknown)}: redacted in the run.lock, and not declared here")
+    if unknown := [key for key, one in reading.filled.items() if one.why == "default"]:
+        hint = f"say what the code did before: @clicfg(before={{{unknown[0]!r}: ...}})"
+        what = f"the run is older than {', '.join(unknown)}: today's default may not be what it did"
+        raise UsageError(what, hint=hint)
     from naga.run.life import run
 
     about = {"run_id": record.run_id, "lock_hash": asked["lock_hash"]}

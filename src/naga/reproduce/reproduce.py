@@ -128,7 +128,9 @@ def _run(run: Run, restored: Restored, place: Path, folder: Path, python: str) -
     lines = done.stderr.decode(errors="replace").strip().splitlines()
     if not (place / LOCK_NAME).exists():
         _remove(place)
-        raise NotRestoredError("run: " + (lines[-1] if lines else f"its process ended with {done.returncode}"))
+        said = [line.removeprefix("naga: ") for line in lines if line.startswith("naga: ")]
+        last = (said or lines or [f"its process ended with {done.returncode}"])[-1]
+        raise NotRestoredError(f"run: {last}")
     return lines[-1] if done.returncode and lines else ""
 
 
