@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from pathlib import Path
@@ -28,7 +29,7 @@ def pid_of(point: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
     """`pid_of` in a module that new processes find."""
     text = Path(__file__).read_text()
     start = text.index("def pid_of")
@@ -36,7 +37,8 @@ def importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     (tmp_path / "points_of_a_test.py").write_text(f"import os\nfrom typing import Any\n\n{body}\n")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return import_module("points_of_a_test").pid_of
+    yield import_module("points_of_a_test").pid_of
+    sys.modules.pop("points_of_a_test", None)  # a later test would find it imported
 
 
 def test_any_executor_gives_each_point_a_process(importable: Any) -> None:

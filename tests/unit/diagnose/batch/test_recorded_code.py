@@ -1,6 +1,7 @@
 """What a diag of today needs, and the code of an old run does not have, is named."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from naga.errors import DiagError
 
 
 @pytest.fixture
-def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A module as an old run had it; the current folder is today's project, which has one module more."""
     folder, today = tmp_path / "then", tmp_path / "now"
     for place in (folder, today):
@@ -19,8 +20,8 @@ def laid_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (today / "plots_of_today.py").write_text("")
     monkeypatch.chdir(today)
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.delitem(sys.modules, "measures_of_then", raising=False)
-    return folder
+    yield folder
+    sys.modules.pop("measures_of_then", None)  # a later test would find it imported
 
 
 def _raised(code: str) -> BaseException:
