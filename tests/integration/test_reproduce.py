@@ -232,7 +232,7 @@ def test_another_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_todays_code(place: Path) -> None:
     """What differs then is the code's doing."""
     compute("helper.FACTOR")
-    Path("helper.py").write_text("FACTOR = 3\n")
+    Path("helper.py").write_text("FACTOR = 30  # of another size: Python believes a .pyc of the same second and size\n")
     code, said = reproduce("results/run", "--code", "current")
     assert (code, said["verdict"]) == (1, "differs")
     assert reproduce("results/run")[1]["verdict"] == "reproduced"

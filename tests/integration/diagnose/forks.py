@@ -21,14 +21,13 @@ class _Body:
     target: Callable[..., None]
     args: tuple[Any, ...]
     kwargs: Mapping[str, Any]
-    environment: Mapping[str, str]
+    environment: Mapping[str, str]  # all of it: that of the server is of the test that happened to start it
     output: Path | None
     cwd: Path = field(default_factory=Path.cwd)
 
     def __call__(self) -> None:
         os.chdir(self.cwd)
-        for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
-            del os.environ[name]  # of the test that happened to start the first process
+        os.environ.clear()
         os.environ.update(self.environment)
         if self.output is not None:
             file = os.open(self.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -45,7 +44,7 @@ def start(
     **kwargs: Any,
 ) -> ForkServerProcess:
     """Start a process that calls a function; what it says on the terminal goes to a file, if one is named."""
-    process = _FORKS.Process(target=_Body(target, args, kwargs, environment or {}, output))
+    process = _FORKS.Process(target=_Body(target, args, kwargs, {**os.environ, **(environment or {})}, output))
     process.start()
     return process
 
