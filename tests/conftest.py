@@ -1,6 +1,7 @@
 """What many tests need: a project in a real git repository, and a way to run its scripts."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,10 @@ from naga.hashing.hash_tree import hash_path
 from naga.project import top_of
 
 collect_ignore = ["mutants.py"]  # a command
+
+# A shell starts what it puts in the background with Ctrl-C ignored, which every process of the tests would inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
