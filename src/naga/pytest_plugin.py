@@ -19,7 +19,7 @@ class NagaPlaces:
     save_dir : str
         A folder for a run, not made yet: ``main(save_dir=naga.save_dir)``.
     root : Path
-        What it lies in; further runs may go beside it.
+        What it is in; further runs may go beside it.
     cache_dir : Path
         The cache of hashes, as ``NAGA_CACHE_DIR`` says while the test runs.
     tracking_uri : str

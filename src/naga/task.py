@@ -234,7 +234,7 @@ def runlock(
     Parameters
     ----------
     existing : {'archive', 'refuse', 'reuse'}
-        What to do where a finished run lies in save_dir already: move it aside, refuse, or compute nothing and return
+        What to do where a finished run is in save_dir already: move it aside, refuse, or compute nothing and return
         its configuration. ``--existing`` on the command line comes first. Default: move it aside; but a folder that
         ``${now:...}`` names gets ``-1``, ``-2``, ... where any run has the name already.
     outputs : sequence of str

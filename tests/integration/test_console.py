@@ -124,7 +124,7 @@ def test_it_can_be_switched_off(printing: Printing, options: str, environment: d
 
 
 def test_attempts_are_appended_and_secrets_left_out(printing: Printing) -> None:
-    """What lies in the folder stays; the terminal shows what was printed."""
+    """What is in the folder stays; the terminal shows what was printed."""
     printing("print('first'); raise ValueError")
     done = printing("print('the token is', os.environ['MY_TOKEN'])", MY_TOKEN="canary-4711-canary")
     assert "canary-4711-canary" in done.stdout

@@ -58,7 +58,7 @@ EXITS = {
     ),
     "SIGTERM, swallowed by `finally: return`": Exit(
         body=f"try:\n    {KILL.format('TERM')}\n    time.sleep(60)\nfinally:\n    return 1",
-        status="killed", cause="Signalled: SIGTERM, which the task kept from ending it, SIGTERM", code=-signal.SIGTERM,
+        status="killed", cause="Signalled: SIGTERM, which the task did not let end it, SIGTERM", code=-signal.SIGTERM,
     ),
     "SIGTERM, the script's handler exits": Exit(
         before="signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))", body=KILL.format("TERM") + "; time.sleep(60)",

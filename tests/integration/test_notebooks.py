@@ -1,4 +1,4 @@
-"""The code that lies in no file: cells of real kernels, pipes and `python -c` are in the snapshot, or named."""
+"""The code that is in no file: cells of real kernels, pipes and `python -c` are in the snapshot, or named."""
 
 import json
 import subprocess

@@ -117,7 +117,7 @@ def test_documented_identity(web: tuple[str, Path]) -> None:
 
 def test_nothing_there(web: tuple[str, Path]) -> None:
     """What the server does not have is missing, in one line."""
-    with pytest.raises(DataError, match=r"^nothing lies at 'http://.*nothing\.csv'"):
+    with pytest.raises(DataError, match=r"^there is nothing at 'http://.*nothing\.csv'"):
         hash_url(web[0].replace("data.csv", "nothing.csv"))
 
 
@@ -156,7 +156,7 @@ def test_s3_file(s3: Any) -> None:
 
 
 def test_s3_folder(s3: Any, tmp_path: Path) -> None:
-    """A prefix is a folder: what lies below counts, by its name; fresh, it hashes as a local copy does."""
+    """A prefix is a folder: what is below counts, by its name; fresh, it hashes as a local copy does."""
     for name in ("b.csv", "a/x.csv", "a/y.csv", "a.csv", "cache/z"):
         s3.pipe(f"bucket/folder/{name}", name.encode())
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -198,5 +198,5 @@ def test_as_input(s3: Any, tmp_path: Path) -> None:
 
 def test_missing_input(s3: Any, tmp_path: Path) -> None:
     """A missing object is told with its key."""
-    with pytest.raises(DataError, match=r"^x\.0: nothing lies at 's3://bucket/nothing'"):
+    with pytest.raises(DataError, match=r"^x\.0: there is nothing at 's3://bucket/nothing'"):
         capture_data({"x": ["s3://bucket/nothing"]}, [Tracked(keys=("x",))], tmp_path, manifest_dir=None)

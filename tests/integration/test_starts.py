@@ -310,7 +310,7 @@ def test_an_entry_point_reads_the_words(project: Path, script: Script, called: s
 
 
 def test_the_interpreters_repository_is_left_alone(tmp_path: Path, project: Path) -> None:
-    """An interpreter that lies in a repository, as pyenv's do, gets no ref and no branch, nor do installed packages."""
+    """An interpreter that is in a repository, as pyenv's do, gets no ref and no branch, nor do installed packages."""
     home = tmp_path / "pyenv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home / "env"], check=True)
     git("init", "-q", cwd=home)
@@ -381,7 +381,7 @@ def test_words_that_are_not_read_are_said_once_and_rightly(starts: Path, script:
 
 
 def test_a_folder_of_the_same_names(starts: Path, script: Script) -> None:
-    """A script that goes elsewhere is itself, and not the one of its name that lies there."""
+    """A script that goes elsewhere is itself, and not the one of its name that is there."""
     (starts / "data/exp.py").write_text("raise SystemExit('the wrong one')\n")
     (starts / "exp.py").write_text(f"{PRINTS.replace('__main__', '__never__')}\nimport os\nos.chdir('data')\nmain()\n")
     config = ("save_dir=../results/run", "input_data=raw.csv", SHORT)

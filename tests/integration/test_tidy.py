@@ -82,7 +82,7 @@ def test_graph(place: Path) -> None:
 
 
 def test_whence(place: Path) -> None:
-    """A copy leads to the run by its content; what was changed, to the folder that it lies in; others to none."""
+    """A copy leads to the run by its content; what was changed, to the folder that it is in; others to none."""
     shutil.copy("results/prep/p.txt", "figure.txt")
     assert f"run {load_run('results/prep').run_id} (exp.prep, commit" in naga("whence", "figure.txt")
     Path("results/prep/p.txt").write_text("changed")

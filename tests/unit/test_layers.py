@@ -46,7 +46,7 @@ def room_of(dotted: str) -> str:
 
 
 def room(module: Path) -> str:
-    """The room that a module lies in."""
+    """The room that a module is in."""
     parts = module.relative_to(SOURCE).with_suffix("").parts
     return room_of(".".join(parts))
 
@@ -120,7 +120,7 @@ def test_internal_modules_export_nothing() -> None:
 
 
 def test_tests_mirror_the_modules() -> None:
-    """A unit test lies where its module lies, under its name."""
+    """A unit test is where its module lies, under its name."""
     tests = Path(__file__).parent
     about_all = {"test_layers.py", "test_contributing.py"}
     of = {path.relative_to(tests) for path in tests.rglob("test_*.py") if path.name not in about_all}

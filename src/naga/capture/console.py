@@ -273,7 +273,7 @@ def _open(numbers: tuple[int, ...]) -> _Channel:
 
 
 def _open_log(file: Path) -> int:
-    """Open the log, which must be a file: a fifo that lies there is read by nobody."""
+    """Open the log, which must be a file: a fifo that is there is read by no one."""
     number = _above(os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)

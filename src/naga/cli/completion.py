@@ -20,7 +20,7 @@ def complete(parser: argparse.ArgumentParser) -> None:
         return
     for action in _actions(parser):
         if action.metavar in _OF_RUNS:
-            action.completer = runs  # type: ignore[attr-defined]  # how argcomplete is told
+            action.completer = runs  # type: ignore[attr-defined]  # as argcomplete asks
         elif action.metavar in _OF_KEYS:
             action.completer = keys  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser)

@@ -85,7 +85,7 @@ def _origin(origin: Origin) -> str:
     run = origin.run
     made = "a diag of " if origin.is_diag else ""
     commit = next((f", commit {code.commit[:10]}" for code in run.record.code if code.commit), "")
-    changed = "" if origin.is_content else "; it lies there, but its content is not what was recorded"
+    changed = "" if origin.is_content else "; it is there, but its content is not what was recorded"
     return f"{made}run {run.run_id} ({run.summary.task}{commit}), {near(run.save_dir)}/{origin.path}{changed}"
 
 

@@ -17,7 +17,7 @@ def base_of(record: Record) -> Path:
 
 
 def find_upstream(upstream: Upstream, base: Path) -> Path | None:
-    """Find the folder in which an upstream run lies as it was, be it in the archive."""
+    """Find the folder in which an upstream run is as it was, be it in the archive."""
     folder = base / upstream.save_dir
     places = (folder, *archived_places(folder, upstream.run_id))
     return next((place for place in places if _lock_hash(place) == upstream.lock_hash), None)

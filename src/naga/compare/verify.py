@@ -71,7 +71,7 @@ def _upstream(run: Run) -> Iterator[str]:
 
 
 def _list(run: Run, name: str) -> object:
-    """Read a list of the run's files; without one, that something differs can still be told."""
+    """Read a list of the run's files; without one, it can still be said that something differs."""
     try:
         return read_json(run.save_dir, naga_folder(run.save_dir) / name)
     except (OSError, LockError):

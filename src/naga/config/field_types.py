@@ -56,7 +56,7 @@ def is_computed(kind: Any, name: Any) -> bool:
 
 
 def element_hint(hint: Any, key: Any) -> Any:
-    """Give the type of what lies under a key of a container type, where that says it."""
+    """Give the type of what is under a key of a container type, where that says it."""
     kind, _ = split_optional(hint)
     arguments = get_args(kind)
     if get_origin(kind) is dict and arguments:

@@ -45,7 +45,7 @@ from naga.paths import expanded
 
 Arguments = tuple[Any, ...]
 
-# These look at another key themselves, which they are told as text.
+# These look at another key themselves, which is given to them as text.
 LOOKING = ("oc.select", "oc.deprecated", "oc.dict.keys", "oc.dict.values")
 
 
@@ -170,7 +170,7 @@ def _explained(name: str, node: Any, error: Exception) -> ConfigError:
     written = repr(node._value())
     if isinstance(error, UnsupportedInterpolationType):
         hint = "register it before the task is called: OmegaConf.register_new_resolver(name, function)"
-        return ConfigError(f"{name}: {written} asks for a resolver that nobody registered", hint=hint)
+        return ConfigError(f"{name}: {written} asks for a resolver that no one registered", hint=hint)
     if isinstance(error, InterpolationKeyError):
         reason = "refers to a key that does not exist"
     elif isinstance(error, UnsupportedValueType):

@@ -74,7 +74,7 @@ def nearest_key(key: str, known: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A place in a configuration: its path, its type, the container that lies there or would, and what is wanted.
+    """A place in a configuration: its path, its type, the container that is there or would, and what is wanted.
 
     That is the type, or else that of the default.
     """

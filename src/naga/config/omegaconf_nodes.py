@@ -69,7 +69,7 @@ def as_written(node: Any) -> Any:
 
 
 def slot(box: Any, key: Any) -> tuple[Any, Any]:
-    """Give the type that a key of a container takes, and the container that lies there now or would, if any."""
+    """Give the type that a key of a container takes, and the container that is there now or would, if any."""
     node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
     hint = element_hint(box._metadata.ref_type, key) if node is None else node_hint(node)
     if node is None and hint is Any and isinstance(box, DictConfig) and is_open(box):
@@ -95,7 +95,7 @@ def node_type(cfg: Any) -> Any:
 
 
 def parent_type(node: Any) -> Any:
-    """Give the class of what a node lies in."""
+    """Give the class of what a node is in."""
     return node_type(node._get_parent()) if node._get_parent() is not None else None
 
 

@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
             "--existing",
             action=_Once,
             choices=["archive", "refuse", "reuse"],
-            help="what to do where a finished run lies already",
+            help="what to do where a finished run is already",
         )
         add("--local_rank", "--local-rank", metavar="N", type=int, help="as torch.distributed.launch adds it")
         add(

@@ -20,7 +20,7 @@ def plain_config(value: Any) -> dict[Any, Any]:
     """Write a configuration, of whatever kind, in values that YAML holds.
 
     Paths become strings, enum members their names, tuples lists, and what no YAML can hold the name of its type. A
-    mandatory value that nobody gave stays ``???``.
+    mandatory value that no one gave stays ``???``.
     """
     plain = _plain(value, ())
     if isinstance(plain, str) and not isinstance(value, str | os.PathLike):  # an object that only its own class knows
@@ -29,7 +29,7 @@ def plain_config(value: Any) -> dict[Any, Any]:
 
 
 def _plain(value: Any, above: tuple[Any, ...]) -> Any:
-    """``above`` are the containers that the value lies in: one that lies in itself is not followed."""
+    """``above`` are the containers that the value is in: one that is in itself is not followed."""
     if isinstance(value, Container):
         value = _content(value)
     if any(value is container for container in above):

@@ -212,7 +212,7 @@ def _applied(function: Upgrade, plain: dict[Any, Any], run: Any) -> dict[Any, An
 
 
 def _rename(plain: dict[Any, Any], past: Mapping[str, Past]) -> dict[str, str]:
-    """Bring values to their new places; groups come before what lies in them, and take it with them."""
+    """Bring values to their new places; groups come before what is in them, and take it with them."""
     renamed: dict[str, str] = {}
     for key, one in past.items():
         for former in one.was:

@@ -2,10 +2,10 @@
 
 One row of a SQLite table stands for a block of the files of one folder: the files as `naga.hashing.listing` lists them
 (name, device, inode, size, mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and
-is kept only if the file had been left alone for a while before it was hashed: otherwise a filesystem with coarse
+stays only if the file had been left alone for a while before it was hashed: otherwise a filesystem with coarse
 timestamps could show a later change under the same ones.
 
-The cache may be lost, broken, locked or read-only at any moment. That costs time and is never told.
+The cache may be lost, broken, locked or read-only at any moment. That costs time and is not reported.
 """
 
 import time
@@ -81,10 +81,10 @@ class HashCache:
     def _read(self, key: Key, database: "sqlite3.Connection") -> tuple[bytes, bytes] | None:
         query = "SELECT CAST(rows AS BLOB), CAST(digests AS BLOB), seal FROM blocks WHERE path = ? AND start = ?"
         found = database.execute(query, key).fetchone()
-        return found[:2] if found and found[2] == _seal(key, *found[:2]) else None
+        return found[:2] if found and found[2] == _checksum(key, *found[:2]) else None
 
     def _write(self, database: "sqlite3.Connection") -> None:
-        rows = [(*key, *blobs, _seal(key, *blobs)) for key, blobs in self._new.items()]
+        rows = [(*key, *blobs, _checksum(key, *blobs)) for key, blobs in self._new.items()]
         if rows:
             database.execute("BEGIN IMMEDIATE")
             database.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?, ?)", rows)
@@ -123,7 +123,7 @@ def _connect() -> "sqlite3.Connection | None":
     database = None
     try:
         database = sqlite3.connect(file, timeout=_PATIENCE_S, isolation_level=None)
-        database.execute("PRAGMA synchronous = OFF")  # what a power cut leaves is told by its seal
+        database.execute("PRAGMA synchronous = OFF")  # what a power cut leaves shows in its checksum
         database.execute(_TABLE)
     except sqlite3.DatabaseError as error:
         if database:
@@ -142,8 +142,8 @@ def _remove_if_broken(error: Exception) -> None:
             (cache_folder() / _FILE).unlink()
 
 
-def _seal(key: Key, rows: bytes, digests: bytes) -> bytes:
-    """Compute what tells a row that was written as a whole from a damaged one."""
+def _checksum(key: Key, rows: bytes, digests: bytes) -> bytes:
+    """Compute what distinguishes a row that was written as a whole from a damaged one."""
     from blake3 import blake3
 
     path, start = key

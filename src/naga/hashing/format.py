@@ -108,7 +108,7 @@ def written(digest: bytes) -> str:
 
 
 def fold(items: Iterable[Item]) -> bytes:
-    """Compute the digest of a folder from what lies in it."""
+    """Compute the digest of a folder from what is in it."""
     from blake3 import blake3
 
     hasher = blake3(derive_key_context=_CONTEXT)

@@ -38,7 +38,7 @@ _BLOCK = 10_000  # files of one folder that are looked up at once
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What lies at a path, before it is hashed: a folder's listing, or one nameless file in a folder of its own."""
+    """What is at a path, before it is hashed: a folder's listing, or one nameless file in a folder of its own."""
 
     path: Path
     kind: str

@@ -49,7 +49,7 @@ class OtherProcess:
         """Stop the process, whatever it is doing."""
         if self._channel:
             self._channel.close()
-            with suppress(ProcessLookupError, ChildProcessError):  # a user may have told the system to reap children
+            with suppress(ProcessLookupError, ChildProcessError):  # a user may have asked the system to reap children
                 os.kill(self._child, signal.SIGKILL)
                 os.waitpid(self._child, 0)
         self._channel = None

@@ -34,7 +34,7 @@ _SPECIAL = {
 
 @dataclass(slots=True)
 class Folder:
-    """One folder of a listing: what lies directly in it, sorted by name."""
+    """One folder of a listing: what is directly in it, sorted by name."""
 
     path: bytes  # below the root; the root's own is empty
     parent: int  # its place in the listing; the root is its own
@@ -153,7 +153,7 @@ def scan(root: Root, leave_out: LeaveOut | None, advance: Advance) -> tuple[list
 
 
 def _list_one(descriptor: int, folder: Folder, leave_out: LeaveOut | None) -> Iterator[tuple[bytes, os.stat_result]]:
-    """Fill in the files and links of a folder; yield all else that lies in it."""
+    """Fill in the files and links of a folder; yield all else that is in it."""
     with os.scandir(descriptor) as entries:
         for entry in entries:
             try:

@@ -188,7 +188,7 @@ def answer(fn: Function, point: dict[str, Any], place: str) -> None:
         new = Path(f"{place}.{os.getpid()}")
         new.write_text(json.dumps(said))
         new.replace(place)
-    raise SystemExit  # submitit passes this, and pickles nothing that nobody would read
+    raise SystemExit  # submitit passes this, and pickles nothing that no one would read
 
 
 def states(mark: str) -> dict[str, str]:
@@ -278,7 +278,7 @@ def _require_submitit() -> None:
 
 
 def _private(folder: Path) -> Path:
-    """Make a folder that only its user can open: what lies in it is run by the jobs."""
+    """Make a folder that only its user can open: what is in it is run by the jobs."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     about = folder.lstat()
     if about.st_uid != os.getuid() or about.st_mode & 0o077:

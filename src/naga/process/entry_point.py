@@ -185,7 +185,7 @@ def _split(words: list[str]) -> Iterator[str]:
 
 
 def _is_of_console_script(fn: Any) -> bool:
-    """Tell whether the process is a console script of the package that a function lies in, which reads no words itself.
+    """Tell whether the process is a console script of the package that a function is in, which reads no words itself.
 
     Only frames of the package stand between the wrapper and the call then: where click, or another dispatcher, has
     called the package, the words were typed for it.

@@ -41,7 +41,7 @@ def how_it_ended(error: BaseException | None, signals: Signals, reason: str | No
 def _failure(error: BaseException | None, signum: int | None) -> Failure:
     name = signal.Signals(signum).name if signum is not None else None
     if error is None:
-        return Failure(type="Signalled", message=f"{name}, which the task kept from ending it", signal=name)
+        return Failure(type="Signalled", message=f"{name}, which the task did not let end it", signal=name)
     return Failure(
         type=type(error).__qualname__,
         message=_message(error),

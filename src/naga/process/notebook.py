@@ -17,8 +17,8 @@ def notebook_path() -> Path | None:
     ours = shell()
     if not is_notebook() or ours is None:
         return None
-    told = ours.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
-    return Path(told) if isinstance(told, str) and told.endswith(".ipynb") else None
+    named = ours.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    return Path(named) if isinstance(named, str) and named.endswith(".ipynb") else None
 
 
 def is_notebook() -> bool:

@@ -1,4 +1,4 @@
-"""The switches of snapshots: ``NAGA_SNAPSHOT`` for all of them, ``NAGA_CELLS`` for the code that lies in no file."""
+"""The switches of snapshots: ``NAGA_SNAPSHOT`` for all of them, ``NAGA_CELLS`` for the code that is in no file."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ def why_off() -> str | None:
 
 
 def why_no_cells(*, declared: bool) -> str | None:
-    """Say who leaves out the code that lies in no file."""
+    """Say who leaves out the code that is in no file."""
     if not declared:
         return "left out by @snapshot(cells=False)"
     return None if _switched("NAGA_CELLS") is not False else f"left out by NAGA_CELLS={os.environ['NAGA_CELLS']}"

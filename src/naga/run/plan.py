@@ -47,7 +47,7 @@ from naga.terminal import print_asked, say
 class Plan:
     """A run that can begin.
 
-    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where nobody
+    ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where no one
     has said it; ``words`` is what the command line named; ``base`` is what relative paths are relative to.
     ``sweep``, ``reproduces`` and ``code`` are those of a point or a reproduction.
     ``inputs`` are the tracked paths and ``stages`` the folders of earlier runs, all absolute.

@@ -32,7 +32,7 @@ class Reuse:
 
 
 def finished_run(config: Resolved) -> Run | None:
-    """Give the finished run that lies in the save_dir of a configuration."""
+    """Give the finished run that is in the save_dir of a configuration."""
     if config.save_dir is None or not (config.save_dir / LOCK_NAME).exists():
         return None
     run = load_run(config.save_dir)

@@ -23,7 +23,7 @@ def archived_places(save_dir: Path, run_id: str) -> Iterator[Path]:
 
 
 def home_of(save_dir: Path, run_id: str) -> tuple[Path, bool]:
-    """Tell which folder a run was computed in, and whether it lies in the archive now."""
+    """Tell which folder a run was computed in, and whether it is in the archive now."""
     name, mark, copy = save_dir.name.rpartition(f"~{run_id}")
     if save_dir.parent.name == ARCHIVE and mark and (not copy or copy.startswith("~")):
         return save_dir.parent.parent / name, True

@@ -1,7 +1,7 @@
 """The owners of a save_dir: a chain of small files in ``.naga/claims``.
 
 ``first`` is followed by ``after-<run_id>`` of the owner before. Each is created by linking a finished file to its name,
-which one process at most can do, on network filesystems too, where advisory locks are not kept. Because a claim names
+which one process at most can do, on network filesystems too, where advisory locks do not hold. Because a claim names
 its predecessor, one that was made for a folder that has meanwhile been replaced by another does not belong to the new
 folder's chain, and its maker starts again.
 """

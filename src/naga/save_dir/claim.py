@@ -91,7 +91,7 @@ def claim_folder(
 
     A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
     ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it lies
-    (checkpoints stay), and the old lock is kept under ``.naga/attempts``. With ``unused``, a folder that any run has or
+    (checkpoints stay), and the old lock goes to ``.naga/attempts``. With ``unused``, a folder that any run has or
     had is left to it: `TakenError`.
     """
     owner = Owner(run_id=run_id, process=process)
@@ -157,8 +157,8 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
         if former is not None:
             attempt = former.attempt + 1
             make_inside(save_dir, attempts_folder(save_dir))
-            kept = attempt_lock(save_dir, former.attempt, former.run_id)
-            write_atomic(kept, read_inside(save_dir, save_dir / LOCK_NAME))
+            aside = attempt_lock(save_dir, former.attempt, former.run_id)
+            write_atomic(aside, read_inside(save_dir, save_dir / LOCK_NAME))
             if former.status not in FINAL and not is_here(former.process):
                 _detach(save_dir / CONSOLE_LOG)
     except BaseException:

@@ -1,6 +1,6 @@
 """Signs of life of a run, for those who cannot see its process.
 
-A thread sets the time of ``.naga/heartbeat`` every half minute. On the owner's own host nobody looks at it: there the
+A thread sets the time of ``.naga/heartbeat`` every half minute. On the owner's own host no one looks at it: there the
 lock of its claim and the process itself answer. Elsewhere a run is taken for dead when none of its files has been
 touched for five minutes; until the first beat, the run.lock and the claim stand for it. Only ages count, so that hosts
 need no common clock.
@@ -50,7 +50,7 @@ def last_sign(save_dir: Path) -> float:
 
 
 def filesystem_time(save_dir: Path) -> float:
-    """Ask the clock of the filesystem that a run lies on, by touching a file there; this host's where that fails."""
+    """Ask the clock of the filesystem that a run is on, by touching a file there; this host's where that fails."""
     try:
         probe = make_inside(save_dir, naga_folder(save_dir)) / f".clock-{os.urandom(4).hex()}"
         probe.touch()

@@ -1,7 +1,7 @@
 """A lock of the kernel on a run's claim, held while the run lasts: on one host, the first evidence that it lives.
 
 A process number may be that of another container, a heartbeat late or touched by a copy; this lock goes when the
-process goes, however it went, and stays while it is stopped. Nobody ever waits for it: who owns a folder is decided by
+process goes, however it went, and stays while it is stopped. No one ever waits for it: who owns a folder is decided by
 the chain of claims, also where a filesystem keeps no locks.
 """
 

@@ -175,7 +175,7 @@ def test_threads_at_the_first_store(project: Path, make_run: MakeRun) -> None:
 
 
 def own_diag(project: Path) -> Any:
-    """A diag whose file lies in the project."""
+    """A diag whose file is in the project."""
     import runpy
 
     (project / "exp.py").write_text(SCRIPT.format(top=""))

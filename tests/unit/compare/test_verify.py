@@ -164,9 +164,9 @@ def test_what_no_hash_covers(runs: Path, capsys: pytest.CaptureFixture[str]) -> 
     Path("farm/raw.csv").symlink_to("../data/raw.csv")
     command = [sys.executable, "tasks.py", "save_dir=results/linked", "data={raw: farm}"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "naga: warning: data: what these links lead to lies outside, and was not hashed: raw/raw.csv" in done.stderr
+    assert "naga: warning: data: what these links lead to is outside, and was not hashed: raw/raw.csv" in done.stderr
     assert any("raw/raw.csv" in warning for warning in load_run("results/linked").record.warnings)
     assert main(["verify", "results/linked"]) == 1
     first, second = capsys.readouterr().out.splitlines()
     assert first.startswith("not checked")
-    assert second.startswith("  data: data: not checked: what these links lead to lies outside")
+    assert second.startswith("  data: data: not checked: what these links lead to is outside")

@@ -149,7 +149,7 @@ def test_errors_name_the_key_in_one_line(content: Any, message: str, register: R
 def test_an_unknown_resolver_is_named_with_the_way_to_add_it() -> None:
     """The hint is what to type."""
     with pytest.raises(
-        ConfigError, match=r"a: '\$\{nobody:1\}' asks for a resolver that nobody.*register_new_resolver"
+        ConfigError, match=r"a: '\$\{nobody:1\}' asks for a resolver that no one.*register_new_resolver"
     ):
         resolved({"a": "${nobody:1}"})
 

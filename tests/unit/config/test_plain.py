@@ -66,7 +66,7 @@ def test_every_kind_becomes_what_yaml_holds(value: Any, plain: dict[Any, Any]) -
 
 
 def test_what_no_yaml_can_hold_is_named_by_its_type() -> None:
-    """The same in each run, unlike an address in memory; also where a container lies in itself."""
+    """The same in each run, unlike an address in memory; also where a container is in itself."""
     itself: dict[str, Any] = {"thing": object(), "array": np.zeros(3)}
     itself["itself"] = itself
     expected = {"thing": "<builtins.object>", "array": "<numpy.ndarray>", "itself": "<builtins.dict>"}

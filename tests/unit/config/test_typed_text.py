@@ -71,7 +71,7 @@ def _file(folder: Path, text: str) -> Path:
 
 
 def test_the_part_of_a_file_is_named_by_a_dotted_key(tmp_path: Path) -> None:
-    """`--experiment runs.big` reads what lies there and nothing else."""
+    """`--experiment runs.big` reads what is there and nothing else."""
     file = _file(tmp_path, "runs: {big: {label: grün}}\nother: 1\n")
     assert read_file(file, "runs.big") == {"label": "grün"}
 

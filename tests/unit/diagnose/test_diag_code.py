@@ -114,7 +114,7 @@ def test_a_page_tells_its_recipe(own_project: Path, recorded: bool) -> None:
 
 
 def test_code_edited_since_the_process_began(own_project: Path) -> None:
-    """What runs is not what lies there: such a page is like no other, and never fresh."""
+    """What runs is not what is there: such a page is like no other, and never fresh."""
     recipe = diag_key_of(first, own_project / "diag.py", {})
     assert diag_key_today(recipe.tags(), own_project) != recipe
 

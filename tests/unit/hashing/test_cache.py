@@ -70,7 +70,7 @@ def test_fresh(folder: Path, trusting: None) -> None:
     with sqlite3.connect(cache_folder() / "hashes-1.sqlite") as database:
         key, false = (os.fsencode(folder), 0), b"\1" * 64
         [(rows,)] = database.execute("SELECT rows FROM blocks WHERE path = ? AND start = ?", key)
-        seal = hash_cache._seal(key, rows, false)
+        seal = hash_cache._checksum(key, rows, false)
         database.execute("UPDATE blocks SET digests = ?, seal = ? WHERE path = ? AND start = ?", (false, seal, *key))
     database.close()
     true = hash_path(folder, fresh=True)

@@ -18,7 +18,7 @@ def test_a_file_and_a_link_inside_are_read(tmp_path: Path) -> None:
 
 
 def test_a_linked_folder_is_a_folder(tmp_path: Path) -> None:
-    """Where the run lies may be a link itself: results kept on another disk."""
+    """Where the run is may be a link itself: results kept on another disk."""
     (tmp_path / "real").mkdir()
     (tmp_path / "real/a").write_bytes(b"1")
     (tmp_path / "linked").symlink_to("real")
@@ -78,7 +78,7 @@ def test_odd_json_is_one_error(tmp_path: Path, text: bytes) -> None:
 
 
 def test_a_file_that_is_replaced_while_it_is_opened_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another run may begin in the folder at this very moment: that is no link, and what lies there now is read."""
+    """Another run may begin in the folder at this very moment: that is no link, and what is there now is read."""
     (tmp_path / "a").write_bytes(b"old")
 
     def replace_then_tell(folder: Path, file: Path) -> bool:

@@ -35,7 +35,7 @@ def test_a_failure(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"metrics": 3}', "[" * 100_000])
 def test_odd_files(tmp_path: Path, text: str) -> None:
-    """Whatever lies there is no publication, and the next one is noted."""
+    """Whatever is there is no publication, and the next one is noted."""
     metrics_file(tmp_path).parent.mkdir()
     metrics_file(tmp_path).write_text(text)
     assert last_publication(tmp_path) == {}

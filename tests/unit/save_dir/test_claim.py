@@ -1,4 +1,4 @@
-"""Who owns a save_dir, and what happens to what lies there."""
+"""Who owns a save_dir, and what happens to what is there."""
 
 import contextlib
 import errno
@@ -79,7 +79,7 @@ def test_after_a_broken_run_the_folder_is_used_again(tmp_path: Path, status: str
 
 
 def test_a_finished_run_is_moved_aside_whole(tmp_path: Path) -> None:
-    """Everything it had lies in the archive, and its path is free."""
+    """Everything it had is in the archive, and its path is free."""
     folder = tmp_path / "r"
     leave(folder, "one", "finished", this_process())
     (folder / "model.pkl").write_text("model")
@@ -92,7 +92,7 @@ def test_a_finished_run_is_moved_aside_whole(tmp_path: Path) -> None:
 
 
 def test_an_archived_run_can_be_put_back_and_archived_again(tmp_path: Path) -> None:
-    """A copy never overwrites the one that lies in the archive already."""
+    """A copy never overwrites the one that is in the archive already."""
     folder = tmp_path / "r"
     for number in range(3):
         leave(folder, "one", "finished", this_process())
@@ -169,7 +169,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_an_owner_that_died_before_its_first_word_leaves_the_finished_run_finished(tmp_path: Path) -> None:
-    """A claim without a lock of its own changes nothing about the run that lies there."""
+    """A claim without a lock of its own changes nothing about the run that is there."""
     folder = tmp_path / "r"
     leave(folder, "one", "finished", this_process())
     ghost = {"run_id": "ghost", "process": {"argv": ["x"], "cwd": "/", "host": this_process().host, "pid": 1,
@@ -205,7 +205,7 @@ sys.stdin.read()  # a winner lives until the slowest has tried
 @pytest.mark.parametrize("rounds", [50, pytest.param(200, marks=pytest.mark.stress)])
 @pytest.mark.parametrize("left", ["nothing", "finished", "failed", "running"])
 def test_racers_have_exactly_one_winner_each_round(tmp_path: Path, left: str, rounds: int) -> None:
-    """Eight processes claim the same folder at the same moment, whatever lies there."""
+    """Eight processes claim the same folder at the same moment, whatever is there."""
     if left != "nothing":
         process = dead_process()
         for number in range(rounds):

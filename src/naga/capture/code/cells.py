@@ -1,4 +1,4 @@
-"""The code that lies in no file: the cells of a notebook so far, ``python - < exp.py`` and ``python -c``."""
+"""The code that is in no file: the cells of a notebook so far, ``python - < exp.py`` and ``python -c``."""
 
 import json
 import os

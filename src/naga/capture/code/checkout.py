@@ -1,4 +1,4 @@
-"""Writing the files of a commit into a folder, as they are kept: no filter, hook or attribute plays a part."""
+"""Writing the files of a commit into a folder, as git stores them: no filter, hook or attribute plays a part."""
 
 import os
 from pathlib import Path

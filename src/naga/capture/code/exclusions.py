@@ -40,7 +40,7 @@ _SECRET_FILE = re.compile(
     | [._]netrc | \.(pgpass|htpasswd|git-credentials|pypirc|npmrc|dockercfg|boto|s3cfg|my\.cnf|vault-token)
     | id_(rsa|dsa|ecdsa|ed25519)[^.]*                             # ssh, not its public half
     | .+\.(pem|key|p12|pfx|p8|ppk|pkcs12|jks|keystore|kdbx|ovpn|asc|tfvars|token|secrets?|credentials?)
-    | (.*[-_.])?({_WORDS})([-_.].*)?\.({_DATA})                   # told by a word, in a file that is no source code
+    | (.*[-_.])?({_WORDS})([-_.].*)?\.({_DATA})                   # known by a word, in a file that is no source code
     | \.?([^.]*[-_])?({_WORDS})([-_][^.]*)?
     | (.*[-_.])?token(\.({_DATA}))?                               # not token_map.json, which is a tokenizer's
     """,
@@ -70,7 +70,7 @@ class Exclusions:
     printed_to: frozenset[tuple[int, int]] = frozenset()
 
     def why(self, path: str, *, untracked: bool) -> Skipped | None:
-        """Name what is left out because of a path with uncommitted content: it, or the folder that it lies in."""
+        """Name what is left out because of a path with uncommitted content: it, or the folder that it is in."""
         if path in self.exclude:
             return Skipped(path=path, reason="excluded by pattern")
         where = self.top / path

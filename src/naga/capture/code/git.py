@@ -1,7 +1,7 @@
 """The only module that runs git.
 
 Several of the files and variables that configure git run programs. Here it gets none of the caller's ``GIT_*``
-variables but those that say where its configuration lies and how far to look for a repository, so that a run started
+variables but those that say where its configuration is and how far to look for a repository, so that a run started
 from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's index is
 
 from naga.frozen import dataclass
@@ -49,8 +49,8 @@ class GitError(Exception):
     """git refused; the text is its own last word."""
 
     def __init__(self, words: str, status: int = 128) -> None:
-        told = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
-        super().__init__(told[-1].removeprefix("fatal: ").removeprefix("error: ") if told else f"git exited {status}")
+        lines = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
+        super().__init__(lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else f"git exited {status}")
         self.words = words
         self.status = status
 
@@ -67,8 +67,8 @@ def names(output: bytes) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
-    return kept | {
+    passed = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
+    return passed | {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
@@ -125,10 +125,10 @@ def _executable(search: str) -> str:
 def _require_version(found: str) -> None:
     import subprocess
 
-    told = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
-    number = re.search(r"(\d+)\.(\d+)", told)
+    said = subprocess.run([found, "version"], capture_output=True, check=False).stdout.decode(errors="replace").strip()
+    number = re.search(r"(\d+)\.(\d+)", said)
     if number is None or (int(number[1]), int(number[2])) < MINIMUM:
-        raise GitError(f"{told or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
+        raise GitError(f"{said or found} is too old: Naga needs git {MINIMUM[0]}.{MINIMUM[1]} or newer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Repository:
     """One worktree, and where git keeps what belongs to it."""
 
     top: Path
-    git_dir: Path  # the worktree's own: its index lies there
+    git_dir: Path  # the worktree's own: its index is there
     common_dir: Path  # shared by all worktrees: objects and refs
     variables: Mapping[str, str] = field(default_factory=dict)
 
@@ -230,5 +230,5 @@ class Talk:
         return answer.removesuffix(b"\n")
 
     def content(self, size: int) -> bytes:
-        """Read what follows that line, of a size that it told, and the end of line after it."""
+        """Read what follows that line, of a size that it gave, and the end of line after it."""
         return self._answer.read(size + 1)[:size]

@@ -8,12 +8,12 @@ from pathlib import Path
 
 def imported_files() -> set[Path]:
     """Return the files of all modules but installed ones, the standard library's and Naga's, links resolved."""
-    told = (
+    loaded = (
         getattr(module, "__file__", None)
         for name, module in sys.modules.copy().items()
         if name.partition(".")[0] != "naga"
     )
-    files = {file for file in told if isinstance(file, str) and not is_installed(os.path.dirname(file))}  # noqa: PTH120
+    files = {file for file in loaded if isinstance(file, str) and not is_installed(os.path.dirname(file))}  # noqa: PTH120
     own = {Path(file) for file in files if os.path.isfile(file)}  # noqa: PTH113  # thousands of modules
     return {file.resolve() for file in own if not _is_recorded(file)}
 
@@ -45,5 +45,5 @@ def _recorded(place: Path) -> frozenset[str]:
 def _installed_places() -> frozenset[Path]:
     # What `sysconfig.get_path` says of "stdlib", "platstdlib" and "scripts", which takes a millisecond to find it out.
     version = f"{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
-    told = {f"{sys.base_prefix}/{version}", f"{sys.base_exec_prefix}/{version}", f"{sys.exec_prefix}/bin"}
-    return frozenset(Path(form(place)) for place in told for form in (os.path.normpath, os.path.realpath))
+    places = {f"{sys.base_prefix}/{version}", f"{sys.base_exec_prefix}/{version}", f"{sys.exec_prefix}/bin"}
+    return frozenset(Path(form(place)) for place in places for form in (os.path.normpath, os.path.realpath))

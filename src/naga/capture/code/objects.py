@@ -1,6 +1,6 @@
 """The way of a snapshot's objects into the repository: written aside first, brought in just before a ref keeps them.
 
-``git gc`` removes what no ref kept when it began: beside one, the objects come as a pack that is marked to be kept.
+``git gc`` removes what no ref held when it began: beside one, the objects come as a pack that is marked to stay.
 """
 
 import os

@@ -88,7 +88,7 @@ def commit_tree(repository: Repository, tree: str, parents: list[str], message: 
 
 
 def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
-    """Tell whether one commit is the other, or lies in its history."""
+    """Tell whether one commit is the other, or is in its history."""
     try:
         return older == newer or bool(repository.run("merge-base", "--is-ancestor", older, newer))
     except GitError as error:
@@ -135,7 +135,7 @@ def _advance(
             _transact(log.repository, f"{move}update {ref}\0{commit}\0\0")
         except GitError as error:
             failed_at.append(tip)
-            if failed_at[-3:] == [tip] * 3:  # nobody moved it, and still it fails
+            if failed_at[-3:] == [tip] * 3:  # no one moved it, and still it fails
                 raise BlockedError(str(error)) from None
             time.sleep(random.uniform(0, 0.02))  # noqa: S311  # so that those who wait do not all come back at once
         else:

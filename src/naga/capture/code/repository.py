@@ -48,8 +48,8 @@ class SnapshotRequest:
     cells: Cells | None
     script: Path | None
     imported: tuple[str, ...]  # files that the program was imported from
-    pathspecs_at: tuple[Repository, str]  # the repository at whose top patterns are read, and where in it this one lies
-    nested: Callable[[str], Code | Skipped]  # captures a repository that lies in this one, or says why not
+    pathspecs_at: tuple[Repository, str]  # the repository at whose top patterns are read, and where in it this one is
+    nested: Callable[[str], Code | Skipped]  # captures a repository that is in this one, or says why not
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +145,13 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
     code = replace(code, base_commit=status.head, branch=status.branch, remote=look.remote)
     try:
         plan = _planned(repository, asked, status, folder)
-        tree, kept = _keep(repository, asked, look, plan, folder)
+        tree, stored = _keep(repository, asked, look, plan, folder)
     except (GitError, OSError) as error:
         return _refused(code, str(error))
     left_out = plan.skipped + plan.missing
     held = HeldFiles(
         repository=repository,
-        commit=kept.commit,
+        commit=stored.commit,
         index=look.index,
         stored=KeptIndex.read(folder / "stored"),
         uncommitted=frozenset(change.path for change in status.changes),
@@ -161,15 +161,15 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
     )
     code = replace(
         code,
-        commit=kept.commit,
+        commit=stored.commit,
         tree=tree,
         dirty=tree != look.tree or asked.cells is not None,
-        ref=kept.ref,
-        log_branch=kept.log_branch,
+        ref=stored.ref,
+        log_branch=stored.log_branch,
         skipped=named(left_out),
     )
     missing = tuple(f"{code.name}: {one.path} {one.reason}" for one in plan.missing)
-    notes = (f"{code.name}: {kept.warning}",) if kept.warning else ()
+    notes = (f"{code.name}: {stored.warning}",) if stored.warning else ()
     if code.ref is None:  # then the warning is that nothing keeps the commit
         missing, notes = missing + notes, ()
     return SnapshotResult(code=code, missing=missing, notes=notes, held=held)
@@ -189,20 +189,20 @@ def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _
     """Look at all that takes time at once."""
     # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
     with Meanwhile(lambda: read_status(repository)) as walk:
-        kept = KeptIndex.read(repository.git_dir / "index")
+        stored = KeptIndex.read(repository.git_dir / "index")
         head, tree = _head(repository)
         with Meanwhile(lambda: LogBranch(repository, asked.branch, head).look() if asked.branch else None) as tip:
             remote = _remote(repository)
             committed = _listed(repository, head, asked.imported)
-        if flags := {} if kept.hides_nothing() else read_flags(repository):
+        if flags := {} if stored.hides_nothing() else read_flags(repository):
             copy = repository.with_index(index)
-            kept.write(index)
+            stored.write(index)
             for flag, paths in flags.items():
                 copy.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
-            kept, status = KeptIndex.read(index), read_status(copy)
+            stored, status = KeptIndex.read(index), read_status(copy)
         else:
             status = walk.result()
-    return _Look(status, kept, head, tree, remote, tip.result, committed)
+    return _Look(status, stored, head, tree, remote, tip.result, committed)
 
 
 def _refused(code: Code, reason: str) -> SnapshotResult:
@@ -275,9 +275,9 @@ def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Pl
 
     if tree == look.tree:
         return tree, keep(repository, asked.ref, log, look.tip, clean)
-    kept = keep(repository, asked.ref, log, look.tip, changed)
-    secure(repository, aside, objects, kept.commit)
-    return tree, kept
+    stored = keep(repository, asked.ref, log, look.tip, changed)
+    secure(repository, aside, objects, stored.commit)
+    return tree, stored
 
 
 def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> str:

@@ -116,7 +116,7 @@ def recapture_after(before: CodeCapture, declared: Snapshot, label: SnapshotLabe
 
 
 def check_code(code: Code, elsewhere: Path) -> str | None:
-    """Look whether a recorded commit is still there, complete and kept."""
+    """Look whether a recorded commit is still there, complete and held by a ref."""
     place = Path(code.path) if Path(code.path).is_dir() else elsewhere
     commit = str(code.commit)
     try:
@@ -178,7 +178,7 @@ class _Collector:
         top = str(repository.top)
         if top in self.entries:
             return self.entries[top]
-        self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what lies in it
+        self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what is in it
         root, below = pathspecs_at
         siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
         inside = [file for file in self.files if file.is_relative_to(repository.top)]
@@ -201,7 +201,7 @@ class _Collector:
         return self._tell(taken)
 
     def _add_nested(self, outer: Repository, root: Repository, path: str, below: str) -> Code | Skipped:
-        """Take a repository that lies in another: a submodule, or one that the outer one knows nothing of."""
+        """Take a repository that is in another: a submodule, or one that the outer one knows nothing of."""
         folder = outer.top / path
         try:
             inner = Repository.find(folder)
@@ -275,6 +275,6 @@ def _left_out(label: SnapshotLabel, top: Path, script: Path | None) -> dict[Path
 
 def _message(declared: Snapshot, label: SnapshotLabel) -> str:
     """Write the message of a run's commit."""
-    told = {"Run": label.run_id, "Task": label.task, "Save-Dir": label.save_dir}
-    lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in told.items() if value is not None]
+    trailers = {"Run": label.run_id, "Task": label.task, "Save-Dir": label.save_dir}
+    lines = [f"Naga-{key}: {' '.join(value.splitlines())}" for key, value in trailers.items() if value is not None]
     return redact_text("\n".join([declared.message or f"Run {label.task}", "", *lines, ""]))

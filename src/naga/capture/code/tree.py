@@ -47,10 +47,10 @@ def _edited(reader: Talk, writer: Talk, base: str | None, changes: Mapping[bytes
 
 
 def _read(reader: Talk, tree: str) -> dict[bytes, TreeEntry]:
-    told = reader.line(f"{tree}\n".encode()).split(b" ")
-    if told[1:2] != [b"tree"]:
+    header = reader.line(f"{tree}\n".encode()).split(b" ")
+    if header[1:2] != [b"tree"]:
         raise GitError(f"the tree {tree} is missing")
-    rest, width = reader.content(int(told[2])), len(tree) // 2
+    rest, width = reader.content(int(header[2])), len(tree) // 2
     entries = {}
     while rest:
         mode, _, rest = rest.partition(b" ")

@@ -1,4 +1,4 @@
-"""What lies in a worktree: one walk of it by git, and the files that differ from HEAD as git would store them.
+"""What is in a worktree: one walk of it by git, and the files that differ from HEAD as git would store them.
 
 The user's index is only read; what has to be written is written to a copy.
 """

@@ -1,4 +1,4 @@
-"""Comparing what lies on the disk with lists of hashes."""
+"""Comparing what is on the disk with lists of hashes."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _LINE = re.compile(r"(blake3:[0-9a-f]{64})  (.+)")
 
 
 def check(manifest: Path) -> tuple[str, ...]:
-    """Compare what lies on the disk with a list, reading all of it."""
+    """Compare what is on the disk with a list, reading all of it."""
     try:
         text = _read(manifest).decode()
     except (OSError, ValueError, LockError) as error:

@@ -1,4 +1,4 @@
-"""Tracked inputs: the hash of what lies where the keys named by ``@track_data`` say."""
+"""Tracked inputs: the hash of what is where the keys named by ``@track_data`` say."""
 
 import os
 import threading
@@ -42,7 +42,7 @@ class _Reading:
 
 
 def tracked_paths(config: Config, tracked: Sequence[Tracked], base: Path) -> tuple[Path, ...]:
-    """List the absolute local paths of all inputs, whether or not anything lies there.
+    """List the absolute local paths of all inputs, whether or not anything is there.
 
     Examples
     --------
@@ -117,7 +117,7 @@ class Beside:
         self._hashes = hashes
         self._manifest_dir, self._may_write = manifest_dir, may_write
         self._trees: dict[str, Tree | BaseException] = {}
-        # A daemon: after Ctrl-C nobody waits for it.
+        # A daemon: after Ctrl-C no one waits for it.
         self._thread = threading.Thread(target=self._hash, name="naga-hash", daemon=True)
         if hashes:
             self._thread.start()
@@ -172,7 +172,7 @@ def changed_inputs(
 
 
 def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = ()) -> Tree:
-    """Hash what lies where an input lay, reading all of it, by the rule by which it was hashed.
+    """Hash what is where an input lay, reading all of it, by the rule by which it was hashed.
 
     A remote one was read by what its server says of it, or else its content; a run among several paths by its outputs,
     or, by the first release, as a folder like any other.
@@ -200,7 +200,7 @@ def _data(value: Any, tree: Tree, ignore: tuple[str, ...]) -> Data:
     reason = None
     if tree.leads_out:
         first = first_of(map(os.fsdecode, tree.leads_out), 3)
-        reason = f"what these links lead to lies outside, and was not hashed: {first}"
+        reason = f"what these links lead to is outside, and was not hashed: {first}"
     return Data(
         path=value,
         kind=tree.kind,

@@ -34,7 +34,7 @@ class Place:
     inside: Mapping[str, "Place"] = field(default_factory=dict)
 
     def require(self, key: str) -> None:
-        """Refuse if nothing lies there; what is remote is not asked for."""
+        """Refuse if nothing is there; what is remote is not asked for."""
         if self.kind == "path" and (problem := _problem(self.path)):
             raise DataError(f"{key}: {problem}", hint=f"{key}=PATH")
         if self.kind == "glob" and not self.inside:
@@ -43,11 +43,11 @@ class Place:
             place.require(f"{key}.{name}")
 
     def is_remote(self) -> bool:
-        """Tell whether any of it lies behind a URL."""
+        """Tell whether any of it is behind a URL."""
         return self.kind == "url" or any(place.is_remote() for place in self.inside.values())
 
     def paths(self) -> Iterator[Path]:
-        """List the local paths, whether or not anything lies there."""
+        """List the local paths, whether or not anything is there."""
         if self.kind == "path":
             yield self.path
         for place in self.inside.values():

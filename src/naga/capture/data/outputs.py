@@ -1,4 +1,4 @@
-"""The manifest of a run's folder: what lies in it when the run ends."""
+"""The manifest of a run's folder: what is in it when the run ends."""
 
 import os
 import re
@@ -53,7 +53,7 @@ def _take_large(listed: Listed, limit: int | None) -> list[HashedFile]:
 
 
 def hash_outputs(save_dir: Path) -> Tree:
-    """Hash what lies in a run's folder now, reading all of it.
+    """Hash what is in a run's folder now, reading all of it.
 
     Naga's own files are left out, and so are those that diags have made, fifos, sockets and devices, which hold
     nothing, and every folder below that has a run.lock of its own: it is another run, with a manifest of its own, and

@@ -23,7 +23,7 @@ _ATTEMPTS = 3
 
 
 def hash_url(url: str, *, ignore: Sequence[str] = (), fresh: bool = False) -> Tree:
-    """Hash what lies behind a URL."""
+    """Hash what is behind a URL."""
     try:
         from fsspec.core import url_to_fs  # type: ignore[import-untyped]
     except ImportError:
@@ -33,7 +33,7 @@ def hash_url(url: str, *, ignore: Sequence[str] = (), fresh: bool = False) -> Tr
         filesystem, root = url_to_fs(url, skip_instance_cache=True)
         return _hash(filesystem, root, ignore, fresh)
     except FileNotFoundError:
-        raise DataError(f"nothing lies at {url!r}") from None
+        raise DataError(f"there is nothing at {url!r}") from None
     except ImportError as error:
         raise DataError(f"{url!r}: {error}", hint="install what it names") from None
     except Exception as error:  # noqa: BLE001  # each protocol has its own errors

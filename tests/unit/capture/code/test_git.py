@@ -44,7 +44,7 @@ def test_git_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_variables_of_the_caller_do_not_reach_git(top: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only those that say where configuration lies do; the language is C."""
+    """Only those that say where configuration is do; the language is C."""
     for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_TRACE", "GIT_CONFIG_COUNT", "GIT_OBJECT_DIRECTORY"):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(top / "mine"))

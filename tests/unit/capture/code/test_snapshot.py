@@ -116,7 +116,7 @@ def test_what_is_not_in_a_repository_is_one_entry_and_one_warning(
 
 
 def test_without_a_script_the_current_folder_is_taken(top: Path) -> None:
-    """As in a notebook, and where the script lies in no repository."""
+    """As in a notebook, and where the script is in no repository."""
     assert capture_code(None, Snapshot(), SUBJECT).entries[0].path == str(top)
     assert capture_code(Path("/nowhere/exp.py"), Snapshot(), SUBJECT).entries[0].path == str(top)
 
@@ -500,7 +500,7 @@ def test_installed_packages_are_not_code(top: Path, imported: Callable[[Path], P
 def test_packages_in_any_folder_are_not_code(
     top: Path, imported: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`pip install --target` leaves a list of what it installed; what lies beside is code."""
+    """`pip install --target` leaves a list of what it installed; what is beside is code."""
     place = top / "vendor.tmp"
     (place / "engine-1.dist-info").mkdir(parents=True)
     (place / "engine-1.dist-info" / "RECORD").write_text("engine.py,sha256=x,2\nengine-1.dist-info/RECORD,,\n")

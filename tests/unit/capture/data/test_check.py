@@ -58,7 +58,7 @@ def test_no_list(save_dir: Path, content: bytes | None) -> None:
 @pytest.mark.parametrize("place", ["sums", ".naga/outputs.json"])
 @pytest.mark.parametrize("odd", ["fifo", "socket", "folder", "endless", "device"])
 def test_odd_files(save_dir: Path, odd: str, place: str) -> None:
-    """Whatever lies where a list is expected is named at once."""
+    """Whatever is where a list is expected is named at once."""
     file = Path(place)
     file.unlink(missing_ok=True)
     if odd == "fifo":

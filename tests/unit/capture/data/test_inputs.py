@@ -208,13 +208,13 @@ def test_links_that_lead_out(base: Path) -> None:
         (base / "data" / "sub" / name).symlink_to(target)
     (base / "data" / "here").symlink_to(base / "data" / "a.csv")
     data = capture("data", base)
-    assert data.reason == "what these links lead to lies outside, and was not hashed: sub/far"
+    assert data.reason == "what these links lead to is outside, and was not hashed: sub/far"
     assert data.hash
     assert not_covered({"x": data, "y": capture("data/a.csv", base)}) == (f"x: {data.reason}",)
     beside = capture_beside({"x": "data"}, [Tracked(keys=("x",), background=True)], base, manifest_dir=None)
     assert beside.join() == ({"x": data}, (f"x: {data.reason}",))
     (base / "data" / "out").symlink_to("..")
-    assert capture("data", base).reason == "what these links lead to lies outside, and was not hashed: out, sub/far"
+    assert capture("data", base).reason == "what these links lead to is outside, and was not hashed: out, sub/far"
 
 
 def test_upstream_in_the_list(base: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def test_the_list_of_a_superseded_run(save_dir: Path) -> None:
 
 
 def test_folders_of_diags_and_own_ones(save_dir: Path) -> None:
-    """A folder that a diag was given is no output; one of the task's that lies beside it is."""
+    """A folder that a diag was given is no output; one of the task's that is beside it is."""
     before = capture_outputs(save_dir)
     (save_dir / ".naga/diag").mkdir(parents=True)
     (save_dir / ".naga/diag/1").touch()
