@@ -271,4 +271,3 @@ def _latex(rows: _Rows) -> None:
 
 
 _PRINT: dict[str, Callable[[_Rows], None]] = {"table": _table, "csv": _csv, "markdown": _markdown, "latex": _latex}
-FORMATS = ("table", "json", "csv", "markdown", "latex")

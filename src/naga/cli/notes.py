@@ -1,7 +1,6 @@
 """`naga tag` and `naga note`: what people say of their runs."""
 
 import argparse
-from typing import Any
 
 from naga.errors import UsageError
 from naga.paths import near
@@ -10,18 +9,6 @@ from naga.runs.find import load_run
 from naga.runs.notes import change_tags, checked_tag, read_notes, set_note
 from naga.runs.select import select_runs
 from naga.terminal import print_asked, printable
-
-
-def add_note_commands(commands: Any) -> None:
-    """Declare the commands."""
-    command = commands.add_parser("tag", help="give runs tags, and take others away: naga tag RUN... +best -draft",
-                                  prefix_chars="\0")  # fmt: skip
-    command.add_argument("words", nargs="+", metavar="RUN... +NAME -NAME", help="runs, then tags")
-    command.set_defaults(command=tag)
-    command = commands.add_parser("note", help="note something of a run, in place of what was noted before")
-    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or a unique beginning of one")
-    command.add_argument("text", nargs="?", metavar="TEXT", help="'' takes the note away; without it, it is printed")
-    command.set_defaults(command=note)
 
 
 def tag(words: argparse.Namespace) -> int:

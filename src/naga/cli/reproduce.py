@@ -4,8 +4,6 @@ import argparse
 import json
 import os
 import sys
-from pathlib import Path
-from typing import Any
 
 from naga.errors import SaveDirError, UsageError
 from naga.paths import near
@@ -14,34 +12,6 @@ from naga.reproduce.restore import lay_out_code
 from naga.reproduce.verdict import tolerances_of
 from naga.runs.find import Run, load_run
 from naga.terminal import print_asked, printable, say
-
-_RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
-
-
-def add_reproduce_commands(commands: Any) -> None:
-    """Declare the commands."""
-    command = commands.add_parser("reproduce", help="compute a run again, apart, with a verdict for each output")
-    command.add_argument("run", metavar="RUN", help=_RUN)
-    command.add_argument("--to", type=Path, metavar="DIR", help="where to; default: .reproduced beside the run")
-    command.add_argument("--tolerance", action="append", default=[], metavar="FILE=REL",
-                         help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
-    command.add_argument("--env", default="current", choices=("current", "recorded"),
-                         help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
-    command.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's")
-    command.add_argument("--trust", action="store_true", help="run the code of a folder that another user owns")
-    command.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
-    command.add_argument("--format", default="table", choices=("table", "json"))
-    command.set_defaults(command=reproduce_run)
-    command = commands.add_parser("checkout", help="lay out the code of a run in a new folder")
-    command.add_argument("run", metavar="RUN", help=_RUN)
-    command.add_argument("folder", type=Path, metavar="DIR")
-    command.set_defaults(command=checkout)
-
-
-def _count(word: str) -> int:
-    if not word.isdecimal() or not 0 < int(word) < 1000:
-        raise UsageError(f"--repeat {word}: no number of times", hint="--repeat 3")
-    return int(word)
 
 
 def reproduce_run(words: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 from naga.errors import RunNotFoundError, UsageError
 from naga.layout import CONSOLE_LOG
@@ -18,22 +17,6 @@ from naga.wording import plural
 
 _WATCH_S = 2.0
 _FOLLOW_S = 0.25
-
-
-def add_sweep_commands(commands: Any) -> None:
-    """Declare the commands."""
-    command = commands.add_parser("status", help="count how the runs and points below a folder stand")
-    command.add_argument("folder", nargs="?", default=".", metavar="FOLDER", help="default: the current folder")
-    command.add_argument("--watch", action="store_true", help="again every two seconds, until nothing runs or waits")
-    command.add_argument("--format", default="table", choices=("table", "json"))
-    command.set_defaults(command=status)
-    command = commands.add_parser("log", help="print what a run printed")
-    command.add_argument("run", metavar="RUN", help="a save_dir, its run.lock, a run_id or a unique beginning of one")
-    command.add_argument("-f", "--follow", action="store_true", help="go on until the run has ended")
-    command.set_defaults(command=log)
-    command = commands.add_parser("cancel", help="stop the sweeps and runs below a folder")
-    command.add_argument("folder", metavar="FOLDER", help="the root of a sweep, or the folder of a run")
-    command.set_defaults(command=cancel_below)
 
 
 def status(words: argparse.Namespace) -> int:

@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from naga.cli.tables import size_text
 from naga.compare.graph import as_json, as_mermaid, as_svg, as_tree, by_task, graph_of, related
@@ -18,28 +17,6 @@ from naga.runs.tidy import age_of, candidates, finish_removals, remove
 from naga.save_dir.claim import set_aside
 from naga.terminal import print_asked, printable, say
 from naga.wording import plural
-
-
-def add_tidy_commands(commands: Any) -> None:
-    """Declare the commands."""
-    command = commands.add_parser("graph", help="show which runs were made from which")
-    command.add_argument("root", nargs="?", default=".", metavar="ROOT|RUN", help="default: the current folder")
-    command.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"))
-    command.set_defaults(command=graph)
-    command = commands.add_parser("whence", help="find the run, or the diag, that made a file")
-    command.add_argument("files", nargs="+", metavar="FILE")
-    command.set_defaults(command=whence_files)
-    command = commands.add_parser("rm", help="move runs to the archive beside them; naga gc removes from there")
-    command.add_argument("runs", nargs="+", metavar="RUN")
-    command.set_defaults(command=rm)
-    command = commands.add_parser("gc", help="list what could be removed, and remove it with --yes")
-    command.add_argument("root", metavar="ROOT", help="a folder with runs")
-    command.add_argument("--older", default="0d", metavar="AGE", help="only runs that began so long ago: 30d, 12h, 2w")
-    command.add_argument("--failed", action="store_true", help="those that failed, were killed, or are lost")
-    command.add_argument("--archived", action="store_true", help="those that lie in .archive; default: both")
-    command.add_argument("--mlflow", action="store_true", help="also their MLflow runs")
-    command.add_argument("--yes", action="store_true", help="remove them")
-    command.set_defaults(command=gc)
 
 
 def graph(words: argparse.Namespace) -> int:
