@@ -16,7 +16,7 @@ from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
 from naga.secrets import MARK, redacted_keys
 from naga.terminal import printable
-from naga.wording import plural
+from naga.wording import first_of, plural
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
@@ -89,7 +89,7 @@ def _code_line(code: Code) -> str:
     if code.commit is None:
         return f"{code.name}: {code.reason}"
     changes = " with uncommitted changes" if code.dirty else ""
-    skipped = f"; {_files(len(code.skipped))} not stored (see run.lock)" if code.skipped else ""
+    skipped = f"; not stored: {first_of((entry.path for entry in code.skipped), 3)}" if code.skipped else ""
     return f"commit {code.commit[:10]} of {code.name}{changes}{skipped}"
 
 

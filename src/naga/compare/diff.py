@@ -120,7 +120,7 @@ def _unknown(part: str, runs: Sequence[Run]) -> str:
             "outputs": ""
             if record.outputs and record.outputs.hash
             else getattr(record.outputs, "reason", "") or "none",
-            "metrics": "" if last_publication(run.save_dir) else "none",
+            "metrics": "" if last_publication(run.save_dir) else "not published",
         }
         if reason := missing.get(part):
             return f"not recorded of {where}" if reason == "none" else f"{where}: {reason}"

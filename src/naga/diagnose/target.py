@@ -70,6 +70,11 @@ def _lock_path(fn: Callable[..., Any], given: Any, plain: Mapping[Any, Any], pat
     if path is not None:
         return _path(path, given)
     save_dir = plain.get("save_dir")
+    if given is None:
+        raise DiagError(
+            f"'{fn.__name__}' was called with None, as a main without a return gives it",
+            hint="end main with: return cfg",
+        )
     if not isinstance(save_dir, str):
         raise DiagError(
             f"'{fn.__name__}' was called with {type(given).__name__!r}, which has no save_dir",

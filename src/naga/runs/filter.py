@@ -144,7 +144,10 @@ def checked_key(key: str, option: str) -> str:
     """Return a key that a run may have, or refuse it."""
     if key in (*COLUMNS, "duration_s", "note") or key.startswith(("config.", "metrics.")):
         return key
-    raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(nearest(key, COLUMNS) or f"config.{key}"))
+    head, _, rest = key.partition(".")
+    part = nearest(head, ("config", "metrics")) if rest else ""
+    near = f"{part}.{rest}" if part else nearest(key, COLUMNS) or f"config.{key}"
+    raise UsageError(f"{option}: no run has {key!r}", hint=did_you_mean(near))
 
 
 def check_keys(keys: Iterable[str], runs: Sequence[Run]) -> None:

@@ -217,6 +217,9 @@ def test_no_lock(store: Store, project: Path) -> None:
         diag({"learning_rate": 1})
     with pytest.raises(DiagError, match="called with 'int', which has no save_dir"):
         diag(3)
+    with pytest.raises(DiagError, match="a main without a return") as refused:
+        diag(None)
+    assert refused.value.hint == "end main with: return cfg"
     assert store.runs() == []
 
 

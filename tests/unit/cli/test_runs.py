@@ -204,9 +204,19 @@ def test_one_bad_run_harms_one_line(
 
 def test_an_unknown_key_of_the_configuration_is_refused(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In a filter and in an order, with the nearest one."""
-    for words in (["--filter", "config.learning_rat>0"], ["--sort", "config.learning_rat"]):
+    for words in (
+        ["--filter", "config.learning_rat>0"],
+        ["--sort", "config.learning_rat"],
+        ["--filter", "confg.learning_rate>0"],
+    ):
         assert main(["ls", *words]) == 2
         assert "did you mean 'config.learning_rate'?" in capsys.readouterr().err
+
+
+def test_show_names_what_of_the_code_was_not_stored(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first of it; the rest stands in the lock."""
+    assert main(["show", "results/run"]) == 0
+    assert "not stored: " in capsys.readouterr().out
 
 
 def test_ls_names_folders_as_other_commands_take_them(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def test_the_same_run_twice(pair: Path) -> None:
     """Folder, time and process are no differences; what derives from save_dir is none."""
     found = naga.diff("results/a", "results/b")
     assert (bool(found), found.to_dict()) == (False, {part: [] for part in found.parts})
-    assert found.unknown == {"metrics": "not recorded of a"}
+    assert found.unknown == {"metrics": "a: not published"}
 
 
 def test_all_that_differs(pair: Path, script: Script) -> None:
@@ -65,7 +65,7 @@ def test_metrics_and_what_is_not_recorded(pair: Path) -> None:
     note_publication(Path("results/a"), {**facts, "metrics": {"acc": 0.5, "loss": 1.0}})
     found = naga.diff("results/a", "results/b", only=["metrics"])
     assert changed(found, "metrics") == {"acc": (0.5, None), "loss": (1.0, None)}
-    assert found.unknown == {"metrics": "not recorded of b"}
+    assert found.unknown == {"metrics": "b: not published"}
     note_publication(Path("results/b"), {**facts, "metrics": {"acc": 0.5, "loss": 2.0}})
     found = naga.diff("results/a", "results/b", only=["metrics"])
     assert (changed(found, "metrics"), found.unknown) == ({"loss": (1.0, 2.0)}, {})
