@@ -27,7 +27,7 @@ def test_the_table(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert ["code", "exp.py", "changed", "+1", "-0"] in rows
     assert ["data", "same"] in rows
     assert ["outputs", "model.txt", "changed"] in rows
-    assert ["metrics", "not", "recorded", "of", "a"] in rows
+    assert ["metrics", "a:", "not", "published"] in rows
 
 
 def test_three_runs(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
