@@ -217,6 +217,20 @@ def test_to_and_checkout(place: Path) -> None:
     assert (done.returncode, "is there already" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("name", ["../escaped", "/tmp/naga-escaped", ".."])
+def test_no_name_leads_out_of_the_folder(name: str, place: Path) -> None:
+    """A run.lock that says where its code lies, elsewhere than asked, gets nothing laid out there."""
+    compute("1")
+    lock = Path("results/run/run.lock")
+    lock.write_text(lock.read_text().replace(f"name: {place.name}", f'name: "{name}"', 1))
+    command = [str(Path(sys.executable).with_name("naga")), "checkout", "results/run", "inner/code"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, "is no name of a repository" in done.stderr) == (2, True)
+    assert not Path("inner").exists()
+    assert not Path("/tmp/naga-escaped").exists()
+    assert reproduce("results/run")[0] == 2
+
+
 def test_another_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The run's folder and a clone of the repository are enough; the original is gone."""
     compute("helper.FACTOR")

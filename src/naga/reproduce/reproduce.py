@@ -1,5 +1,6 @@
 """``naga reproduce``: code, inputs, run, verdict, one phase after the other; a run that cannot be had stops early."""
 
+import itertools
 import json
 import os
 import shutil
@@ -86,11 +87,13 @@ def _place(run: Run, to: Path | None) -> Path:
         if to.exists() and (not to.is_dir() or any(to.iterdir())):
             raise SaveDirError(f"'{to}' is there already", hint="--to <a new folder>")
         return to.absolute()
-    above = run.save_dir.parent / REPRODUCED
-    number = 1
-    while (above / f"{run.run_id}-{number}").exists():
-        number += 1
-    return above / f"{run.run_id}-{number}"
+    return free_place(run.save_dir.parent, run.run_id)
+
+
+def free_place(beside: Path, run_id: str) -> Path:
+    """Name a folder that is not there yet for a reproduction."""
+    places = (beside / REPRODUCED / f"{run_id}-{number}" for number in itertools.count(1))
+    return next(place for place in places if not place.exists())
 
 
 def _python(run: Run, folder: Path, tell: Callable[[str], None]) -> str:

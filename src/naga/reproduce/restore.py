@@ -97,7 +97,7 @@ def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
     start = _moved(Path(record.process.cwd), record.code, places) or top
     start.mkdir(parents=True, exist_ok=True)
     script = _script(record, start, top)
-    _link_inputs(record, start)
+    link_inputs(record, start, base_of(record))
     return Restored(start, script)
 
 
@@ -105,6 +105,8 @@ def lay_out_code(codes: Sequence[Code], folder: Path) -> list[Path]:
     """Lay out the commits of a run, those that lay in others at their places in them, and give where each is."""
     places: list[Path] = []
     for code in codes:
+        if code.name == ".." or "/" in code.name:
+            raise NotRestoredError(f"code: {code.name!r} is no name of a repository")
         inside = _moved(Path(code.path), codes[: len(places)], places)
         is_first = all(one.name != code.name for one in codes[: len(places)])
         place = inside or folder / (code.name if is_first else f"{code.name}-{len(places)}")
@@ -145,9 +147,8 @@ def _script(record: Record, start: Path, top: Path) -> Path:
     return found[0]
 
 
-def _link_inputs(record: Record, start: Path) -> None:
+def link_inputs(record: Record, start: Path, base: Path) -> None:
     """Lay links to inputs and upstream runs where the recorded relative paths find them."""
-    base = base_of(record)
     for upstream in record.upstream:
         _link(upstream.save_dir, start, find_upstream(upstream, base))
     for data in record.data.values():
