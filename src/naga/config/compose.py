@@ -63,9 +63,7 @@ def compose(
 ) -> Resolved:
     """Lay everything that was said over the declared defaults, and resolve it once."""
     folder = base or Path.cwd()
-    cfg = own_copy(declared.base)
-    for file, experiment in files:
-        merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
+    cfg = with_files(declared, files, base)
     if given is not None:
         cfg = _with_given(cfg, given)
         declared = declared if isinstance(given, Mapping) else replace(declared, original=given)
@@ -91,11 +89,17 @@ def compose(
     return replace(_resolved(declared, cfg, folder), elsewhere=elsewhere)
 
 
-def written_save_dir(declared: Declared, *, overrides: Sequence[str], files: Sequence[tuple[Path, str | None]]) -> str:
-    """Give save_dir as it is written, before anything in it is resolved, with the time that makes its name in sight."""
+def with_files(declared: Declared, files: Sequence[tuple[Path, str | None]], base: Path | None = None) -> DictConfig:
+    """Lay files over a copy of the declared defaults."""
     cfg = own_copy(declared.base)
     for file, experiment in files:
-        merge(cfg, without_redacted(read_file(file, experiment)), source=str(file))
+        merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
+    return cfg
+
+
+def written_save_dir(declared: Declared, *, overrides: Sequence[str], files: Sequence[tuple[Path, str | None]]) -> str:
+    """Give save_dir as it is written, before anything in it is resolved, with the time that makes its name in sight."""
+    cfg = with_files(declared, files)
     for text in overrides:
         override_text(cfg, text)
     written = as_written(child(cfg, "save_dir")) if "save_dir" in cfg.keys() else None  # noqa: SIM118  # `in` evaluates

@@ -32,7 +32,7 @@ def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> No
 def override(cfg: DictConfig, key: str, value: Any) -> None:
     """Set one value, named by a dotted key, in place; mappings are merged."""
     slot = _find(cfg, key)
-    merge(cfg, _nested(cfg, slot.keys, _fitted(slot, value)))
+    _put(cfg, slot, _fitted(slot, value))
 
 
 def override_text(cfg: DictConfig, override: str) -> None:
@@ -45,7 +45,13 @@ def override_text(cfg: DictConfig, override: str) -> None:
     elif value == {} and slot.box is not None and len(slot.box):
         say(f"{override} changes nothing: what is in {key} stays")
     _refuse_accident(slot, key, value)
-    merge(cfg, _nested(cfg, slot.keys, value))
+    _put(cfg, slot, value)
+
+
+def _put(cfg: DictConfig, slot: "_Slot", value: Any) -> None:
+    """Set one value; what is no container's takes a hundredth of the time in its place than laid over everything."""
+    if not nodes.replaced(nodes.leaf(cfg, slot.keys), value):
+        merge(cfg, _nested(cfg, slot.keys, value))
 
 
 def _refuse_accident(slot: "_Slot", key: str, text: Any) -> None:

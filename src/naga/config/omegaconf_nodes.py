@@ -13,6 +13,7 @@ from enum import Enum
 from typing import Any, Optional, get_args, get_origin
 
 from omegaconf import Container, DictConfig, Node, OmegaConf, SCMode, UnionNode, ValueNode
+from omegaconf.errors import OmegaConfBaseException
 
 from naga.config.field_types import element_hint, is_structured, split_optional
 
@@ -87,6 +88,28 @@ def expanded(hint: Any) -> Any:
         key_type, element_type = get_args(kind)
         return DictConfig({}, ref_type=kind, key_type=key_type, element_type=element_type, flags={"struct": False})
     return None
+
+
+def leaf(cfg: Any, keys: Keys) -> Any:
+    """Give the node at a path through dicts, if it holds one value of its own: no container, union or part of a list.
+
+    None for all others.
+    """
+    for key in keys:
+        cfg = cfg._get_node(key) if isinstance(cfg, DictConfig) and is_live(cfg) else None
+    return cfg if isinstance(cfg, ValueNode) else None
+
+
+def replaced(node: Any, value: Any) -> bool:
+    """Set a node that `leaf` gave, if a plain value is all that is to be set, and it fits."""
+    is_plain = value is None or (isinstance(value, bool | int | float | str) and "???" not in str(value))
+    if node is None or not is_plain:
+        return False
+    try:
+        node._set_value(value)
+    except (OmegaConfBaseException, TypeError, ValueError, AssertionError):  # merging says what is wrong
+        return False
+    return True
 
 
 def node_type(cfg: Any) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.data.inputs import require_inputs
-from naga.config.compose import Resolved, compose, written_save_dir
+from naga.config.compose import Resolved, written_save_dir
 from naga.config.declared import Declared
 from naga.config.plain import value_at
 from naga.config.upgrade import config_digest
@@ -21,6 +21,7 @@ from naga.frozen import dataclass
 from naga.record import yaml_text
 from naga.secrets import redact_config
 from naga.sweep.grammar import values_of
+from naga.sweep.variations import variations
 
 _LONGEST = 180  # bytes of a folder's name: file systems take 255, and archives add to it
 _TIME = "${now"
@@ -116,7 +117,7 @@ def planned(
         template = text.partition(_TIME)[0]
         overrides = [word for word in overrides if word.partition("=")[0] != "save_dir"]
     words = {"save_dir": f"{template}_" if is_cut else template} if "save_dir" not in swept else {}
-    composed = [compose(declared, keywords=words, overrides=[*overrides, *point], files=files) for point in listing]
+    composed = variations(declared, listing, keywords=words, overrides=overrides, files=files)
     for config in composed if tracked else ():
         require_inputs(config.plain, tracked, Path.cwd())
     is_shared = len({config.save_dir for config in composed}) < len(composed)
