@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sweep_watch import asked_all_the_time, finished, write_row
 from workbench import git
 
 from naga import find_runs, load_run
@@ -43,6 +44,8 @@ def main(cfg: Config):
     if cfg.worse and cfg.seed == 2:
         raise ValueError(cfg.worse)
     Path(cfg.save_dir, "result.txt").write_text(f"{cfg.seed} {late.VERSION} {random.random()}")
+    with open("pids.txt", "a") as file:
+        file.write(f"{cfg.seed} {os.getpid()}\\n")
 
 if __name__ == "__main__":
     main()
@@ -56,7 +59,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     Path("exp.py").write_text(EXPERIMENT)
     Path("late.py").write_text("VERSION = 1\n")
-    Path(".gitignore").write_text("results/\ncount.txt\n__pycache__/\n")
+    Path(".gitignore").write_text("results/\n*.txt\n__pycache__/\n")
     git("init", "-q", cwd=tmp_path)
     git("add", "-A", cwd=tmp_path)
     git("commit", "-qm", "Begin", cwd=tmp_path)
@@ -362,23 +365,26 @@ def test_current_code_is_what_each_point_finds(place: Path) -> None:
     assert len({run.record.code[0].tree for run in find_runs("results/s")}) == 2
 
 
-def test_random_kills_of_points(place: Path) -> None:
-    """Points that are killed at any moment are tried again by the same command; none that finished is."""
-    words = ("--sweep", "seed=range(12)", "save_dir=results/s", "sleep=0.2", "--jobs", "4")
+@pytest.mark.parametrize(
+    ("points", "jobs"), [(16, 4), pytest.param(200, 8, marks=[pytest.mark.stress, pytest.mark.timeout(1800)])]
+)
+def test_random_kills(place: Path, points: int, jobs: int) -> None:
+    """Points and drivers are killed at any moment: the same command goes on, and none that finished is run again."""
+    words = ("--sweep", f"seed=range({points})", "save_dir=results/s", "sleep=0.3", "--jobs", str(jobs))
     random = Random(1)
-    with begun(*words) as driver:
-        while driver.poll() is None:
-            running = (
-                [run for run in find_runs("results/s") if run.status == "running"] if Path("results/s").exists() else []
-            )
-            if running and random.random() < 0.5:
-                with suppress(ProcessLookupError):
-                    os.kill(random.choice(running).record.process.pid, signal.SIGKILL)
-            time.sleep(0.1)
-    runs = find_runs("results/s")
-    dead = [run.record.config["seed"] for run in runs if run.status != "finished"]
-    before = counted()
-    assert dead, "no point was killed"
-    sweep(*words)
-    assert {run.status for run in find_runs("results/s")} == {"finished"}
-    assert counted() - before == Counter(dead)
+    first = begun(*words)
+    wait_until_counted(1)
+    with asked_all_the_time(points, jobs), first:
+        for driver in (first, begun(*words), begun(*words)):
+            until = finished() + points // 4
+            while driver.poll() is None:
+                running = [run for run in find_runs("results/s") if run.status == "running"]
+                if running and random.random() < 0.3:
+                    with suppress(ProcessLookupError):
+                        os.kill(random.choice(running).record.process.pid, signal.SIGKILL)
+                if finished() > until:
+                    driver.kill()
+                time.sleep(0.1)
+        sweep(*words)
+    if points == 200:
+        write_row("local, 8 processes", "three drivers, points at random")

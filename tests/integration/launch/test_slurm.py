@@ -1,6 +1,5 @@
 """Sweeps on a real Slurm of four nodes, whatever is killed on the way; all in one file, since there is one cluster."""
 
-import json
 import os
 import signal
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 import slurm_cluster
 from slurm_cluster import Cluster, slurm, wait_until
+from sweep_watch import asked_all_the_time, finished, naga_status, write_row
 from workbench import Script, git
 
 from naga import find_runs, load_run
@@ -45,6 +45,8 @@ def main(cfg: Config):
     Path(cfg.save_dir, "result.txt").write_text(os.environ.get("NAGA_WORLD_SIZE", "1"))
     with open("count.txt", "a") as file:  # outside of what Naga knows of
         file.write(f"{cfg.seed}\\n")
+    with open("pids.txt", "a") as file:
+        file.write(f"{cfg.seed} {os.getpid()}\\n")
 
 if __name__ == "__main__":
     main()
@@ -71,7 +73,7 @@ def place(project: Path) -> Path:
     """A repository with an experiment; the current folder."""
     Path("results").mkdir()
     Path("exp.py").write_text(EXPERIMENT)
-    Path(".gitignore").write_text("results/\n*.log\ncount.txt\nhurry\n__pycache__/\n")
+    Path(".gitignore").write_text("results/\n*.log\n*.txt\nhurry\n__pycache__/\n")
     git("add", "-A", cwd=project)
     git("commit", "-qm", "Sweep", cwd=project)
     return project
@@ -87,12 +89,6 @@ def naga(*words: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
         [Path(sys.executable).with_name("naga"), *words], capture_output=True, text=True, check=False, timeout=60
     )
-
-
-def status() -> dict[str, int]:
-    """Ask `naga status`."""
-    found: dict[str, int] = json.loads(naga("status", "results", "--format", "json").stdout)
-    return found
 
 
 @pytest.fixture
@@ -154,24 +150,24 @@ def test_wrong_options_start_nothing(
 def test_the_same_command_goes_on(cluster: Cluster, place: Path, driver: Driver) -> None:
     """SIGKILL the driver, a worker and a slurmd, scancel a job: the same command finishes each point once."""
     first = driver("seed=range(8)", "sleep=120")
-    wait_until(lambda: status()["running"] == 8)
+    wait_until(lambda: naga_status()["running"] == 8)
     first.kill()
     first.wait()
     jobs = running()
     assert len(jobs) == 8
-    assert status() == {"total": 8, "finished": 0, "running": 8, "failed": 0, "killed": 0, "lost": 0, "waiting": 0}
+    assert naga_status() == {"total": 8, "finished": 0, "running": 8, "failed": 0, "killed": 0, "lost": 0, "waiting": 0}
     slurm("scancel", jobs[0])
-    wait_until(lambda: status()["killed"] == 1)
+    wait_until(lambda: naga_status()["killed"] == 1)
     owner = next(run for run in find_runs("results") if run.status == "running")
     os.kill(owner.record.process.pid, signal.SIGKILL)
-    wait_until(lambda: status()["lost"] == 1)
+    wait_until(lambda: naga_status()["lost"] == 1)
     cluster.kill_node("node0")
     cluster.start_node("node0")
     second = driver("seed=range(8)", "sleep=120")
-    wait_until(lambda: len(running()) == 8 and status()["running"] == 8)
+    wait_until(lambda: len(running()) == 8 and naga_status()["running"] == 8)
     Path("hurry").touch()
     assert second.wait(60) == 0
-    assert status()["finished"] == 8
+    assert naga_status()["finished"] == 8
     assert count() == Counter("01234567")
 
 
@@ -181,7 +177,7 @@ def test_queued_points_are_joined(cluster: Cluster, place: Path, script: Script,
     assert done.returncode == 0
     wait_until(lambda: len(slurm("squeue", "-h", "-r").splitlines()) == 3)
     wait_until(lambda: "queue     3 jobs PENDING (BeginTime)" in naga("status", "results").stdout)
-    assert status()["waiting"] == 3
+    assert naga_status()["waiting"] == 3
     second = driver("seed=range(3)", "-l", "begin=now+1hour")
     time.sleep(2)
     jobs = slurm("squeue", "-h", "-r", "-o", "%i").split()
@@ -196,31 +192,31 @@ def test_cancel(cluster: Cluster, place: Path, driver: Driver) -> None:
     """`naga cancel` ends the driver and the jobs of this sweep, and no other job."""
     slurm("sbatch", "-J", "other", "-o", "/dev/null", "--wrap", "sleep 300")
     going = driver("seed=range(2)", "sleep=120")
-    wait_until(lambda: status()["running"] == 2)
+    wait_until(lambda: naga_status()["running"] == 2)
     done = naga("cancel", "results")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("of Slurm") == 2
     going.wait(20)
     assert slurm("squeue", "-h", "-o", "%j").split() == ["other"]
-    assert status()["killed"] == 2
+    assert naga_status()["killed"] == 2
 
 
 def test_ctrl_c(cluster: Cluster, place: Path, driver: Driver) -> None:
     """Ctrl-C in the driver cancels its jobs, and leaves no other."""
     going = driver("seed=range(2)", "sleep=120")
-    wait_until(lambda: status()["running"] == 2)
+    wait_until(lambda: naga_status()["running"] == 2)
     going.send_signal(signal.SIGINT)
     assert going.wait(20) != 0
     wait_until(lambda: slurm("squeue", "-h") == "")
-    assert status()["killed"] == 2
+    assert naga_status()["killed"] == 2
 
 
 def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Driver) -> None:
     """A job that is preempted is requeued by Slurm, and its point goes on in a second attempt."""
     going = driver("seed=7,8", "sleep=120", "-l", "cpus-per-task=4")
-    wait_until(lambda: status()["running"] == 2)
+    wait_until(lambda: naga_status()["running"] == 2)
     slurm("sbatch", "-p", "urgent", "-N4", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 2")
-    wait_until(lambda: status()["killed"] == 2)
+    wait_until(lambda: naga_status()["killed"] == 2)
     Path("hurry").touch()
     assert going.wait(90) == 0
     assert {load_run(run.save_dir).record.attempt for run in find_runs("results")} == {2}
@@ -230,7 +226,7 @@ def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Dr
 def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script, driver: Driver) -> None:
     """Without a controller, a sweep is refused in one line; one that is going on waits for it."""
     going = driver("seed=1,2", "sleep=120")
-    wait_until(lambda: status()["running"] == 2)
+    wait_until(lambda: naga_status()["running"] == 2)
     cluster.stop_controller()
     done = script(*WORDS, "seed=3,4", check=False)
     assert done.returncode == 2
@@ -240,3 +236,33 @@ def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script
     Path("hurry").touch()
     assert going.wait(60) == 0
     assert count() == Counter("12")
+
+
+@pytest.mark.parametrize(
+    ("points", "sleep"), [(24, 3), pytest.param(200, 4, marks=[pytest.mark.stress, pytest.mark.timeout(1800)])]
+)
+def test_whatever_is_killed(cluster: Cluster, place: Path, driver: Driver, points: int, sleep: int) -> None:
+    """A driver, workers, a slurmd for good, `scancel`, a preemption: the same command finishes all, none twice."""
+    words = (f"seed=range({points})", f"sleep={sleep}")
+    first = driver(*words)
+    wait_until(lambda: finished() >= points // 12, 120)
+    with asked_all_the_time(points, slots=16):
+        first.kill()
+        first.wait()
+        second = driver(*words)
+        for run in [run for run in find_runs("results") if run.status == "running"][:2]:
+            os.kill(run.record.process.pid, signal.SIGKILL)
+        slurm("scancel", *running()[-2:])
+        cluster.kill_node("node1")  # what it runs goes on, and is queued again: it must not be computed beside itself
+        wait_until(lambda: finished() >= points // 4, 300)
+        slurm("sbatch", "-p", "urgent", "-N3", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 2")
+        wait_until(lambda: finished() >= points // 2, 300)
+        cluster.start_node("node1")
+        slurm("scancel", *slurm("squeue", "-h", "-r", "-t", "pending", "-o", "%i").split()[-2:])
+        second.wait(900)
+        assert driver(*words).wait(300) == 0, Path("driver.log").read_text()[-3000:]
+    if points == 200:
+        write_row(
+            "Slurm, four nodes of four cores",
+            "the driver, two points, a node's slurmd; four jobs by `scancel`, a dozen by preemption",
+        )
