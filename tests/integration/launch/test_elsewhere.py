@@ -5,11 +5,12 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from slurm_cluster import wait_until
+from sweep_watch import asked_all_the_time, finished, write_row
 from workbench import Script, git
 
 from naga import find_runs
@@ -35,6 +36,8 @@ def main(cfg: Config):
         time.sleep(0.05)
     with open("count.txt", "a") as file:  # outside of what Naga knows of
         file.write(f"{cfg.seed}\\n")
+    with open("pids.txt", "a") as file:
+        file.write(f"{cfg.seed} {os.getpid()}\\n")
 
 @mlflow_log_run
 def diag(cfg):
@@ -45,6 +48,7 @@ def diag(cfg):
 if __name__ == "__main__":
     main()
 """
+Dask = tuple[str, Callable[[], "subprocess.Popen[str]"]]
 THREADS = "concurrent.futures:ThreadPoolExecutor"
 
 
@@ -59,8 +63,8 @@ def place(project: Path) -> Path:
 
 
 @pytest.fixture
-def dask() -> Iterator[tuple[str, list["subprocess.Popen[str]"]]]:
-    """A scheduler's address, and two workers that know nothing of this process."""
+def dask() -> Iterator[tuple[str, Callable[[], "subprocess.Popen[str]"]]]:
+    """A scheduler's address, and what starts a worker that knows nothing of this process."""
     started: list[subprocess.Popen[str]] = []
 
     def start(*words: str) -> "subprocess.Popen[str]":
@@ -72,8 +76,7 @@ def dask() -> Iterator[tuple[str, list["subprocess.Popen[str]"]]]:
     assert scheduler.stderr
     address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
     words = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-    workers = [start("dask_worker", address, *words) for _ in range(2)]
-    yield address, workers
+    yield address, lambda: start("dask_worker", address, *words)
     for process in reversed(started):
         process.kill()
         process.communicate()
@@ -99,9 +102,10 @@ def test_each_point_has_a_process(place: Path, script: Script, launcher: str) ->
     assert len({run.record.process.pid for run in find_runs("results")}) == 4
 
 
-def test_a_worker_of_dask_dies(place: Path, script: Script, dask: tuple[str, list["subprocess.Popen[str]"]]) -> None:
+def test_a_worker_of_dask_dies(place: Path, script: Script, dask: Dask) -> None:
     """SIGKILL a worker: its point ends with it, goes on elsewhere, and none is finished twice."""
-    address, workers = dask
+    address, start = dask
+    workers = [start(), start()]
     Path("wait").touch()
     words = [sys.executable, *sweep("--launcher", "dask", "-l", f"address={address}", "--jobs", "2")]
     with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as driver:
@@ -112,6 +116,28 @@ def test_a_worker_of_dask_dies(place: Path, script: Script, dask: tuple[str, lis
         Path("wait").unlink()
         assert "4 finished of 4" in driver.communicate(timeout=60)[1]
     assert count() == Counter("0123")
+
+
+@pytest.mark.parametrize(
+    ("points", "count"), [(12, 2), pytest.param(200, 8, marks=[pytest.mark.stress, pytest.mark.timeout(1800)])]
+)
+def test_workers_of_dask_die(place: Path, script: Script, dask: Dask, points: int, count: int) -> None:
+    """One after the other, and others come: the same command finishes all, none twice."""
+    address, start = dask
+    workers = [start() for _ in range(count)]
+    words = ["exp.py", "save_dir=results/s", "--sweep", f"seed=range({points})", "--launcher", "dask"]
+    words += ["-l", f"address={address}", "--jobs", str(count)]
+    with subprocess.Popen([sys.executable, *words], stderr=subprocess.DEVNULL) as driver:
+        wait_until(lambda: Path("results").exists() and finished() > 0, 90)
+        with asked_all_the_time(points, slots=count):
+            while driver.poll() is None:
+                workers.pop(0).kill()
+                workers.append(start())
+                until = finished() + 3
+                wait_until(lambda until=until: finished() >= until or driver.poll() is not None, 120)  # type: ignore[misc]
+            script(*words)
+    if points == 200:
+        write_row("Dask, eight workers", "a worker after every third point")
 
 
 def running() -> list[str]:
