@@ -344,6 +344,26 @@ def test_points_run_the_code_of_the_sweep(place: Path, start: str) -> None:
     assert [left.name for left in Path(os.environ["NAGA_CACHE_DIR"], "sweeps").iterdir()] == ["lock"]
 
 
+@pytest.mark.parametrize("launcher", ["local", "concurrent.futures:ThreadPoolExecutor"])
+def test_paths_that_modules_compute(place: Path, launcher: str) -> None:
+    """They lead to the code of the sweep; in a configuration they are the user's own, and the same in the next call."""
+    text = EXPERIMENT.replace("from naga", "HERE = Path(__file__).parent\nfrom naga", 1)
+    text = text.replace(
+        'worse: str = ""', 'worse: str = ""\n    data: str = str(HERE / "data.csv")\n    lr: float = 0.1'
+    )
+    Path("exp.py").write_text(text.replace('print("computing", cfg.seed)', "print(HERE, cfg.data)"))
+    words = ("--sweep", "seed=range(2)", "save_dir=results/s", "--launcher", launcher)
+    said = sweep(*words).stderr
+    assert launcher != "local" or "a new process each, as HERE in exp.py is a path" in said
+    assert "2 finished of 2" in sweep(*words).stderr
+    assert counted() == Counter([0, 1])
+    for run in find_runs("results"):
+        here, data = Path(run.save_dir, "console.log").read_text().split()
+        assert here.startswith(os.environ["NAGA_CACHE_DIR"])
+        assert data == run.record.config["data"] == str(place / "data.csv")
+    assert "forked from this one" in sweep(*words[:-2], "--code", "current").stderr
+
+
 def test_code_is_laid_out_where_nobody_else_writes(place: Path) -> None:
     """A folder that others can write to is refused in one line, before anything is computed."""
     folder = Path(os.environ["NAGA_CACHE_DIR"], "sweeps")

@@ -37,7 +37,8 @@ def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
     words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
     print_asked(f"{plural(counts['total'], 'run')}: {words}\n" if words else f"no runs below '{root}'\n")
     for state, count in queued(root).most_common():
-        print_asked(f"queue     {plural(count, 'job')} {printable(state, lines=False)}\n")
+        where, _, said = state.partition("|")
+        print_asked(f"{where}     {plural(count, 'job')} {printable(said, lines=False)}\n")
     for run in runs:
         if run.status != "finished":
             error = run.record.error

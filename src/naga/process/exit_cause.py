@@ -1,6 +1,8 @@
 """From how a function ended to what the run.lock says of it."""
 
+import os
 import signal
+import time
 import traceback
 
 from naga.frozen import dataclass
@@ -44,11 +46,17 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
         return Failure(type="Signalled", message=f"{name}, which the task did not let end it", signal=name)
     return Failure(
         type=type(error).__qualname__,
-        message=_message(error),
+        message=_message(error) + (" at the time limit of Slurm's job" if name == "SIGTERM" and _is_at_limit() else ""),
         traceback=_traceback(error),
         signal=name,
         exit_code=_exit_code(error),
     )
+
+
+def _is_at_limit() -> bool:
+    """Tell whether this process is of a job whose time is over: Slurm's signal is the same as that of a `scancel`."""
+    end = os.environ.get("SLURM_JOB_END_TIME", "")
+    return end.isdecimal() and time.time() > int(end) - 1
 
 
 def _traceback(error: BaseException) -> str:

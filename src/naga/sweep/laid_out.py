@@ -11,12 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from naga.cache_dir import cache_folder
 from naga.capture.code.checkout import lay_out
 from naga.capture.code.git import GitError, Repository, names
 from naga.capture.code.imports import is_installed
 from naga.errors import NagaError
+from naga.project import top_of
 from naga.record.schema import Code
 
 _STAYS = ".stays"  # marks what jobs of a scheduler may still need when the driver has died
@@ -119,6 +121,26 @@ def _own_place(path: str) -> str:
     """Resolve the links of a path; one of an installed package is nothing here."""
     real = os.path.realpath(path)
     return "" if is_installed(real) else real
+
+
+def computed_at_import(script: Path | None) -> str:
+    """Name a path of the project that a module of it has computed; a fork would have it lead to the user's own files.
+
+    Such is ``ROOT = Path(__file__).parent``, which must lead to the code of the sweep.
+    """
+    top = top_of(Path(os.path.realpath(script)).parent) if script else None
+    for module in list(sys.modules.values()) if top else ():
+        file = os.path.abspath(getattr(module, "__file__", None) or "/")  # noqa: PTH100  # thousands of modules
+        for name, value in list(vars(module).items()) if _own_place(file).startswith(f"{top}/") else ():
+            if not name.startswith("__") and is_below(value, (f"{top}/",)):
+                return f"{name} in {Path(file).name}"
+    return ""
+
+
+def is_below(value: Any, tops: tuple[str, ...]) -> bool:
+    """Tell whether a value is an absolute path of something in one of these folders, or of one of them."""
+    is_path = isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isabs(value)  # noqa: PTH117
+    return is_path and f"{os.path.realpath(value)}/".startswith(tops)
 
 
 def import_from(folders: Mapping[str, str]) -> None:

@@ -87,8 +87,11 @@ def marks(root: Path) -> list[str]:
 
 
 def queued(root: Path) -> Counter[str]:
-    """Count the jobs of the sweeps below a folder by what their scheduler says of them, with its reason."""
-    return Counter(state for mark in marks(root) for state in job_states(mark).values() if not has_ended(state))
+    """Count the jobs of the sweeps below a folder by what their scheduler says of them, but for those that are done."""
+    states = (state for mark in marks(root) for state in job_states(mark).values())
+    return Counter(
+        f"{'ended' if has_ended(state) else 'queue'}|{state}" for state in states if "COMPLETED" not in state
+    )
 
 
 def standing(root: Path) -> tuple[dict[str, int], list[Run]]:

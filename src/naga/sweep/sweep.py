@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from naga.config.command_line import Request, SweepWords
 from naga.config.declared import declared_config
+from naga.config.omegaconf_nodes import as_written, dotted, walk
+from naga.config.plain import value_at
 from naga.config.upgrade import declared_past
 from naga.errors import NagaError, UsageError
 from naga.frozen import dataclass
@@ -127,7 +129,7 @@ def sweep_id(task: str, asked: Sweep) -> str:
 def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
     name = task_name(task.fn)
     own = sweep_id(name, asked)
-    reason = why_not_fork() if words.launcher == "local" else words.launcher
+    reason = _why_not_fork(task, words) if words.launcher == "local" else words.launcher
     if reason and file_of(task.fn) is None:
         raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
     publisher = publisher_of(file_of(task.fn)) if words.diag else None
@@ -146,8 +148,31 @@ def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: Swee
             say(_how(asked, how.jobs, reason, words.launcher))
             if len(done) < len(asked.points):
                 _hash_shared_inputs(task, asked)
-            driver = Driver(asked, executor, orders, _Order(task, asked, request, own, code), done, publisher)
+            order = _Order(task, asked, request, own, code, _own_places(task, asked, code) if reason else ())
+            driver = Driver(asked, executor, orders, order, done, publisher)
             return shown(driver.steps(), asked)
+
+
+def _why_not_fork(task: Decorated[..., Any], words: SweepWords) -> str:
+    from naga.sweep.laid_out import computed_at_import
+
+    is_laid_out = _declares(task).snapshot is not None and words.code != "current"
+    path = computed_at_import(file_of(task.fn)) if is_laid_out else ""
+    return why_not_fork() or (f"{path} is a path, which is to lead to the code of the sweep" if path else "")
+
+
+def _own_places(task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None") -> tuple[str, ...]:
+    """Say the defaults that are paths of the project: where the code is imported anew, they come out as others."""
+    from naga.sweep.laid_out import is_below
+
+    declared = declared_config(task.fn)
+    tops = tuple(f"{top}/" for top in code.laid_out) if code else ()
+    written = {dotted(keys): as_written(node) for keys, node in walk(declared.base)} if declared and tops else {}
+    return tuple(
+        f"{key}={as_typed(str(value))}"
+        for key, value in written.items()
+        if is_below(value, tops) and value_at(asked.example, key) == str(value)
+    )
 
 
 def _hash_shared_inputs(task: Decorated[..., Any], asked: Sweep) -> None:
@@ -173,9 +198,10 @@ class _Order:
     request: Request
     sweep: str
     code: "CodeCapture | None"
+    places: tuple[str, ...]
 
     def __call__(self, point: Point) -> dict[str, Any]:
-        overrides = (*self.asked.overrides, *point.overrides, f"save_dir={point.written}")
+        overrides = (*self.places, *self.asked.overrides, *point.overrides, f"save_dir={point.written}")
         argv = of_point.words_of(overrides, self.asked.files, self.request.existing or "reuse")
         # Commits of the same files differ by their times.
         trees = [entry.tree for entry in self.code.entries] if self.code else None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import slurm_cluster
+from integration.diagnose.server import mlflow_server
 from slurm_cluster import Cluster, slurm, wait_until
 from sweep_watch import asked_all_the_time, finished, naga_status, write_row
 from workbench import Script, git
@@ -211,6 +212,33 @@ def test_ctrl_c(cluster: Cluster, place: Path, driver: Driver) -> None:
     assert naga_status()["killed"] == 2
 
 
+DIAG = """
+import os
+from exp import main
+from naga.mlflow_log import mlflow_log_run
+
+@mlflow_log_run
+def diag(cfg):
+    import mlflow
+    mlflow.log_metrics({"seed": cfg.seed, "job": int(os.environ["SLURM_JOB_ID"])})
+"""
+
+
+def test_diag(cluster: Cluster, place: Path, script: Script, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Runs are diagnosed by jobs; a server takes what they publish side by side, a SQLite store from one of them."""
+    Path("look.py").write_text(DIAG)
+    script("exp.py", "save_dir=results/s", "--sweep", "seed=range(6)")
+    done = naga("diag", "look.py", "results/**", "--launcher", "slurm", "--jobs", "20")
+    assert "6 published" in done.stdout, done.stderr
+    assert {int(run.metrics["seed"]) for run in find_runs("results")} == set(range(6))
+    assert len({run.metrics["job"] for run in find_runs("results")}) == 1
+    with mlflow_server(tmp_path, f"sqlite:///{tmp_path}/server.db") as uri:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        assert "6 published" in naga("diag", "look.py", "results/**", "--launcher", "slurm", "--jobs", "20").stdout
+    assert len({run.metrics["job"] for run in find_runs("results")}) == 6
+    assert slurm("squeue", "-h") == ""
+
+
 def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Driver) -> None:
     """A job that is preempted is requeued by Slurm, and its point goes on in a second attempt."""
     going = driver("seed=7,8", "sleep=120", "-l", "cpus-per-task=4")
@@ -221,6 +249,15 @@ def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Dr
     assert going.wait(90) == 0
     assert {load_run(run.save_dir).record.attempt for run in find_runs("results")} == {2}
     assert count() == Counter("78")
+
+
+@pytest.mark.stress
+def test_time_limit(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """A point that takes longer than Slurm lets it is killed, and says why; Slurm counts in minutes."""
+    assert driver("seed=7", "sleep=1,300", "-l", "time=1").wait(150) == 1
+    assert naga_status()["killed"] == 1
+    assert "ended     1 job TIMEOUT (TimeLimit)" in naga("status", "results").stdout
+    assert "TIMEOUT (TimeLimit)" in Path("driver.log").read_text()
 
 
 def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script, driver: Driver) -> None:

@@ -1,6 +1,7 @@
 """How a function ended becomes a status, a failure and warnings."""
 
 import signal
+import time
 
 import pytest
 
@@ -67,3 +68,15 @@ def test_a_signal_that_ends_is_named() -> None:
     failure = how_it_ended(Signalled(signal.SIGTERM), signals, None).failure
     assert failure
     assert failure.signal == "SIGTERM"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0, "SIGTERM at the time limit of Slurm's job"), (60, "SIGTERM")])
+def test_the_time_limit_of_slurm(monkeypatch: pytest.MonkeyPatch, seconds: int, said: str) -> None:
+    """Its signal is that of a `scancel`; when the job was to end is known from the environment."""
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + seconds))
+    signals = Signals()
+    signals.arrived.append(signal.SIGTERM)
+    signals._former[signal.SIGTERM] = signal.SIG_DFL
+    failure = how_it_ended(Signalled(signal.SIGTERM), signals, None).failure
+    assert failure
+    assert failure.message == said
