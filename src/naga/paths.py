@@ -2,7 +2,6 @@
 
 import os
 import re
-from pathlib import Path
 
 from naga.errors import ConfigError
 
@@ -27,7 +26,7 @@ def _value(found: re.Match[str]) -> str:
     return os.environ[found[1]]
 
 
-def near(folder: Path) -> str:
+def near(folder: str | os.PathLike[str]) -> str:
     """Name a folder as other commands take it from here."""
     name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # `naga ls` asks ten thousand times
     return name.removeprefix(f"{here}/") if name != here else "."

@@ -76,6 +76,7 @@ def test_only_one_module_runs_git() -> None:
         "git.py",
         "local.py",
         "publisher.py",
+        "reader.py",
         "environment.py",
         "reproduce.py",
         "slurm.py",

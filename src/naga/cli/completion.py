@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from naga.paths import near
-from naga.runs.filter import COLUMNS, keys_of
+from naga.runs.filter import COLUMNS, keys_of_all
 from naga.runs.find import each_run
 
 _OF_RUNS = ("RUN", "RUN... +NAME -NAME", "ROOT|RUN")
@@ -45,6 +45,4 @@ def keys(prefix: str, **_: object) -> list[str]:
     """Offer columns; the last of several, with commas between."""
     before, comma, last = prefix.rpartition(",")
     found = list(each_run(Path.cwd()))
-    known = [*COLUMNS, *(f"config.{key}" for run in found for key in keys_of(run.summary.config))]
-    known += [f"metrics.{key}" for run in found for key in run.metrics]
-    return [f"{before}{comma}{key}" for key in dict.fromkeys(known) if key.startswith(last)]
+    return [f"{before}{comma}{key}" for key in (*COLUMNS, *keys_of_all(found)) if key.startswith(last)]

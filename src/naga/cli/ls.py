@@ -7,17 +7,19 @@ import math
 import re
 import shutil
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from naga.compare.lineage import base_of, out_of_date
+from naga.compare.lineage import Lineage
 from naga.diagnose.freshness import freshness
 from naga.errors import LockError, NagaError
 from naga.paths import near
 from naga.record.lockfile import ANOTHER_TOOL
-from naga.runs.filter import check_keys, checked_key, keys_of, parse_filter, sort_key, value_of
+from naga.runs.filter import check_keys, checked_key, items_of, parse_filter, sort_key, value_of
 from naga.runs.find import Run, look_for_runs
 from naga.terminal import printable, say
 
@@ -26,7 +28,7 @@ _CSV = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
 _NARROW = ("run_id", "task", "took", "diag", "started")  # what a narrow terminal does without, in this order
 _LONGEST = 200  # letters of a cell: one odd run.lock must not push those of others out of the table
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
-_MOST_RICH = 500  # rows from which on colours are not worth their time
+_MOST_COLOURED = 500  # rows; who looks at more pages through them
 _WARNED = 10  # locks that cannot be read and are named, each in its line
 _GAP = 2
 _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
@@ -41,16 +43,17 @@ def ls(words: argparse.Namespace) -> int:
     sort_key(words.sort)  # what is wrong with it is said before anything is read
     runs = _found(words)
     check_keys((*wanted.keys, *columns, words.sort.removeprefix("-")), runs)
-    further = {run_id: {"diag": diag} for run_id, diag in _freshness(runs, Path(words.root)).items()}
-    runs = [run for run in runs if wanted.matches(run, **further.get(run.run_id, {}))]
-    runs.sort(key=sort_key(words.sort, further))
-    runs = runs[: words.limit] if words.limit is not None else runs
+    diags = _freshness(runs, Path(words.root))
+    for run in runs:
+        run.diag = diags.get(run.run_id)
+    lineage = Lineage(runs)
+    runs = sorted(filter(wanted.matches, runs), key=sort_key(words.sort))[: words.limit]
     if words.format == "json":
-        print(json.dumps([_as_json(run, further.get(run.run_id, {})) for run in runs], indent=2, default=str))
+        print(json.dumps([_as_json(run, lineage) for run in runs], indent=2, default=str))
     elif words.format == "table" and not runs:
         print(printable(f"no runs below '{words.root}'" + (" fit the filter" if words.filter else ""), lines=False))
     else:
-        _PRINT[words.format](_Rows(runs, columns, further))
+        _PRINT[words.format](_Rows(runs, columns, lineage))
     return 0
 
 
@@ -80,15 +83,12 @@ def _freshness(runs: Sequence[Run], root: Path) -> dict[str, str]:
         return {}
 
 
-def _as_json(run: Run, further: dict[str, Any]) -> dict[str, Any]:
-    summary = run.summary
-    simple = {key: value_of(run, key, further) for key in ("run_id", "save_dir", "status", "task", "started")}
-    stale = list(out_of_date(run.record, base_of(run.record))) if summary.upstream else []
+def _as_json(run: Run, lineage: Lineage) -> dict[str, Any]:
+    simple = {key: value_of(run, key) for key in ("run_id", "save_dir", "status", "task", "started", "duration_s")}
     return simple | {
-        "duration_s": summary.duration_s,
-        "diag": further.get("diag"),
-        "out_of_date": bool(stale),
-        "config": summary.config,
+        "diag": run.diag,
+        "out_of_date": lineage.is_out_of_date(run),
+        "config": run.summary.config,
         "metrics": run.metrics,
         "tags": list(run.tags),
     }
@@ -97,41 +97,50 @@ def _as_json(run: Run, further: dict[str, Any]) -> dict[str, Any]:
 class _Rows:
     """Runs, the columns that are shown of them, and the text of each cell."""
 
-    def __init__(self, runs: Sequence[Run], columns: Sequence[str], further: dict[str, dict[str, Any]]) -> None:
-        self.runs, self._further = runs, further
+    def __init__(self, runs: Sequence[Run], columns: Sequence[str], lineage: Lineage) -> None:
+        self.runs, self._lineage = runs, lineage
         self.is_chosen = bool(columns)
         self.columns = list(columns or _STANDARD)
+        self._written: dict[str, list[str]] = {}
         if not columns and any(run.tags for run in runs):
             self.columns.insert(2, "tags")
 
-    def raw(self, run: Run, key: str) -> Any:
-        """Give what a run has for a key."""
-        return value_of(run, key, self._further.get(run.run_id, {}))
+    def column(self, key: str) -> list[str]:
+        """Write what the runs have for a key so that a person reads it."""
+        if key not in self._written:
+            texts = (self._text(run, key) for run in self.runs)
+            cut = (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..." for text in texts)
+            self._written[key] = [printable(text, lines=False) for text in cut]
+        return self._written[key]
 
-    def text(self, run: Run, key: str) -> str:
-        """Write it so that a person reads it."""
-        value = self.raw(run, key)
+    def _text(self, run: Run, key: str) -> str:
+        value = value_of(run, key)
         if key == "save_dir":
-            text = near(run.save_dir)
-        elif key == "started":
-            text = local_time(str(value))
-        elif key in ("took", "duration_s"):
-            text = took(value)
-        else:
-            text = shown(value)
-        return printable(text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}...", lines=False)
+            return near(value)
+        if key == "started":
+            return local_time(value)
+        if key in ("took", "duration_s"):
+            return took(value)
+        return f"{value}, out of date" if key == "status" and self._lineage.is_out_of_date(run) else shown(value)
 
-    def cells(self) -> Iterator[list[str]]:
+    def cells(self) -> Iterator[tuple[str, ...]]:
         """Give the rows."""
-        for run in self.runs:
-            yield [self.text(run, key) for key in self.columns]
+        return zip(*(self.column(key) for key in self.columns), strict=True)
+
+    def widths(self) -> list[int]:
+        """Give the cells of the terminal that each column takes, its name included."""
+        return [max(map(cell_width, (key, *self.column(key)))) for key in self.columns]
 
     def varying(self) -> Iterator[str]:
         """Name what differs among the runs: first what was configured, then what was measured."""
-        configs = (f"config.{key}" for run in self.runs for key in keys_of(run.summary.config) if key != "save_dir")
-        metrics = (f"metrics.{key}" for run in self.runs for key in run.metrics)
-        for key in dict.fromkeys((*configs, *metrics)):
-            if len({shown(self.raw(run, key)) for run in self.runs}) > 1:
+        values, counts = defaultdict(set), Counter[str]()
+        for run in self.runs:
+            metrics = ((f"metrics.{key}", value) for key, value in run.metrics.items())
+            for key, value in (*items_of(run.summary.config, "config."), *metrics):
+                values[key].add(shown(value))
+                counts[key] += 1
+        for key in sorted(values, key=lambda key: key.startswith("metrics.")):
+            if key != "config.save_dir" and (len(values[key]) > 1 or counts[key] < len(self.runs)):
                 yield key
 
 
@@ -170,56 +179,58 @@ def took(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
+def cell_width(text: str) -> int:
+    """Give the width of a text on a terminal, where a letter may be two wide."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def _table(rows: _Rows) -> None:
     """Print a table as wide as the terminal is, and whole into a pipe."""
     if not sys.stdout.isatty():
-        _plain_table(rows.columns, list(rows.cells()), None)
+        _print_columns(rows, rows.widths())
         return
     width = shutil.get_terminal_size().columns
     if not rows.is_chosen:
         _fit(rows, width)
-    cells = list(rows.cells())
-    print_row = _coloured if len(cells) <= _MOST_RICH else None
-    _plain_table(rows.columns, cells, width, print_row)
+    widths = rows.widths()
+    _narrow(widths, rows.columns, width)
+    _print_columns(rows, widths, _coloured if len(rows.runs) <= _MOST_COLOURED else None)
 
 
 def _fit(rows: _Rows, width: int) -> None:
     """Leave out what a narrow terminal has no room for, and show in a wide one what differs among the runs."""
 
-    def used() -> int:
-        cells = list(rows.cells())
-        widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(rows.columns)]
-        return sum(widths) + _GAP * (len(widths) - 1)
+    def is_too_wide() -> bool:
+        return sum(rows.widths()) + _GAP * (len(rows.columns) - 1) > width
 
     for name in _NARROW:
-        if used() > width and name in rows.columns:
+        if is_too_wide() and name in rows.columns:
             rows.columns.remove(name)
     for key in rows.varying():
         rows.columns.insert(-2 if "run_id" in rows.columns else -1, key)
-        if used() > width:
+        if is_too_wide():
             rows.columns.remove(key)
             break
 
 
-def _plain_table(
-    names: Sequence[str], cells: Sequence[Sequence[str]], width: int | None, paint: Callable[[str], str] | None = None
-) -> None:
-    widths = [max(len(name), *(len(row[i]) for row in cells)) for i, name in enumerate(names)]
-    if width is not None:
-        _narrowed(widths, names, width)
-    rights = [name in ("took", "duration_s") for name in names]
-    for row in (names, *cells):
-        words = [_cut(cell, size) for cell, size in zip(row, widths, strict=True)]
-        padded = zip(words, widths, rights, strict=True)
-        line = [cell.rjust(size) if right else cell.ljust(size) for cell, size, right in padded]
-        if paint and row is not names and "status" in names:
-            place = names.index("status")
-            line[place] = line[place].replace(words[place], paint(words[place]))
-        print((" " * _GAP).join(line).rstrip())
+def _print_columns(rows: _Rows, widths: Sequence[int], paint: Callable[[str], str] | None = None) -> None:
+    lines: list[str] = []
+    for row in ((*rows.columns,), *rows.cells()):
+        line = (" " * _GAP).join(
+            _padded(cell, width, right=key in ("took", "duration_s"))
+            for cell, width, key in zip(row, widths, rows.columns, strict=True)
+        )
+        status = row[rows.columns.index("status")] if paint and lines and "status" in rows.columns else ""
+        lines.append((line.replace(status, paint(status), 1) if paint and status else line).rstrip())
+    print("\n".join(lines))
 
 
-def _narrowed(widths: list[int], names: Sequence[str], width: int) -> None:
-    """Make the widest columns narrower until the row fits; save_dir, which other commands take, is the last to lose."""
+def _narrow(widths: list[int], names: Sequence[str], width: int) -> None:
+    """Make the widest columns narrower until the row fits; save_dir, which other commands take, stays as it is."""
     while sum(widths) + _GAP * (len(widths) - 1) > width:
         able = [i for i, size in enumerate(widths) if size > 8 and names[i] != "save_dir"]
         if not able:
@@ -227,17 +238,24 @@ def _narrowed(widths: list[int], names: Sequence[str], width: int) -> None:
         widths[max(able, key=lambda i: widths[i])] -= 1
 
 
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else f"{text[: width - 1]}\N{HORIZONTAL ELLIPSIS}"
+def _padded(text: str, width: int, *, right: bool) -> str:
+    """Fill a cell up to its width, or cut it and show that."""
+    own = cell_width(text)
+    if own > width:
+        from rich.cells import set_cell_size
+
+        return set_cell_size(text, width - 1) + "\N{HORIZONTAL ELLIPSIS}"
+    return " " * (width - own) + text if right else text + " " * (width - own)
 
 
+@cache
 def _coloured(status: str) -> str:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
     with console.capture() as painted:
-        console.print(Text(status, style=_COLOURS.get(status, "")), end="")
+        console.print(Text(status, style=_COLOURS.get(status, "yellow")), end="")
     return painted.get()
 
 
@@ -246,7 +264,7 @@ def _csv(rows: _Rows) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(columns)
     for run in rows.runs:
-        values = (rows.raw(run, key) for key in columns)
+        values = (value_of(run, key) for key in columns)
         writer.writerow([printable(shown(value), lines=False) if not _is_number(value) else value for value in values])
 
 

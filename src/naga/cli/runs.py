@@ -8,7 +8,7 @@ from pathlib import Path
 from naga.capture.data.check import check
 from naga.capture.environment import capture_environment
 from naga.cli.tables import run_page
-from naga.compare.lineage import base_of, out_of_date
+from naga.compare.lineage import Lineage
 from naga.compare.verify import verify
 from naga.errors import NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
@@ -52,12 +52,12 @@ def show(words: argparse.Namespace) -> int:
 
 def verify_runs(words: argparse.Namespace) -> int:
     """Compare all that runs name with what it was."""
-    code = 0
+    code, lineage = 0, Lineage()
     for name in words.runs:
         try:
             run = load_run(name)
             problems = verify(run)
-            old = [f"out of date: {reason}" for reason in out_of_date(run.record, base_of(run.record))]
+            old = [f"out of date: {reason}" for reason in lineage.out_of_date(run)]
         except (NagaError, OSError) as error:  # one run that cannot be read keeps no other from being verified
             print(one_line(error if isinstance(error, NagaError) else unreadable(error)), file=sys.stderr)
             code = NagaError.exit_code

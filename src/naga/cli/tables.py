@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from naga.cli.ls import local_time, took
-from naga.compare.lineage import base_of, out_of_date
+from naga.compare.lineage import out_of_date
 from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
@@ -40,7 +40,7 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
     yield "started", plain(f"{local_time(record.started)} on {who}")
     yield from _section("tags", [", ".join(run.tags)])
     yield from _section("note", [run.note])
-    yield from _section("out of date", out_of_date(record, base_of(record)))
+    yield from _section("out of date", out_of_date(run))
     yield from _section("config", _config_lines(record.config))
     yield from _section("redacted", [", ".join(_redacted(record))])
     yield from _section("code", (_code_line(code) for code in record.code))

@@ -23,7 +23,7 @@ def graph(words: argparse.Namespace) -> int:
     """Print the lineage of runs."""
     if Path(words.root).is_dir() and not (Path(words.root) / "run.lock").exists():
         runs = list(each_run(words.root, archived=True))
-        read = {up["run_id"] for run in runs for up in run.summary.upstream}
+        read = {up.run_id for run in runs for up in run.summary.upstream}
         shown = [run for run in runs if ARCHIVE not in run.save_dir.parts or run.run_id in read]
         drawn = graph_of(shown, near)
     else:

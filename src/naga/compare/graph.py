@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from naga.compare.lineage import base_of, out_of_date
+from naga.compare.lineage import Lineage
 from naga.frozen import dataclass
 from naga.runs.find import Run
 
@@ -34,15 +34,14 @@ class Graph:
 
 def graph_of(runs: Sequence[Run], shown: Callable[[Path], str]) -> Graph:
     """Make the graph of runs; upstream runs that are not among them are nodes of their own."""
-    nodes, edges = {}, []
+    nodes, edges, lineage = {}, [], Lineage(runs)
     for run in runs:
-        summary = run.summary
-        stale = bool(summary.upstream) and next(iter(out_of_date(run.record, base_of(run.record))), None)
-        nodes[run.run_id] = Node(run.run_id, shown(run.save_dir), summary.task, "out of date" if stale else run.status)
+        mark = "out of date" if lineage.is_out_of_date(run) else run.status
+        nodes[run.run_id] = Node(run.run_id, shown(run.save_dir), run.summary.task, mark)
     for run in runs:
         for upstream in run.summary.upstream:
-            key = str(upstream["run_id"])
-            nodes.setdefault(key, Node(key, str(upstream["save_dir"]), "not found here", "lost"))
+            key = upstream.run_id
+            nodes.setdefault(key, Node(key, upstream.save_dir, "not found here", "lost"))
             edges.append((key, run.run_id))
     return Graph(nodes, tuple(dict.fromkeys(edges)))
 

@@ -1,56 +1,94 @@
 """Which runs a run rests on, and whether newer ones with other results have come in their place."""
 
-from collections.abc import Iterator
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from naga.errors import LockError
 from naga.layout import LOCK_NAME
-from naga.record.lockfile import lock_hash, read_lock
+from naga.record.lockfile import lock_hash
 from naga.record.schema import Record, Upstream
+from naga.runs.find import Run
+from naga.runs.summary import Summary
 from naga.save_dir.archive import archived_places
 
 
 def base_of(record: Record) -> Path:
     """Give the folder that a run's relative paths count from; on another machine, the one that we are in."""
-    there = Path(record.process.cwd)
+    return _base(record.process.cwd)
+
+
+def _base(cwd: str) -> Path:
+    there = Path(cwd)
     return there if there.is_dir() else Path.cwd()
 
 
 def find_upstream(upstream: Upstream, base: Path) -> Path | None:
     """Find the folder in which an upstream run is as it was, be it in the archive."""
+    return next((place for place in _places(upstream, base) if _lock_hash(place) == upstream.lock_hash), None)
+
+
+def _places(upstream: Upstream, base: Path) -> Iterator[Path]:
     folder = base / upstream.save_dir
-    places = (folder, *archived_places(folder, upstream.run_id))
-    return next((place for place in places if _lock_hash(place) == upstream.lock_hash), None)
+    yield folder
+    yield from archived_places(folder, upstream.run_id)
 
 
-def out_of_date(record: Record, base: Path) -> Iterator[str]:
-    """Name the upstream runs, however far up, in whose place newer ones with other results have come."""
-    waiting, seen = [(record, base, "")], {record.run_id}
-    while waiting:
-        reader, base, through = waiting.pop(0)
-        for upstream in reader.upstream:
-            was, now = _record(find_upstream(upstream, base)), _record(base / upstream.save_dir)
-            if now and now.run_id != upstream.run_id and now.status == "finished":
-                left = upstream.outputs_hash or (was.outputs.hash if was and was.outputs else None)
-                if left is None or now.outputs is None or now.outputs.hash != left:
-                    other = f"'{upstream.save_dir}' holds run {now.run_id} now, with other results"
-                    yield f"{through}made from run {upstream.run_id}, but {other}"
-                    continue
-                was = now  # computed again with the same results: what counts is what they rest on now
-            if was and was.run_id not in seen:
-                seen.add(was.run_id)
-                waiting.append((was, base_of(was), f"{through}made from '{upstream.save_dir}', which was "))
-
-
-def _lock_hash(folder: Path) -> str | None:
+def _lock_hash(place: Path) -> str | None:
     try:
-        return lock_hash(folder / LOCK_NAME)
+        return lock_hash(place / LOCK_NAME)
     except (OSError, LockError):
         return None
 
 
-def _record(folder: Path | None) -> Record | None:
-    try:
-        return read_lock(folder / LOCK_NAME) if folder else None
-    except LockError:
-        return None
+class Lineage:
+    """What runs rest on; of thousands that rest on the same one, its run.lock is read once, or not if it is given."""
+
+    def __init__(self, runs: Iterable[Run] = ()) -> None:
+        self._known: dict[str, Summary | None] = {run.folder: run.summary for run in runs}
+        self._found: dict[tuple[str, str, str], Summary | None] = {}
+
+    def out_of_date(self, run: Run) -> Iterator[str]:
+        """Name the upstream runs, however far up, in whose place newer ones with other results have come."""
+        waiting, seen = deque([(run.summary, "")]), {run.run_id}
+        while waiting:
+            reader, through = waiting.popleft()
+            base = _base(reader.cwd) if reader.upstream else Path()
+            for upstream in reader.upstream:
+                was, now = self._as_it_was(upstream, base), self._at(base / upstream.save_dir)
+                if now and now.run_id != upstream.run_id and now.status == "finished":
+                    left = upstream.outputs_hash or (was.outputs_hash if was else None)
+                    if left is None or now.outputs_hash != left:
+                        other = f"'{upstream.save_dir}' holds run {now.run_id} now, with other results"
+                        yield f"{through}made from run {upstream.run_id}, but {other}"
+                        continue
+                    was = now  # computed again with the same results: what counts is what they rest on now
+                if was and was.run_id not in seen:
+                    seen.add(was.run_id)
+                    waiting.append((was, f"{through}made from '{upstream.save_dir}', which was "))
+
+    def is_out_of_date(self, run: Run) -> bool:
+        """Tell whether there is any."""
+        return bool(run.summary.upstream_text != "[]" and next(self.out_of_date(run), None))
+
+    def _as_it_was(self, upstream: Upstream, base: Path) -> Summary | None:
+        key = (str(base / upstream.save_dir), upstream.run_id, upstream.lock_hash)
+        if key not in self._found:
+            known = (self._at(place) for place in _places(upstream, base))
+            self._found[key] = next((one for one in known if one and one.lock_hash == upstream.lock_hash), None)
+        return self._found[key]
+
+    def _at(self, folder: Path) -> Summary | None:
+        name = os.path.normpath(folder)
+        if name not in self._known:
+            try:
+                self._known[name] = Run(name).summary
+            except (LockError, OSError):
+                self._known[name] = None
+        return self._known[name]
+
+
+def out_of_date(run: Run) -> Iterator[str]:
+    """Name what `Lineage.out_of_date` does, of one run."""
+    return Lineage().out_of_date(run)

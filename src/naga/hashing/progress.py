@@ -15,9 +15,10 @@ _AFTER_S = 1.0
 class Progress:
     """A bar for what takes longer than a second; silent where no person would see it."""
 
-    def __init__(self, label: str, files: int | None = None, size_bytes: int | None = None) -> None:
-        self._label = label
-        self._of = "" if files is None else f" of {files:,}"
+    def __init__(
+        self, label: str, count: int | None = None, size_bytes: int | None = None, *, counted: str = "files"
+    ) -> None:
+        self._label, self._counted, self._count = label, counted, count
         self._size_bytes = size_bytes
         self._done = [0, 0]
         self._next = time.monotonic() + _AFTER_S if _is_watched() else float("inf")
@@ -30,15 +31,17 @@ class Progress:
         if self._bar:
             self._bar.stop()
 
-    def advance(self, files: int, size_bytes: int) -> None:
+    def advance(self, count: int, size_bytes: int = 0) -> None:
         """Count what was done since the last call."""
-        self._done[0] += files
+        self._done[0] += count
         self._done[1] += size_bytes
         if time.monotonic() > self._next:
             self._next = time.monotonic() + 0.1
             self._bar = self._bar or self._start()
-            shown = f"{self._done[0]:,}{self._of} files"
-            self._bar.update(self._bar.task_ids[0], completed=self._done[1], files=shown, refresh=True)
+            of = "" if self._count is None else f" of {self._count:,}"
+            done = self._done[self._counted == "files"]
+            shown = f"{self._done[0]:,}{of} {self._counted}"
+            self._bar.update(self._bar.task_ids[0], completed=done, count=shown, refresh=True)
 
     def _start(self) -> "Bar":
         from rich import progress as rich
@@ -47,9 +50,8 @@ class Progress:
         columns = (
             rich.TextColumn("naga: {task.description}", markup=False),
             rich.BarColumn(),
-            rich.TextColumn("{task.fields[files]}"),
-            rich.DownloadColumn(),
-            rich.TransferSpeedColumn(),
+            rich.TextColumn("{task.fields[count]}"),
+            *((rich.DownloadColumn(), rich.TransferSpeedColumn()) if self._counted == "files" else ()),
             rich.TimeRemainingColumn(),
         )
         # rich must not replace sys.stdout and sys.stderr: they are the user's.
@@ -58,7 +60,7 @@ class Progress:
             *columns, console=console, transient=True, auto_refresh=False, redirect_stdout=False, redirect_stderr=False
         )
         bar.start()
-        bar.add_task(self._label, total=self._size_bytes, files="")
+        bar.add_task(self._label, total=self._size_bytes if self._counted == "files" else self._count, count="")
         return bar
 
 

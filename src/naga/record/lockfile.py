@@ -27,7 +27,7 @@ def write_lock(save_dir: Path, record: Record) -> None:
 
 def replace_outputs(save_dir: Path, outputs: Outputs) -> None:
     """Put other outputs into a run.lock, and leave every other key as it is, also those of later releases."""
-    plain = yaml_text.load(_text(save_dir / LOCK_NAME))
+    plain = yaml_text.load(_decoded(_content(save_dir / LOCK_NAME)))
     keys = dict.fromkeys(key for name in plain for key in (("outputs", name) if name == "process" else (name,)))
     changed = {**plain, "outputs": to_plain(outputs)}
     write_atomic(save_dir / LOCK_NAME, yaml_text.dump({key: changed[key] for key in keys}).encode())
@@ -43,9 +43,20 @@ def lock_text(record: Record) -> str:
 
 def read_lock(path: Path) -> Record:
     """Read a run.lock; nothing in it is resolved, imported or executed."""
+    return _read(path)[0]
+
+
+def read_hashed_lock(path: Path) -> tuple[Record, str]:
+    """Read a run.lock, and hash the bytes that were read: another may come in its place at any time."""
+    record, content = _read(path)
+    return record, _hash(content)
+
+
+def _read(path: Path) -> tuple[Record, bytes]:
     file = path / LOCK_NAME if path.is_dir() else path
     try:
-        return parse_lock(_text(file))
+        content = _content(file)
+        return parse_lock(_decoded(content)), content
     except LockError as error:
         problem = f"'{file}' {error.message}" if error.message.startswith("is ") else f"'{file}': {error.message}"
         raise LockError(problem, hint=error.hint) from error.__cause__
@@ -58,21 +69,30 @@ def parse_lock(text: str) -> Record:
 
 def lock_hash(path: Path) -> str:
     """Hash the bytes of a run.lock, as ``blake3:<64 hex>``: it names one recorded state of one run."""
+    return _hash(read_inside(path.parent, path))
+
+
+def _hash(content: bytes) -> str:
     import blake3
 
-    return f"blake3:{blake3.blake3(read_inside(path.parent, path)).hexdigest()}"
+    return f"blake3:{blake3.blake3(content).hexdigest()}"
 
 
-def _text(file: Path) -> str:
+def _content(file: Path) -> bytes:
     try:
-        return read_inside(file.parent, file).decode()
+        return read_inside(file.parent, file)
     except FileNotFoundError as error:
         problem = "is a link to nothing" if file.is_symlink() else "is not there"
         raise LockError(problem, hint="naga ls") from error
-    except UnicodeDecodeError as error:
-        raise LockError("is not readable: it is not UTF-8 text") from error
     except (OSError, ValueError) as error:
         raise LockError(f"is not readable: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise LockError("is not readable: it is not UTF-8 text") from error
 
 
 def _record(plain: object) -> Record:

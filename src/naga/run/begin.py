@@ -21,6 +21,7 @@ from naga.process.return_in_finally import swallowing
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import FINAL, Process, Record
 from naga.run.plan import Plan
+from naga.runs.find import Run
 from naga.save_dir.claim import Claim, TakenError, claim_folder
 from naga.terminal import say
 
@@ -124,8 +125,9 @@ def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Wa
     beside = capture_beside(*inputs, manifest_dir=manifest, upstream=upstream, may_write=mine)
     folder = plan.script.parent if plan.script else None
     warnings = [*(code.warnings if code else ()), swallowing(plan.fn) if lock else None, *not_covered(data)]
-    rests_on = replace(record, upstream=upstream)
-    warnings += [f"this run is out of date from the start: {reason}" for reason in out_of_date(rests_on, plan.base)]
+    if upstream:
+        rests_on = Run(plan.save_dir or plan.base, replace(record, upstream=upstream))
+        warnings += [f"this run is out of date from the start: {reason}" for reason in out_of_date(rests_on)]
     record = replace(
         record,
         code=code.entries if code else (),

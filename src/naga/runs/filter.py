@@ -59,9 +59,9 @@ class Filter:
         """What it asks for."""
         return frozenset[str]().union(*(part.keys if isinstance(part, Filter) else {part.key} for part in self.parts))
 
-    def matches(self, run: Run, **further: Any) -> bool:
+    def matches(self, run: Run) -> bool:
         """Tell whether a run is wanted."""
-        return self.holds(lambda key: value_of(run, key, further))
+        return self.holds(lambda key: value_of(run, key))
 
     def holds(self, get: Get) -> bool:
         """Tell whether it is true of what a run has."""
@@ -154,8 +154,7 @@ def check_keys(keys: Iterable[str], runs: Sequence[Run]) -> None:
     """Refuse a key of the configuration or the metrics that no run has, where there are runs."""
     for key in keys:
         if runs and not any(_has(run, key) for run in runs):
-            known = sorted({f"config.{own}" for run in runs for own in keys_of(run.summary.config)})
-            known += sorted({f"metrics.{own}" for run in runs for own in run.metrics})
+            known = sorted(keys_of_all(runs))
             raise UsageError(f"no run here has {key!r}", hint=did_you_mean(nearest(key, known), known))
 
 
@@ -166,23 +165,29 @@ def _has(run: Run, key: str) -> bool:
     return kind != "config" or value_at(run.summary.config, name, ABSENT) is not ABSENT
 
 
-def keys_of(config: Mapping[Any, Any]) -> Iterator[str]:
-    """Give the dotted keys of a plain configuration."""
+def items_of(config: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
+    """Give the dotted keys of a plain configuration, and their values."""
     for key, item in config.items():
-        yield from (f"{key}.{below}" for below in keys_of(item)) if isinstance(item, Mapping) and item else (str(key),)
+        if isinstance(item, Mapping) and item:
+            yield from items_of(item, f"{before}{key}.")
+        else:
+            yield f"{before}{key}", item
 
 
-def sort_key(column: str, further: Mapping[str, Mapping[str, Any]] | None = None) -> Callable[[Run], Any]:
-    """Give what to sort runs by, ``-key`` backwards; those that lack it come last, numbers before text.
+def keys_of_all(runs: Iterable[Run]) -> list[str]:
+    """Name all that was configured of some runs, and then all that was measured."""
+    config = {key: 0 for run in runs for key, _ in items_of(run.summary.config, "config.")}
+    return [*config, *{f"metrics.{key}": 0 for run in runs for key in run.metrics}]
 
-    ``further`` has values by run_id that no run knows of itself.
-    """
+
+def sort_key(column: str) -> Callable[[Run], Any]:
+    """Give what to sort runs by, ``-key`` backwards; those that lack it come last, numbers before text."""
     name = column.removeprefix("-")
     checked_key(name, "--sort")
     sign = -1 if column.startswith("-") else 1
 
     def key(run: Run) -> tuple[bool, bool, Any]:
-        value = value_of(run, name, (further or {}).get(run.run_id, {}))
+        value = value_of(run, name)
         if isinstance(value, int | float) and value == value:  # noqa: PLR0124  # not a number is no number
             return False, sign < 0, sign * value
         return value in (None, ()), sign > 0, _Text(str(value), backwards=sign < 0)
@@ -201,20 +206,14 @@ class _Text:
         return other.text < self.text if self.backwards else self.text < other.text
 
 
-def value_of(run: Run, key: str, further: Mapping[str, Any]) -> Any:
+def value_of(run: Run, key: str) -> Any:
     """Give the value that a run has for a key; None where it has none."""
-    if key in further:
-        return further[key]
-    kind, _, name = key.partition(".")
-    if kind == "metrics":
-        return run.metrics.get(name)
-    if kind == "config":
-        return value_at(run.summary.config, name)
-    if key == "status":
-        return run.status
-    return (
-        str(run.save_dir) if key == "save_dir" else getattr(run.summary, "duration_s" if key == "took" else key, None)
-    )
+    if key in ("status", "diag", "tags"):
+        return getattr(run, key)
+    kind, dot, name = key.partition(".")
+    if dot:
+        return run.metrics.get(name) if kind == "metrics" else value_at(run.summary.config, name)
+    return run.folder if key == "save_dir" else getattr(run.summary, "duration_s" if key == "took" else key)
 
 
 def _compared(value: Any, sign: str, wanted: str) -> bool:

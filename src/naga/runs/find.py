@@ -9,21 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naga.errors import LockError, RunNotFoundError
-from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER, REPRODUCED
-from naga.record.lockfile import lock_hash, read_lock
+from naga.layout import LOCK_NAME
+from naga.record.lockfile import lock_hash, read_hashed_lock
 from naga.record.schema import Record
+from naga.runs.walk import run_folders
 from naga.save_dir.heartbeat import is_living
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
 
-    from naga.runs.index import Index
     from naga.runs.summary import Summary
 
 
 _RUN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SHOWN = 25  # lines of a run in a notebook
-_NOT_SEARCHED = frozenset({".git", OWN_FOLDER, REPRODUCED, ".venv", "__pycache__", "mlruns", "node_modules"})
 
 
 class Run:
@@ -39,24 +38,33 @@ class Run:
         What an index knows of the run.
     """
 
-    def __init__(self, save_dir: Path, record: Record | None = None, *, summary: "Summary | None" = None) -> None:
-        self.save_dir = save_dir
+    diag: str | None = None  # fresh, stale, failed or never, where that was asked
+
+    def __init__(self, save_dir: str | Path, record: Record | None = None, *, summary: "Summary | None" = None) -> None:
+        self.folder = os.fspath(save_dir)
         if record is not None:
             self.record = record
         if summary is not None:
             self.summary = summary
 
     @cached_property
+    def save_dir(self) -> Path:
+        """The folder; ``folder`` is its name as text, for tables of thousands."""
+        return Path(self.folder)
+
+    @cached_property
     def record(self) -> Record:
         """The run.lock."""
-        return read_lock(self.lock_path)
+        record, self.lock_hash = read_hashed_lock(self.lock_path)
+        return record
 
     @cached_property
     def summary(self) -> "Summary":
         """What tables show of the run, and filters ask for."""
         from naga.runs.summary import summary_of
 
-        return summary_of(self.save_dir, self.record)
+        record = self.record
+        return summary_of(self.save_dir, record, self.__dict__.get("lock_hash", ""))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Run) and (self.save_dir, self.record) == (other.save_dir, other.record)
@@ -77,7 +85,7 @@ class Run:
     @cached_property
     def lock_hash(self) -> str:
         """The hash of the run.lock, ``blake3:<64 hex>``."""
-        return lock_hash(self.lock_path)
+        return self.summary.lock_hash or lock_hash(self.lock_path)
 
     @cached_property
     def status(self) -> str:
@@ -102,7 +110,7 @@ class Run:
     @property
     def tags(self) -> tuple[str, ...]:
         """What ``naga tag`` says of the run, sorted."""
-        return self.summary.tags
+        return tuple(self.summary.tags)
 
     @property
     def note(self) -> str:
@@ -133,7 +141,8 @@ def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -
     name : str or path
         A save_dir, its run.lock, a run_id, or the beginning of one that only one run below ``root`` has.
     root : path
-        Where run ids are looked for. Default: the current folder, archived runs included.
+        Where run ids are looked for, archived runs included, and only if none is there, wherever runs have been
+        looked for before. Default: the current folder.
 
     Returns
     -------
@@ -150,7 +159,9 @@ def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -
     # os.path: a name that is too long, or below a file, is none.
     if os.fspath(name) and (path.name == LOCK_NAME or os.path.lexists(path / LOCK_NAME)):
         folder = path.parent if path.name == LOCK_NAME else path
-        return Run(folder, read_lock(folder / LOCK_NAME))
+        run = Run(folder)
+        _ = run.record  # which says what is wrong with it
+        return run
     if os.path.isdir(path) or not _RUN_ID.fullmatch(os.fspath(name)):  # noqa: PTH112
         raise RunNotFoundError(f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls {_near(path)}")
     return _by_run_id(os.fspath(name), Path(root))
@@ -163,14 +174,18 @@ def _near(path: Path) -> str:
 
 def _by_run_id(prefix: str, root: Path) -> Run:
     found = [run for run in each_run(root, archived=True) if run.run_id.startswith(prefix)]
+    found = found or [run for run in each_known_run() if run.run_id.startswith(prefix)]
     if len(found) == 1:
         return found[0]
     if not found:
         raise RunNotFoundError(
-            f"no run '{prefix}' below '{root.absolute()}'", hint="naga ls shows those that are there"
+            f"no run '{prefix}' below '{root.absolute()}', nor where runs have been looked for before",
+            hint="naga ls shows those that are there",
         )
-    shown = ", ".join(sorted(run.run_id for run in found)[:5])
-    raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint="type more of it")
+    names = sorted({run.run_id for run in found})
+    shown = ", ".join(names[:5] if len(names) > 1 else sorted(run.folder for run in found)[:5])
+    hint = "type more of it" if len(names) > 1 else f"naga show {shlex.quote(found[0].folder)}"
+    raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint=hint)
 
 
 def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:
@@ -181,49 +196,27 @@ def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> I
 def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> Iterator[Run | LockError]:
     """Find the runs below a folder, and why a run.lock there cannot be read."""
     from naga.runs.index import Index
+    from naga.runs.reader import read_all
 
     place = os.path.abspath(root)  # noqa: PTH100  # as in load_run
     with Index.of(place) as index:
-        for folder in _run_folders(place, archived):
-            try:
-                yield _indexed(index, folder)
-            except LockError as error:
-                yield error
-        index.forget_others(within=place, archived=archived)
+        known = {folder: index.summary(folder) for folder in run_folders(place, index, archived=archived)}
+        read = read_all([folder for folder, summary in known.items() if summary is None])
+        index.forget_others(archived=archived)
+        for folder, found in read.items():
+            if isinstance(found, Run):
+                index.note(folder, found.summary)
+        for folder, summary in known.items():
+            yield Run(folder, summary=summary) if summary is not None else read[folder]
 
 
-def _indexed(index: "Index", folder: str) -> Run:
-    """Give a run as the index knows it, or read it, and tell the index."""
-    from naga.runs.index import state_of
+def each_known_run() -> Iterator[Run]:
+    """Give the runs of all folders in which runs have been looked for, archived ones included, each folder once."""
+    from naga.runs.index import known_roots
 
-    key = state_of(folder)
-    if (summary := index.summary(folder, key)) is not None:
-        return Run(Path(folder), summary=summary)
-    run = Run(Path(folder), read_lock(Path(folder, LOCK_NAME)))
-    if key and run.summary.status != "running":
-        index.put(folder, key, run.summary)
-        return Run(Path(folder), summary=run.summary)  # whole records of ten thousand runs are a quarter of a gigabyte
-    return run
-
-
-def _run_folders(root: str, archived: bool) -> Iterator[str]:
-    searched = [os.path.realpath(root)]
-    for folder, names, files in os.walk(root, followlinks=True):
-        names[:] = sorted(
-            name
-            for name in names
-            if name not in _NOT_SEARCHED and (archived or name != ARCHIVE) and _is_new(f"{folder}/{name}", searched)
-        )
-        if LOCK_NAME in files:
-            yield folder
-
-
-def _is_new(folder: str, searched: list[str]) -> bool:
-    """Tell whether a folder is none of those that are searched: a link may lead back, or above where one began."""
-    if not os.path.islink(folder):  # noqa: PTH114  # once for each folder: Path would take most of the time
-        return True
-    real = os.path.realpath(folder)
-    if any(f"{real}/".startswith(f"{known}/") or f"{known}/".startswith(f"{real}/") for known in searched):
-        return False
-    searched.append(real)
-    return True
+    seen = set()
+    for root in known_roots():
+        for run in each_run(root, archived=True) if str(root) not in seen else ():
+            if run.folder not in seen:
+                seen.add(run.folder)
+                yield run

@@ -2,112 +2,170 @@
 
 It is a cache in Naga's cache folder, one file for each root, host and user. What it says of a run is believed only if
 the run's files have the identity, size and times that they had when they were read, and were older than a few seconds
-then: a file system's clock may be too coarse to see a change of the same moment. A run that says ``running`` is never
-believed. An index that is broken, locked or cannot be written costs nothing but time.
+before: a file system's clock may be too coarse to see a change of the same moment. A run that says ``running`` is never
+believed. What it says of the names in a folder is believed in the same way, where `naga.runs.walk` may believe it. An
+index that is broken, locked or cannot be written costs nothing but time.
 """
 
 import hashlib
-import json
 import os
 import sqlite3
+import struct
 import time
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from naga.cache_dir import cache_folder
-from naga.layout import LOCK_NAME, OWN_FOLDER
+from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER
 from naga.runs.summary import Summary
+from naga.runs.walk import is_local
 
 _FILES = (LOCK_NAME, f"{OWN_FOLDER}/metrics.json", f"{OWN_FOLDER}/notes.yaml")
 _SETTLED_S = 3.0
-_FORM = 1  # of the rows; another one is read as nothing
-_TABLES = """
-CREATE TABLE IF NOT EXISTS runs (folder TEXT PRIMARY KEY, state TEXT NOT NULL, row TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS about (root TEXT NOT NULL);
+_PATIENCE_S = 1.0
+_FORM = 2  # of the file; one of another form is made anew
+_ABOUT = struct.Struct("<QQqqq")  # device, inode, size, mtime_ns, ctime_ns
+_MISSING = b"\0" * _ABOUT.size
+_TABLES = f"""
+DROP TABLE IF EXISTS runs;
+DROP TABLE IF EXISTS about;
+CREATE TABLE folders (path BLOB PRIMARY KEY, listing BLOB, names BLOB, files BLOB, row BLOB, seal INT) WITHOUT ROWID;
+CREATE TABLE about (root BLOB);
+PRAGMA user_version = {_FORM};
 """
+_Entry = tuple[bytes, bytes, bytes, bytes]
+_NOTHING: _Entry = (b"", b"", b"", b"")
+_ARCHIVED = f"/{ARCHIVE}/".encode()
 
 
-def state_of(folder: str) -> str:
-    """Write what changes whenever a run's files do; empty where that cannot be seen."""
-    words = []
-    for name in _FILES:
+def state_of(*paths: str) -> bytes:
+    """Write what changes whenever one of some files does; b"" where the first is not there."""
+    state = b""
+    for path in paths:
         try:
-            about = os.stat(f"{folder}/{name}", follow_symlinks=False)  # noqa: PTH116  # thousands of them
+            state += packed(os.stat(path, follow_symlinks=False))  # noqa: PTH116  # thousands of them
         except OSError:
-            words.append("-")
-        else:
-            words.append(f"{about.st_dev}.{about.st_ino}.{about.st_size}.{about.st_mtime_ns}.{about.st_ctime_ns}")
-    return "" if words[0] == "-" else " ".join(words)
+            if not state:
+                return b""
+            state += _MISSING
+    return state
 
 
-def _youngest_s(state: str) -> float:
-    """Give the age of the youngest of the files that a state is of."""
-    times = [int(number) for word in state.split() if word != "-" for number in word.split(".")[3:]]
-    return time.time() - max(times) / 1e9
+def packed(about: os.stat_result) -> bytes:
+    """Write what identifies a file in its state."""
+    return _ABOUT.pack(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 class Index:
     """The index of one root: a context, which writes what was learned when it is left."""
 
-    def __init__(self, database: sqlite3.Connection | None) -> None:
-        self._database = database
-        self._new: list[tuple[str, str, str]] = []
-        self._seen: set[str] = set()
+    def __init__(self, file: Path | None, root: str) -> None:
+        self._file, self._root = file, root
+        self._known: dict[bytes, _Entry] = {}  # ... and not seen until now
+        self._new: dict[bytes, _Entry] = {}
+        self._last = _NOTHING
+        self._gone: list[bytes] = []
+        # Every look at a file comes later: what was changed after this moment may change once more, unseen.
+        self._began_ns = time.time_ns()
+        with suppress(OSError, sqlite3.OperationalError):  # locked by another process: it is done without
+            self._read()
 
     @classmethod
     def of(cls, root: str) -> Self:
-        """Open the index of a root; one that cannot be opened is empty, and stays so."""
+        """Read the index of a root; one that cannot be read is empty."""
         try:
-            return cls(_opened(index_file(root), root))
-        except (OSError, RuntimeError, sqlite3.Error):  # RuntimeError: there is no home folder
-            return cls(None)
+            return cls(index_file(root), root)
+        except RuntimeError:  # there is no home folder
+            return cls(None, root)
 
-    def summary(self, folder: str, state: str) -> Summary | None:
-        """Give what is known of a run whose files have a state."""
-        self._seen.add(folder)
-        if not self._database or not state:
-            return None
-        try:
-            found = self._database.execute("SELECT state, row FROM runs WHERE folder = ?", (folder,)).fetchone()
-            return _from_row(found[1]) if found and found[0] == state else None
-        except (sqlite3.Error, ValueError, TypeError):
-            return None
+    def names(self, folder: str, state: bytes) -> bytes | None:
+        """Give what was noted of the names in a folder, if it is as it was then."""
+        path = os.fsencode(folder)
+        self._last = self._known.pop(path, _NOTHING)
+        listing, names, files, row = self._last
+        if state and listing == state:
+            return names
+        self._new[path] = (b"", b"", files, row)
+        return None
 
-    def put(self, folder: str, state: str, summary: Summary) -> None:
-        """Remember what was read of a run, where it may be believed the next time."""
-        if self._database and summary.status != "running" and _youngest_s(state) > _SETTLED_S:
-            self._new.append((folder, state, json.dumps([_FORM, *summary], default=str)))
+    def note_names(self, folder: str, state: bytes, names: bytes, *, has_run: bool) -> None:
+        """Note the names in a folder, where they may be believed the next time."""
+        path = os.fsencode(folder)
+        of_names = (state, names) if self._is_settled(state) else (b"", b"")
+        self._new[path] = (*of_names, *(self._new[path][2:] if has_run else (b"", b"")))
 
-    def forget_others(self, *, within: str, archived: bool) -> None:
-        """Forget the runs that were not found where they were looked for."""
-        if not self._database or not archived:  # the archived ones are only looked for sometimes
-            return
-        with suppress(sqlite3.Error):
-            known = {folder for (folder,) in self._database.execute("SELECT folder FROM runs")}
-            gone = [(folder,) for folder in known - self._seen if f"{folder}/".startswith(f"{within}/")]
-            with self._database:
-                self._database.executemany("DELETE FROM runs WHERE folder = ?", gone)
+    def summary(self, folder: str) -> Summary | None:
+        """Give what is known of the run in the folder that was asked for last, if its files are as they were."""
+        path, state = os.fsencode(folder), state_of(*(f"{folder}/{name}" for name in _FILES))
+        listing, names, files, row = self._new.get(path, self._last)
+        if state and row and files == state:
+            return Summary.from_bytes(row)
+        self._new[path] = (listing, names, state, b"")
+        return None
+
+    def note(self, folder: str, summary: Summary) -> None:
+        """Note what was read of a run after `summary` was asked, where it may be believed the next time."""
+        path = os.fsencode(folder)
+        listing, names, files, _ = self._new[path]
+        if summary.status != "running" and self._is_settled(files):
+            self._new[path] = (listing, names, files, summary.to_bytes())
+
+    def forget_others(self, *, archived: bool) -> None:
+        """Forget what was not seen: all runs were looked for, or all but the archived ones."""
+        self._gone = [path for path in self._known if archived or _ARCHIVED not in path]
+
+    def _is_settled(self, state: bytes) -> bool:
+        times = [moment for about in _ABOUT.iter_unpack(state) for moment in about[3:]]
+        return bool(times) and max(times) < self._began_ns - _SETTLED_S * 1e9
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if not self._database:
+        if self._file is not None and (self._new or self._gone):
+            with suppress(OSError, sqlite3.Error):
+                self._write(self._file)
+
+    def _read(self) -> None:
+        if self._file is None or not self._file.exists():
             return
-        with suppress(sqlite3.Error), self._database:
-            if self._new:
-                self._database.executemany("INSERT OR REPLACE INTO runs VALUES (?, ?, ?)", self._new)
-        self._database.close()
+        try:
+            with closing(sqlite3.connect(self._file, timeout=_PATIENCE_S)) as database:
+                if _form(database) == _FORM:
+                    rows = database.execute("SELECT path, listing, names, files, row, seal FROM folders")
+                    self._known = {row[0]: row[1:5] for row in rows if _seal(*row[:5]) == row[5]}
+        except sqlite3.OperationalError:
+            raise
+        except (sqlite3.DatabaseError, TypeError):  # broken
+            self._known = {}
+            for ending in ("-wal", "-shm", "-journal", ""):
+                Path(f"{self._file}{ending}").unlink(missing_ok=True)
+
+    def _write(self, file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with closing(sqlite3.connect(file, timeout=_PATIENCE_S)) as database:
+            # With a write-ahead log nobody waits for a writer; it needs memory that all who use the file share.
+            database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(str(file.parent)) else 'DELETE'}")
+            if _form(database) != _FORM:
+                database.executescript(_TABLES)
+                database.execute("INSERT INTO about VALUES (?)", (os.fsencode(os.path.realpath(self._root)),))
+            with database:
+                database.executemany("DELETE FROM folders WHERE path = ?", ((path,) for path in self._gone))
+                rows = ((path, *entry, _seal(path, *entry)) for path, entry in self._new.items())
+                database.executemany("INSERT OR REPLACE INTO folders VALUES (?, ?, ?, ?, ?, ?)", rows)
 
 
-def _from_row(text: str) -> Summary | None:
-    form, *values = json.loads(text)
-    if form != _FORM or len(values) != len(Summary._fields):
-        return None
-    summary = Summary(*values)
-    return summary._replace(tags=tuple(summary.tags))
+def _form(database: sqlite3.Connection) -> int:
+    return int(database.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _seal(path: bytes, *parts: bytes) -> int:
+    """Compute what tells a row that was written as a whole from a damaged one, of which SQLite itself says nothing."""
+    return zlib.crc32(b"\0".join((path, *parts)))
 
 
 def index_file(root: str) -> Path:
@@ -117,43 +175,11 @@ def index_file(root: str) -> Path:
     return cache_folder() / "runs" / f"{name}.sqlite"
 
 
-def _opened(file: Path, root: str) -> sqlite3.Connection:
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    os.close(descriptor)
-    try:
-        return _with_tables(file, root)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):  # locked, or a full disk: the next one may have more luck
-            raise
-        file.unlink()  # broken: it is a cache
-        return _with_tables(file, root)
-
-
-def _with_tables(file: Path, root: str) -> sqlite3.Connection:
-    # A rollback journal, which sqlite begins with, works on network file systems, too.
-    database = sqlite3.connect(file, timeout=1.0)
-    with database:
-        database.executescript(_TABLES)
-        if not database.execute("SELECT 1 FROM about").fetchone():
-            database.execute("INSERT INTO about VALUES (?)", (os.path.realpath(root),))
-    return database
-
-
 def known_roots() -> Iterator[Path]:
     """Give every root that has an index: where runs have been looked for."""
     with suppress(OSError, RuntimeError):
         for file in sorted((cache_folder() / "runs").glob("*.sqlite")):
-            with suppress(sqlite3.Error), _reading(file) as database:
-                (root,) = database.execute("SELECT root FROM about").fetchone() or ("",)
-                if root and Path(root).is_dir():
-                    yield Path(root)
-
-
-@contextmanager
-def _reading(file: Path) -> Iterator[Any]:
-    database = sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=1.0)
-    try:
-        yield database
-    finally:
-        database.close()
+            with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+                root = Path(os.fsdecode(database.execute("SELECT root FROM about").fetchone()[0]))
+                if root.is_dir():
+                    yield root

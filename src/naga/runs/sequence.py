@@ -63,7 +63,7 @@ class Runs(Sequence[Run]):
         from naga.runs.filter import check_keys, checked_key, value_of
 
         check_keys([checked_key(key, "best")], self)
-        numbers = [(value_of(run, key, {}), run) for run in self]
+        numbers = [(value_of(run, key), run) for run in self]
         able = [(value, run) for value, run in numbers if isinstance(value, int | float) and value == value]  # noqa: PLR0124  # not a number is no number
         if not able:
             raise UsageError(f"no run has a number for {key!r}", hint="runs.best('metrics.accuracy')")
@@ -74,7 +74,7 @@ class Runs(Sequence[Run]):
 
         pandas is not installed with Naga.
         """
-        from naga.runs.filter import keys_of, value_of
+        from naga.runs.filter import items_of
 
         try:
             import pandas
@@ -90,7 +90,7 @@ class Runs(Sequence[Run]):
                 "task": summary.task,
             }
             row |= {"started": summary.started, "duration_s": summary.duration_s, "tags": list(run.tags)}
-            row |= {f"config.{key}": value_of(run, f"config.{key}", {}) for key in keys_of(summary.config)}
+            row |= dict(items_of(summary.config, "config."))
             rows.append(row | {f"metrics.{key}": value for key, value in run.metrics.items()})
         frame = pandas.DataFrame(rows)
         if rows:

@@ -65,7 +65,7 @@ def _needed(runs: Sequence[Run], going: set[str]) -> dict[str, str]:
     """Name, of each run that others rest on, one that stays: here, and wherever runs have been looked for."""
     everywhere = [run for root in known_roots() for run in each_run(root, archived=True)]
     staying = {str(run.save_dir): run for run in (*runs, *everywhere) if run.run_id not in going}
-    return {str(up["run_id"]): place for place, run in staying.items() for up in run.summary.upstream}
+    return {up.run_id: place for place, run in staying.items() for up in run.summary.upstream}
 
 
 def _age(run: Run) -> timedelta:

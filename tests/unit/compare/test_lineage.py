@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from naga import load_run
 from naga.cli import main
 from naga.compare.lineage import find_upstream, out_of_date
 from naga.process.identity import this_process
@@ -51,7 +52,7 @@ def compute(name: str, run_id: str, left: str | None, *, reads: str = "", status
 
 def reasons(name: str) -> list[str]:
     """Say why the run of that name is out of date."""
-    return list(out_of_date(read_lock(Path(name)), Path.cwd()))
+    return list(out_of_date(load_run(name)))
 
 
 def test_nothing_has_changed(base: Path) -> None:

@@ -48,7 +48,9 @@ RUN = Run(Path("/results/a"), RECORD)
 )
 def test_filters(text: str, fits: bool) -> None:
     """All terms hold, numbers as numbers."""
-    assert parse_filter(text).matches(RUN, diag="stale") is fits
+    run = Run(RUN.save_dir, RECORD)
+    run.diag = "stale"
+    assert parse_filter(text).matches(run) is fits
 
 
 @pytest.mark.parametrize("text", ["lr>1", "status", "=1", "status='", "stat=1"])

@@ -11,9 +11,9 @@ from workbench import some_record
 from naga.record import lockfile
 from naga.record.lockfile import write_lock
 from naga.record.schema import Record
-from naga.runs import find
+from naga.runs import find, reader
 from naga.runs.find import Run, each_run
-from naga.runs.index import Index, index_file, known_roots, state_of
+from naga.runs.index import index_file, known_roots
 from naga.runs.notes import change_tags, read_notes, set_note
 
 
@@ -35,13 +35,14 @@ def _listed(root: Path) -> list[tuple[str, str, str]]:
 
 def _reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     read: list[Path] = []
-    original = lockfile.read_lock
+    original = lockfile.read_hashed_lock
 
-    def reading(path: Path) -> Record:
+    def reading(path: Path) -> tuple[Record, str]:
         read.append(path)
         return original(path)
 
-    monkeypatch.setattr(find, "read_lock", reading)
+    monkeypatch.setattr(find, "read_hashed_lock", reading)
+    monkeypatch.setattr(reader, "read_hashed_lock", reading)
     return read
 
 
@@ -80,13 +81,14 @@ def test_young_and_running_ones_are_not_believed(root: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database", b"SQLite format 3\0" + b"\xff" * 5000])
-def test_a_broken_index_costs_only_time(root: Path, content: bytes) -> None:
+def test_a_broken_index_costs_only_time(root: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made again."""
     first = _listed(root)
     index_file(str(root)).write_bytes(content)
     assert _listed(root) == first
-    with Index.of(str(root)) as index:
-        assert index.summary(str(root / "a"), state_of(str(root / "a")))
+    read = _reads(monkeypatch)
+    assert _listed(root) == first
+    assert read == []
 
 
 def test_an_index_that_cannot_be_used(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,9 +107,10 @@ def test_rows_of_another_form_are_nothing(root: Path) -> None:
     """A later Naga may write others."""
     first = _listed(root)
     with sqlite3.connect(index_file(str(root))) as database:
-        database.execute("UPDATE runs SET row = '[99, 1]'")
+        database.execute("DROP TABLE folders")
+        database.execute("PRAGMA user_version = 99")
     database.close()
-    assert _listed(root) == first
+    assert _listed(root) == _listed(root) == first
 
 
 def test_it_is_the_users_own(root: Path) -> None:
@@ -123,7 +126,7 @@ def test_what_is_gone_is_forgotten(root: Path) -> None:
     (root / "a/run.lock").unlink()
     _listed(root)
     with sqlite3.connect(index_file(str(root))) as database:
-        assert database.execute("SELECT count(*) FROM runs").fetchone() == (2,)
+        assert database.execute("SELECT count(*) FROM folders WHERE row != x''").fetchone() == (2,)
     database.close()
 
 
