@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import gc
 import json
 import math
 import re
@@ -38,6 +39,7 @@ _LATEX = {sign: f"\\{sign}" for sign in "&%$#_{}"} | {
 
 def ls(words: argparse.Namespace) -> int:
     """List the runs below a folder."""
+    gc.disable()  # of a hundred thousand runs there is a second's worth of looking for circles, and none
     wanted = parse_filter(words.filter)
     columns = [checked_key(key, "--columns") for key in words.columns.split(",")] if words.columns else []
     sort_key(words.sort)  # what is wrong with it is said before anything is read
@@ -108,20 +110,14 @@ class _Rows:
     def column(self, key: str) -> list[str]:
         """Write what the runs have for a key so that a person reads it."""
         if key not in self._written:
-            texts = (self._text(run, key) for run in self.runs)
+            write = _WRITE.get(key, shown)
+            texts = [write(value_of(run, key)) for run in self.runs]
+            if key == "status":
+                old = map(self._lineage.is_out_of_date, self.runs)
+                texts = [f"{text}, out of date" if is_old else text for text, is_old in zip(texts, old, strict=True)]
             cut = (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..." for text in texts)
             self._written[key] = [printable(text, lines=False) for text in cut]
         return self._written[key]
-
-    def _text(self, run: Run, key: str) -> str:
-        value = value_of(run, key)
-        if key == "save_dir":
-            return near(value)
-        if key == "started":
-            return local_time(value)
-        if key in ("took", "duration_s"):
-            return took(value)
-        return f"{value}, out of date" if key == "status" and self._lineage.is_out_of_date(run) else shown(value)
 
     def cells(self) -> Iterator[tuple[str, ...]]:
         """Give the rows."""
@@ -129,7 +125,7 @@ class _Rows:
 
     def widths(self) -> list[int]:
         """Give the cells of the terminal that each column takes, its name included."""
-        return [max(map(cell_width, (key, *self.column(key)))) for key in self.columns]
+        return [max(cell_widths((key, *self.column(key)))) for key in self.columns]
 
     def varying(self) -> Iterator[str]:
         """Name what differs among the runs: first what was configured, then what was measured."""
@@ -179,13 +175,13 @@ def took(seconds: float | None) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def cell_width(text: str) -> int:
-    """Give the width of a text on a terminal, where a letter may be two wide."""
-    if text.isascii():
-        return len(text)
+def cell_widths(texts: Sequence[str]) -> list[int]:
+    """Give the widths of texts on a terminal, where a letter may be two wide."""
+    if all(map(str.isascii, texts)):
+        return [*map(len, texts)]
     from rich.cells import cell_len
 
-    return cell_len(text)
+    return [*map(cell_len, texts)]
 
 
 def _table(rows: _Rows) -> None:
@@ -218,15 +214,13 @@ def _fit(rows: _Rows, width: int) -> None:
 
 
 def _print_columns(rows: _Rows, widths: Sequence[int], paint: Callable[[str], str] | None = None) -> None:
-    lines: list[str] = []
-    for row in ((*rows.columns,), *rows.cells()):
-        line = (" " * _GAP).join(
-            _padded(cell, width, right=key in ("took", "duration_s"))
-            for cell, width, key in zip(row, widths, rows.columns, strict=True)
-        )
-        status = row[rows.columns.index("status")] if paint and lines and "status" in rows.columns else ""
-        lines.append((line.replace(status, paint(status), 1) if paint and status else line).rstrip())
-    print("\n".join(lines))
+    columns = []
+    for key, width in zip(rows.columns, widths, strict=True):
+        cells = [*_padded([key, *rows.column(key)], width, right=_WRITE.get(key) is took)]
+        if key == "status" and paint:
+            cells = [cells[0], *map(paint, cells[1:])]
+        columns.append(cells)
+    print("\n".join((" " * _GAP).join(line).rstrip() for line in zip(*columns, strict=True)))
 
 
 def _narrow(widths: list[int], names: Sequence[str], width: int) -> None:
@@ -238,24 +232,25 @@ def _narrow(widths: list[int], names: Sequence[str], width: int) -> None:
         widths[max(able, key=lambda i: widths[i])] -= 1
 
 
-def _padded(text: str, width: int, *, right: bool) -> str:
-    """Fill a cell up to its width, or cut it and show that."""
-    own = cell_width(text)
-    if own > width:
-        from rich.cells import set_cell_size
+def _padded(texts: Sequence[str], width: int, *, right: bool) -> Iterator[str]:
+    """Fill cells up to a width, or cut them and show that."""
+    for text, own in zip(texts, cell_widths(texts), strict=True):
+        if own > width:
+            from rich.cells import set_cell_size
 
-        return set_cell_size(text, width - 1) + "\N{HORIZONTAL ELLIPSIS}"
-    return " " * (width - own) + text if right else text + " " * (width - own)
+            yield set_cell_size(text, width - 1) + "\N{HORIZONTAL ELLIPSIS}"
+        else:
+            yield " " * (width - own) + text if right else text + " " * (width - own)
 
 
 @cache
-def _coloured(status: str) -> str:
+def _coloured(cell: str) -> str:
     from rich.console import Console
     from rich.text import Text
 
     console = Console(highlight=False)
     with console.capture() as painted:
-        console.print(Text(status, style=_COLOURS.get(status, "yellow")), end="")
+        console.print(Text(cell, style=_COLOURS.get(cell.strip(), "yellow")), end="")
     return painted.get()
 
 
@@ -288,4 +283,5 @@ def _latex(rows: _Rows) -> None:
     print("\n".join([lines[0], r"\midrule", *lines[1:], r"\bottomrule", r"\end{tabular}"]))
 
 
+_WRITE: dict[str, Callable[[Any], str]] = {"save_dir": near, "started": local_time, "took": took, "duration_s": took}
 _PRINT: dict[str, Callable[[_Rows], None]] = {"table": _table, "csv": _csv, "markdown": _markdown, "latex": _latex}

@@ -2,9 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from naga.diagnose.diag_key import DiagKey, diag_key_today
 from naga.project import project_root
 from naga.runs.find import Run
 from naga.save_dir.archive import home_of
@@ -12,6 +11,9 @@ from naga.tracking.history import PublishedRun
 from naga.tracking.published_runs import newest_published
 from naga.tracking.store import local_file, shown_uri, store_of
 from naga.tracking.tags import Status, Tag
+
+if TYPE_CHECKING:
+    from naga.diagnose.diag_key import DiagKey
 
 
 class Freshness:
@@ -47,7 +49,9 @@ class Freshness:
         """Give the newest MLflow run of a run."""
         return self._pages.get(run.run_id)
 
-    def _key_today(self, published: PublishedRun) -> DiagKey | None:
+    def _key_today(self, published: PublishedRun) -> "DiagKey | None":
+        from naga.diagnose.diag_key import diag_key_today  # it knows git, which most tables need not
+
         key = tuple(published.tags.get(tag) for tag in (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE))
         if key not in self._keys:
             self._keys[key] = diag_key_today(published.tags, self._root)

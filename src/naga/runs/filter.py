@@ -190,20 +190,19 @@ def sort_key(column: str) -> Callable[[Run], Any]:
         value = value_of(run, name)
         if isinstance(value, int | float) and value == value:  # noqa: PLR0124  # not a number is no number
             return False, sign < 0, sign * value
-        return value in (None, ()), sign > 0, _Text(str(value), backwards=sign < 0)
+        return value in (None, ()), sign > 0, str(value) if sign > 0 else _Backwards(str(value))
 
     return key
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
-    """A text that can be sorted backwards."""
+class _Backwards:
+    """A text that is sorted backwards."""
 
     text: str
-    backwards: bool
 
-    def __lt__(self, other: "_Text") -> bool:
-        return other.text < self.text if self.backwards else self.text < other.text
+    def __lt__(self, other: "_Backwards") -> bool:
+        return other.text < self.text
 
 
 def value_of(run: Run, key: str) -> Any:
