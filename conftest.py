@@ -1,4 +1,4 @@
-"""Runs every code block of README.md and docs/*.md; CONTRIBUTING.md tells writers the rules."""
+"""Runs every code block of README.md and of the pages in docs; CONTRIBUTING.md tells writers the rules."""
 
 import doctest
 import itertools
@@ -111,7 +111,7 @@ def pycon(document: Document) -> Iterator[Region]:
 RUNS = {"python": python, "yaml": yaml_file, "toml": toml_file, "sh": sh, "console": console}
 pytest_collect_file = Sybil(
     parsers=[SkipParser(), pycon, *(CodeBlockParser(language, run) for language, run in RUNS.items())],
-    patterns=["README.md", "docs/*.md"],
+    patterns=["README.md", "docs/*.md", "docs/*/*.md"],
     setup=enter_repository,
     teardown=leave_repository,
 ).pytest()

@@ -11,7 +11,7 @@ import pytest
 import naga
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted(page for page in (ROOT / "docs").rglob("*.md") if "_build" not in page.parts)]
 FENCE = re.compile(r"^ *```(\S+)$", re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?:|#)([^)#]+)")
 
@@ -36,7 +36,7 @@ def test_builds_and_documents_what_is_public(api: str) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_has_only_blocks_that_are_run(page: Path) -> None:
     """A block names a language that `conftest.py` runs, or none: then it is not code."""
-    directives = {"{toctree}", "{eval-rst}"}
+    directives = {"{toctree}", "{eval-rst}", "{image}"}
     found = set(FENCE.findall(page.read_text(encoding="utf-8")))
     assert found - directives <= {"python", "pycon", "sh", "console", "yaml", "toml"}
 

@@ -1,5 +1,6 @@
-"""The map of the house in CONTRIBUTING.md is what the modules say of themselves."""
+"""What is drawn from the source is what it says: the map in CONTRIBUTING.md, and the page of the command line."""
 
+import argparse
 import ast
 import os
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 from unit.test_layers import LAYERS
 
 import naga
+from naga.cli.parser import parser
+from naga.config.option_parser import Parser
 
 SOURCE = Path(naga.__file__).parent
-PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
-BEGIN, END = "<!-- map: written by make tables -->\n```\n", "```\n<!-- map: end -->\n"
+TOP = Path(__file__).parents[2]
+FENCE = "```\n"
 
 
 def first_line(module: Path) -> str:
@@ -36,15 +39,58 @@ def drawn() -> str:
     return "\n".join(line for room in there for line in lines_of(room)) + "\n"
 
 
+def option_rows(found: argparse.ArgumentParser) -> list[str]:
+    """A row of a table for each word that a parser takes."""
+    rows = []
+    for action in found._actions:
+        if isinstance(action, argparse._HelpAction | argparse._VersionAction | argparse._SubParsersAction):
+            continue
+        word = action.metavar or ("{" + ",".join(map(str, action.choices)) + "}" if action.choices else "")
+        takes_word = action.nargs != 0 and not isinstance(action, argparse.BooleanOptionalAction)
+        names = ", ".join(action.option_strings)
+        shown = f"{names} {word if takes_word else ''}".strip()
+        text = (action.help or "").replace("|", "\\|")
+        rows.append(f"| `{shown}` | {text} |".replace(" |  |", " | |"))
+    return rows
+
+
+def command_line() -> str:
+    """Each command of `naga`, and the options of a task."""
+    top = parser()
+    commands = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
+    parts = []
+    for name, command in commands.choices.items():
+        parts += [f"### naga {name}", "", str(command.description), ""]
+        parts += ["| word | meaning |", "| --- | --- |", *option_rows(command), ""]
+    parts += [
+        "### python exp.py",
+        "",
+        "What a script takes whose task has `@clicfg` and `@runlock`, besides `key=value`.",
+        "",
+    ]
+    return "\n".join([*parts, "| word | meaning |", "| --- | --- |", *option_rows(Parser(None, "exp.py", "")), ""])
+
+
+def hold(page: Path, name: str, wanted: str) -> None:
+    """Compare, or with `make tables` write, what stands between two comments of a page."""
+    begin, end = f"<!-- {name}: written by make tables -->\n", f"<!-- {name}: end -->\n"
+    before, found, rest = page.read_text().partition(begin)
+    _, found_end, after = rest.partition(end)
+    assert found
+    assert found_end
+    if os.environ.get("NAGA_TABLES") == "write":
+        page.write_text(f"{before}{begin}{wanted}{end}{after}")
+    assert page.read_text() == f"{before}{begin}{wanted}{end}{after}", "make tables"
+
+
 def test_the_map_is_true() -> None:
     """`make tables` draws it anew."""
-    before, begin, rest = PAGE.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    assert begin
-    assert end
-    if os.environ.get("NAGA_TABLES") == "write":
-        PAGE.write_text(f"{before}{BEGIN}{drawn()}{END}{after}")
-    assert PAGE.read_text() == f"{before}{BEGIN}{drawn()}{END}{after}", "make tables"
+    hold(TOP / "CONTRIBUTING.md", "map", f"{FENCE}{drawn()}{FENCE}")
+
+
+def test_the_command_line_is_that_of_the_parser() -> None:
+    """Each command and option, with its help."""
+    hold(TOP / "docs" / "reference" / "cli.md", "commands", f"\n{command_line()}\n")
 
 
 def test_every_room_is_on_the_map() -> None:
