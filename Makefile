@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs tables stress mutants matrix release benchmark constraints clean
+.PHONY: help demo test lint docs pictures tables stress mutants matrix release benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -32,6 +32,9 @@ lint: .venv/dev ## Check style and types
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
 	@echo "docs/_build/index.html"
+
+pictures: .venv/dev ## Draw the pictures of the documentation
+	$(BIN)/python docs/draw.py
 
 tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTRIBUTING.md
 	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults tests/unit/test_contributing.py
