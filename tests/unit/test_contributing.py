@@ -60,10 +60,10 @@ def command_line() -> str:
     commands = next(action for action in top._actions if isinstance(action, argparse._SubParsersAction))
     parts = []
     for name, command in commands.choices.items():
-        parts += [f"### naga {name}", "", str(command.description), ""]
+        parts += [f"## naga {name}", "", str(command.description), ""]
         parts += ["| word | meaning |", "| --- | --- |", *option_rows(command), ""]
     parts += [
-        "### python exp.py",
+        "## python exp.py",
         "",
         "What a script takes whose task has `@clicfg` and `@runlock`, besides `key=value`.",
         "",
