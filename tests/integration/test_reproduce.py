@@ -13,6 +13,7 @@ from workbench import git
 
 from naga import find_runs, load_run
 from naga.compare.verify import verify
+from naga.reproduce.inputs import COPIED
 
 HEAD = """
 import json, os, random, subprocess, sys, threading, time
@@ -159,6 +160,33 @@ def test_tolerance_and_repetition(place: Path) -> None:
     assert (code, said["outputs"][0]["verdict"]) == (0, "within tolerance")
     _, said = reproduce("results/noise", "--repeat", "2")
     assert any("the program differs from itself" in line for line in said["differences"])
+
+
+def test_what_a_run_writes_to_its_input_reaches_no_original(place: Path) -> None:
+    """Inputs at relative paths are copies; a folder of data with a link in it is as good as it was."""
+    Path("data/parts/c.txt").symlink_to("a.txt")
+    compute("[Path(cfg.raw).write_text('1\\n2\\n3\\n'), Path('data/parts/c.txt').write_text('a')]", decorators='@track_data("raw", "parts")')
+    before = {file: file.stat() for file in Path("data").rglob("*")}
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (0, "reproduced"), said
+    assert not any("data" in line for line in said["differences"])
+    assert {file: file.stat() for file in before} == before
+
+
+@pytest.mark.parametrize("how", ["named from the root", "too large to be copied"])
+def test_a_changed_original_is_named(how: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run does to an original all the same is no reproduction, whatever its outputs are."""
+    raw = Path("data/raw.csv")
+    words = [f"raw={raw.absolute()}"] if how == "named from the root" else []
+    if not words:
+        raw.write_bytes(b"1" * (COPIED + 1))
+    compute("[Path(cfg.raw).open('r+').write('2'), 1]", *words, decorators='@track_data("raw")')
+    with raw.open("r+b") as file:
+        file.write(b"1")
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (1, "differs"), said
+    assert [one["verdict"] for one in said["outputs"]] == ["identical"]
+    assert any("the original has changed" in line and "raw.csv" in line for line in said["differences"])
 
 
 def test_a_failed_reproduction_differs(place: Path) -> None:

@@ -8,16 +8,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from naga.capture.code.scratch import scratch
+from naga.capture.data.inputs import hash_again
+from naga.capture.data.outputs import hash_outputs
 from naga.compare.diff import diff
 from naga.compare.lineage import base_of
-from naga.compare.verify import verify
-from naga.errors import SaveDirError
+from naga.errors import NagaError, SaveDirError
 from naga.frozen import dataclass
 from naga.layout import LOCK_NAME, REPRODUCED
+from naga.record.lockfile import lock_hash
 from naga.reproduce.environment import make_environment
 from naga.reproduce.restore import NotRestoredError, Restored, restore
 from naga.reproduce.verdict import IDENTICAL, WITHIN, OutputVerdict, verdicts
@@ -70,7 +73,7 @@ def reproduce(
             tell("restoring the code and the inputs")
             restored = restore(run, folder / "code", current=current_code)
             python = _python(run, folder / "environment", tell) if recorded_environment else sys.executable
-            before = verify(run)
+            before = _looked_at(run)
             tell(f"running {run.record.task} in '{place}'")
             said = _run(run, restored, place, folder, python)
             tell("comparing")
@@ -137,17 +140,18 @@ def _run(run: Run, restored: Restored, place: Path, folder: Path, python: str) -
     return lines[-1] if done.returncode and lines else ""
 
 
-def _judged(run: Run, place: Path, said: str, before: tuple[str, ...], tolerances: Mapping[str, float]) -> Verdict:
+def _judged(run: Run, place: Path, said: str, before: Mapping[str, str], tolerances: Mapping[str, float]) -> Verdict:
     now = load_run(place)
     outputs = tuple(verdicts(run, now, tolerances))
     differences = [said] if said else []
     if now.status != "finished":
         error = now.record.error
         differences = [f"the reproduction is {now.status}" + (f": {error.type}: {error.message}" if error else "")]
-    differences += [f"the original has changed meanwhile: {line}" for line in verify(run) if line not in before]
+    after = _looked_at(run)
+    changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
+    differences += [f"the original has changed meanwhile: {name}" for name in sorted(changed)]
     differences += _not_the_same(run, now)
-    is_well = all(one.verdict in (IDENTICAL, WITHIN) for one in outputs) and now.status == "finished"
-    is_well = is_well and not any(line.startswith("the original has changed") for line in differences)
+    is_well = all(one.verdict in (IDENTICAL, WITHIN) for one in outputs) and now.status == "finished" and not changed
     return Verdict(
         verdict=REPRODUCED_WELL if is_well else DIFFERS,
         run_id=run.run_id,
@@ -155,6 +159,19 @@ def _judged(run: Run, place: Path, said: str, before: tuple[str, ...], tolerance
         differences=tuple(differences),
         save_dir=place,
     )
+
+
+def _looked_at(run: Run) -> dict[str, str]:
+    """Hash a run's lock, outputs and inputs, file by file; what the cache knows is read only where it was touched."""
+    base, found = base_of(run.record), {LOCK_NAME: lock_hash(run.lock_path)}
+    trees = {"outputs": partial(hash_outputs, run.save_dir, fresh=False)}
+    for key, data in run.record.data.items():
+        upstream = run.record.upstream
+        trees[f"{key} = {data.path}"] = partial(hash_again, key, data, base, upstream, fresh=False)
+    for name, hash_ in trees.items():
+        with suppress(NagaError):  # an input that is elsewhere now was looked at where that is
+            found |= {f"{name}: {entry.path}": entry.hash for entry in hash_().entries()}
+    return found
 
 
 def _not_the_same(run: Run, now: Run) -> list[str]:

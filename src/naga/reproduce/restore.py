@@ -1,11 +1,13 @@
 """Laying out what a run needs to be computed again: its code, and its inputs where its relative paths find them.
 
-Nothing of the user's is written: the code is a copy in a folder of Naga's, and inputs are links to where they lie.
+Nothing of the user's is written: the code is a copy in a folder of Naga's, and so are inputs that are not too large.
 """
 
 import glob
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ from naga.compare.lineage import base_of, find_upstream
 from naga.errors import NagaError
 from naga.frozen import dataclass
 from naga.process.entry_point import is_called, script_module
-from naga.record.schema import Code, Record
-from naga.runs.find import Run
+from naga.project import top_of
+from naga.record.schema import Code, Record, Upstream
+from naga.reproduce.inputs import Inputs
+from naga.runs.find import Run, load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,7 @@ class NotRestoredError(NagaError):
 
 def why_not(run: Run) -> list[str]:
     """Name, without running anything, what keeps a run from being computed again; its inputs are read."""
-    return lacks(run) or list(changed_inputs(run.record))
+    return lacks(run) or list(changed_inputs(run.record, fresh=False))
 
 
 def lacks(run: Run) -> list[str]:
@@ -60,28 +64,51 @@ def _lacking_code(record: Record) -> Iterator[str]:
     for code in record.code:
         if not code.commit:
             yield f"code: {code.name}: {code.reason}"
-        else:
-            try:
-                _repository(code).run("cat-file", "-e", f"{code.commit}^{{tree}}")
-            except (GitError, OSError):
-                yield f"code: commit {code.commit[:12]} of {code.name} is not in {code.path}"
+        elif _repository(code, record.code) is None:
+            get = "git fetch origin 'refs/naga/*:refs/naga/*'"
+            yield f"code: commit {code.commit[:12]} of {code.name} is neither in {code.path} nor here ({get})"
 
 
-def changed_inputs(record: Record) -> Iterator[str]:
-    """Name the inputs and upstream runs that are not as they were; all are read."""
+def changed_inputs(record: Record, *, fresh: bool = True) -> Iterator[str]:
+    """Name the inputs and upstream runs that are not as they were; all are read, or believed by the cache of hashes."""
     base = base_of(record)
+    places = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
+    runs = [replace(upstream, save_dir=str(places[upstream.save_dir])) for upstream in record.upstream]
     for key, data in record.data.items():
         if not data.hash:
             yield f"data: {key}: {data.reason}"
             continue
         try:
-            if hash_again(key, data, base, record.upstream).hash != data.hash:
+            now = replace(data, path=_relocated(data.path, {old: str(new) for old, new in places.items() if new}))
+            if hash_again(key, now, base, runs, fresh=fresh).hash != data.hash:
                 yield f"data: {key} = {data.path} has changed"
         except NagaError as error:
             yield f"data: {error.message}"
     for upstream in record.upstream:
-        if find_upstream(upstream, base) is None:
+        if places[upstream.save_dir] is None:
             yield f"upstream: {upstream.save_dir} is no longer run {upstream.run_id} as it was"
+
+
+def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
+    """Find where an upstream run lies as it was: at its place, in the archive, or wherever its run_id is found."""
+    found = find_upstream(upstream, base)
+    if found is None:
+        with suppress(NagaError):
+            run = load_run(upstream.run_id, base)
+            found = run.save_dir if run.lock_hash == upstream.lock_hash else None
+    return found
+
+
+def _relocated(held: Any, places: Mapping[str, str]) -> Any:
+    """Write paths in folders that have moved as what they are now."""
+    if isinstance(held, Mapping):
+        return {key: _relocated(item, places) for key, item in held.items()}
+    if isinstance(held, list | tuple):
+        return [_relocated(item, places) for item in held]
+    for old, new in places.items() if isinstance(held, str) else ():
+        if f"{held}/".startswith(f"{old.rstrip('/')}/"):
+            return new + held[len(old.rstrip("/")) :]
+    return held
 
 
 def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
@@ -92,46 +119,61 @@ def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
     if current:
         start, top = base_of(record), Path(record.code[0].path)
         return Restored(start, _script(record, start, top if top.is_dir() else start))
-    places = lay_out_code(record.code, folder)
-    top = places[0]
-    start = _moved(Path(record.process.cwd), record.code, places) or top
+    for place in lay_out_code(record.code, folder, mirrored=True):
+        (place / ".git").touch()  # what searches for the root of the project stops here
+    start = _mirrored(folder, record.process.cwd)
     start.mkdir(parents=True, exist_ok=True)
-    script = _script(record, start, top)
-    link_inputs(record, start, base_of(record))
+    script = _script(record, start, _mirrored(folder, record.code[0].path))
+    link_inputs(record, start, base_of(record), top=folder)
     return Restored(start, script)
 
 
-def lay_out_code(codes: Sequence[Code], folder: Path) -> list[Path]:
-    """Lay out the commits of a run, those that lay in others at their places in them, and give where each is."""
+def _mirrored(folder: Path, path: str) -> Path:
+    """Give the place below a folder that an absolute path has there: what paths lead to beside the code is found."""
+    return folder / os.path.normpath(f"/{path}").lstrip("/")
+
+
+def lay_out_code(codes: Sequence[Code], folder: Path, *, mirrored: bool = False) -> list[Path]:
+    """Lay out the commits of a run, those that were in others at their places in them, and give where each is.
+
+    They are named as their repositories are, or, ``mirrored``, are where those were.
+    """
     places: list[Path] = []
     for code in codes:
         if code.name == ".." or "/" in code.name:
             raise NotRestoredError(f"code: {code.name!r} is no name of a repository")
-        inside = _moved(Path(code.path), codes[: len(places)], places)
-        is_first = all(one.name != code.name for one in codes[: len(places)])
-        place = inside or folder / (code.name if is_first else f"{code.name}-{len(places)}")
-        if inside:
-            real_folder(folder, inside)
+        place = _mirrored(folder, code.path) if mirrored else _named_place(code, codes, places, folder)
         try:
-            lay_out(_repository(code), str(code.commit), place)
+            if (repository := _repository(code, codes)) is None:
+                raise GitError(f"no repository with commit {code.commit} is here")
+            folder.mkdir(parents=True, exist_ok=True)
+            real_folder(folder, place)
+            lay_out(repository, str(code.commit), place)
         except (GitError, OSError) as error:
             raise NotRestoredError(f"code: {code.name} cannot be laid out: {error}") from error
         places.append(place)
     return places
 
 
-def _moved(path: Path, codes: Sequence[Code], places: Sequence[Path]) -> Path | None:
-    """Say where a path of the run's machine is among the laid-out repositories."""
-    for code, place in reversed(list(zip(codes, places, strict=True))):
-        if path.is_relative_to(code.path):
-            return place / path.relative_to(code.path)
+def _named_place(code: Code, codes: Sequence[Code], places: Sequence[Path], folder: Path) -> Path:
+    path = Path(os.path.normpath(code.path))
+    for outer, place in reversed(list(zip(codes, places, strict=False))):
+        if path.is_relative_to(outer.path):
+            return place / path.relative_to(outer.path)
+    is_first = all(one.name != code.name for one in codes[: len(places)])
+    return folder / (code.name if is_first else f"{code.name}-{len(places)}")
+
+
+def _repository(code: Code, codes: Sequence[Code]) -> Repository | None:
+    """Find the repository that has a commit: where it was, the one that we are in, or one that is beside it as then."""
+    here = top_of(Path.cwd()) or Path.cwd()
+    beside = Path(os.path.normpath(here / os.path.relpath(code.path, codes[0].path)))
+    for place in dict.fromkeys((Path(code.path), here, beside)):
+        with suppress(GitError, OSError, ValueError):
+            found = Repository.find(place)
+            found.run("cat-file", "-e", f"{code.commit}^{{tree}}")
+            return found
     return None
-
-
-def _repository(code: Code) -> Repository:
-    """Find the repository that has a commit: where it was, or the one that we are in."""
-    place = Path(code.path)
-    return Repository.find(place if place.is_dir() else Path.cwd())
 
 
 def _script(record: Record, start: Path, top: Path) -> Path:
@@ -147,26 +189,19 @@ def _script(record: Record, start: Path, top: Path) -> Path:
     return found[0]
 
 
-def link_inputs(record: Record, start: Path, base: Path) -> None:
-    """Lay links to inputs and upstream runs where the recorded relative paths find them."""
-    for upstream in record.upstream:
-        _link(upstream.save_dir, start, find_upstream(upstream, base))
+def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = None) -> None:
+    """Lay inputs and upstream runs below ``top`` where the recorded relative paths find them from ``start``."""
+    inputs = Inputs(top or start)
+    found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
     for data in record.data.values():
         for word in _paths(data.path):
             is_pattern = glob.has_magic(word)
             # Not Path.glob: names that begin with a dot, and absolute patterns, are another matter there.
-            for found in glob.glob(word, root_dir=base, recursive=True) if is_pattern else [word]:  # noqa: PTH207
-                _link(found, start, base / found)
-
-
-def _link(path: str, start: Path, target: Path | None) -> None:
-    place = start / path
-    if os.path.isabs(path) or target is None or os.path.lexists(place):  # noqa: PTH117  # what the code brought stays
-        return
-    if any(parent.is_symlink() for parent in place.parents if parent != start and parent.is_relative_to(start)):
-        return  # it lies in what was linked as a whole
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.symlink_to(target.resolve() if target.exists() else target)
+            names = glob.glob(word, root_dir=base, recursive=True) if is_pattern else [word]  # noqa: PTH207
+            found |= {name: base / name for name in names if name not in found}
+    for path, source in sorted(found.items(), key=lambda pair: Path(pair[0]).parts):
+        if not os.path.isabs(path) and source and source.exists():  # noqa: PTH117
+            inputs.lay(source, Path(os.path.normpath(start / path)))
 
 
 def _paths(held: Any) -> Iterator[str]:

@@ -171,8 +171,8 @@ def changed_inputs(
     return tuple(warnings)
 
 
-def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = ()) -> Tree:
-    """Hash what is where an input lay, reading all of it, by the rule by which it was hashed.
+def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = (), *, fresh: bool = True) -> Tree:
+    """Hash what is where an input lay, reading all of it or believing the cache, by the rule by which it was hashed.
 
     A remote one was read by what its server says of it, or else its content; a run among several paths by its outputs,
     or, by the first release, as a folder like any other.
@@ -180,7 +180,7 @@ def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = 
     place, runs = place_of(key, data.path, base), _folders(upstream, base)
     place.require(key)
     as_outputs = data.kind != "folder"
-    readings = [_Reading(data.ignore, fresh=True, whole=False, as_outputs=as_outputs)]
+    readings = [_Reading(data.ignore, fresh=fresh, whole=False, as_outputs=as_outputs)]
     if place.inside and runs:
         readings.append(replace(readings[0], as_outputs=False))
     if place.is_remote():

@@ -52,14 +52,14 @@ def _take_large(listed: Listed, limit: int | None) -> list[HashedFile]:
     return large
 
 
-def hash_outputs(save_dir: Path) -> Tree:
-    """Hash what is in a run's folder now, reading all of it.
+def hash_outputs(save_dir: Path, *, fresh: bool = True) -> Tree:
+    """Hash what is in a run's folder now, reading all of it, or believing the cache.
 
     Naga's own files are left out, and so are those that diags have made, fifos, sockets and devices, which hold
     nothing, and every folder below that has a run.lock of its own: it is another run, with a manifest of its own, and
     may be running still.
     """
-    return hash_listed(list_outputs(save_dir), fresh=True)
+    return hash_listed(list_outputs(save_dir), fresh=fresh)
 
 
 def list_outputs(save_dir: Path, ignore: Sequence[str] = ()) -> Listed:
