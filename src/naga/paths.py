@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from naga.errors import ConfigError
 
@@ -30,3 +32,21 @@ def near(folder: str | os.PathLike[str]) -> str:
     """Name a folder as other commands take it from here."""
     name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # `naga ls` asks ten thousand times
     return name.removeprefix(f"{here}/") if name != here else "."
+
+
+def relocated(value: Any, places: Mapping[str, str]) -> Any:
+    """Write paths, wherever in a value, that are in folders which have moved as what they are now.
+
+    Examples
+    --------
+    >>> relocated({"log": ["old/run/log.txt", "old/runs"]}, {"old/run": "new"})
+    {'log': ['new/log.txt', 'old/runs']}
+    """
+    if isinstance(value, Mapping):
+        return {key: relocated(item, places) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [relocated(item, places) for item in value]
+    for old, new in places.items() if isinstance(value, str) else ():
+        if f"{value}/".startswith(f"{old.rstrip('/')}/"):
+            return new + value[len(old.rstrip("/")) :]
+    return value

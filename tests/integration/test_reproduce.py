@@ -165,7 +165,8 @@ def test_tolerance_and_repetition(place: Path) -> None:
 def test_what_a_run_writes_to_its_input_reaches_no_original(place: Path) -> None:
     """Inputs at relative paths are copies; a folder of data with a link in it is as good as it was."""
     Path("data/parts/c.txt").symlink_to("a.txt")
-    compute("[Path(cfg.raw).write_text('1\\n2\\n3\\n'), Path('data/parts/c.txt').write_text('a')]", decorators='@track_data("raw", "parts")')
+    more = "    Path(cfg.raw).write_text('1\\n2\\n3\\n')\n    Path('data/parts/c.txt').write_text('a')"
+    compute("1", more=more, decorators='@track_data("raw", "parts")')
     before = {file: file.stat() for file in Path("data").rglob("*")}
     code, said = reproduce("results/run")
     assert (code, said["verdict"]) == (0, "reproduced"), said
@@ -187,6 +188,57 @@ def test_a_changed_original_is_named(how: str, place: Path, monkeypatch: pytest.
     assert (code, said["verdict"]) == (1, "differs"), said
     assert [one["verdict"] for one in said["outputs"]] == ["identical"]
     assert any("the original has changed" in line and "raw.csv" in line for line in said["differences"])
+
+
+STARTED = """
+import random, sys
+from pathlib import Path
+from naga import clicfg, runlock, snapshot
+
+WORDS = [word for word in sys.argv if word in ("x=2", "7")]
+
+@runlock
+@snapshot
+@clicfg
+def first(cfg={"save_dir": "results/first"}):
+    Path(cfg["save_dir"], "result.txt").write_text("first")
+    return cfg
+
+@runlock
+@snapshot
+@clicfg
+def main(cfg={"save_dir": "results/run", "x": 1}):
+    seen = [cfg["x"] in (1, 3) or random.random(), cfg["x"], WORDS, __name__, __debug__]
+    Path(cfg["save_dir"], "result.txt").write_text(str(seen))
+"""
+MAIN = "\nif __name__ == '__main__':\n    random.seed(5)\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "block", "others"),
+    [
+        (["exp.py", "x=2"], "    main()\n    Path('after').touch()\n    raise SystemExit('not reached')", {}),
+        (["-O", "-m", "exp", "x=2"], "    main()", {}),
+        (["exp.py"], "    cfg = first()\n    for x in (5, 6):\n        main(x=x, save_dir=f'results/{x}')", {}),
+        (["exp.py", "--sweep", "x=1,3", "save_dir=results/run"], "    main()", {}),
+        (["all.py", "7"], "", {"all.py": "import random, sys, exp\nrandom.seed(7)\nexp.main(x=int(sys.argv[1]))"}),
+        (["-m", "cProfile", "-o", "profile", "exp.py", "x=2"], "    main()", {}),
+    ],
+    ids=["script", "module", "several calls", "sweep", "another script", "profiler"],
+)
+def test_the_script_is_started_as_then(words: list[str], block: str, others: dict[str, str], place: Path) -> None:
+    """What it does before the call is done again, with the words that were typed; what it does after it is not."""
+    for name, text in {"exp.py": STARTED + MAIN + block if block else STARTED, **others}.items():
+        Path(name).write_text(text)
+    subprocess.run([sys.executable, *words], check=False, capture_output=True)
+    for run in find_runs("results"):
+        if run.record.task != "exp.first" and not (block.count("for") and run.config.x == 6):
+            code, said = reproduce(str(run.save_dir))
+            assert (code, said["verdict"]) == (0, "reproduced"), said
+            assert not any("by itself" in line for line in said["differences"])
+            Path("after").unlink(missing_ok=True)
+    assert not Path("results/first/.archive").exists()
+    assert len(find_runs("results")) >= 1
 
 
 def test_a_failed_reproduction_differs(place: Path) -> None:

@@ -3,7 +3,7 @@
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +19,8 @@ _TELLING = """
     TF_DETERMINISTIC_OPS TF_ENABLE_ONEDNN_OPTS TOKENIZERS_PARALLELISM TZ VIRTUAL_ENV WORLD_SIZE XLA_FLAGS
 """.split()  # noqa: SIM905  # a literal takes a line a word
 _TELLING_PREFIXES = ("CUDA_", "CUBLAS_", "HIP_", "NVIDIA_", "PYTHON", "PYTORCH_", "ROCR_")
+_OF_THE_MACHINE = {"CONDA_DEFAULT_ENV", "CONDA_PREFIX", "LD_LIBRARY_PATH", "LD_PRELOAD", "LOCAL_RANK", "PYTHONHOME"}
+_OF_THE_MACHINE |= {"PYTHONEXECUTABLE", "RANK", "SLURM_JOB_NODELIST", "VIRTUAL_ENV", "WORLD_SIZE"}
 
 
 def capture_environment(start: Path | None = None, *, variables: Iterable[str] = ()) -> Environment:
@@ -43,6 +45,17 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
         files=environment_files(start or Path.cwd()),
         variables=redact_config({name: os.environ[name] for name in sorted(named) if name in os.environ}),
     )
+
+
+def variables_for(recorded: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables with which a process computes as a recorded one did: none of today's that tells otherwise.
+
+    Those that say where things are on a machine, or which of several processes this is, and secrets, are today's.
+    """
+    told = {name for name in os.environ if name in _TELLING or name.startswith(_TELLING_PREFIXES)}
+    now = {name: value for name, value in os.environ.items() if name not in told - _OF_THE_MACHINE}
+    as_then = {name: value for name, value in recorded.items() if "<redacted>" not in value}
+    return now | {name: value for name, value in as_then.items() if name not in _OF_THE_MACHINE}
 
 
 def _platform() -> str:

@@ -115,7 +115,7 @@ class Local(Executor):
 
 
 def _fork(fn: Function, point: dict[str, Any]) -> tuple[int, int, Callable[[], int]]:
-    end_with_parent = _death_signal()
+    end_with_parent = death_signal()
     answer, write = os.pipe()
     parent = os.getpid()
     with warnings.catch_warnings():
@@ -136,7 +136,7 @@ def _fork(fn: Function, point: dict[str, Any]) -> tuple[int, int, Callable[[], i
         os._exit(code)  # not a return: the frames above are those of the parent
 
 
-def _death_signal() -> Callable[[], object]:
+def death_signal() -> Callable[[], object]:
     """Give what lets this process end with its parent; loaded before the fork, since a child should load nothing."""
     import ctypes
 
@@ -188,7 +188,7 @@ def main(function: str, write: str, parent: str) -> None:
     """Be the process of one point: read it from standard input, and answer."""
     point = json.loads(sys.stdin.buffer.read())
     with contextlib.suppress(AttributeError, OSError):  # elsewhere than on Linux
-        _death_signal()()
+        death_signal()()
     if os.getppid() == int(parent):
         module, _, name = function.partition(":")
         _report(getattr(import_module(module), name)(point), int(write))

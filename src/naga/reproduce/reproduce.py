@@ -1,13 +1,14 @@
 """``naga reproduce``: code, inputs, run, verdict, one phase after the other; a run that cannot be had stops early."""
 
+import errno
 import itertools
 import json
 import os
 import shutil
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,17 @@ from typing import Any
 from naga.capture.code.scratch import scratch
 from naga.capture.data.inputs import hash_again
 from naga.capture.data.outputs import hash_outputs
-from naga.compare.diff import diff
+from naga.compare.diff import Difference, diff
 from naga.compare.lineage import base_of
 from naga.errors import NagaError, SaveDirError
 from naga.frozen import dataclass
 from naga.layout import LOCK_NAME, REPRODUCED
+from naga.process.signals import Signalled, Signals
 from naga.record.lockfile import lock_hash
+from naga.record.schema import Environment, from_plain, to_plain
+from naga.reproduce.compute import compute
 from naga.reproduce.environment import make_environment
-from naga.reproduce.restore import NotRestoredError, Restored, restore
+from naga.reproduce.restore import NotRestoredError, restore
 from naga.reproduce.verdict import IDENTICAL, WITHIN, OutputVerdict, verdicts
 from naga.runs.find import Run, load_run
 
@@ -35,7 +39,7 @@ class Verdict:
     """What came of computing a run again.
 
     ``not_restored`` names what could not be had; ``differences`` what was not the same as then, in its code, inputs,
-    environment or the originals; ``save_dir`` is where the reproduction lies, None where there is none.
+    environment or the originals; ``save_dir`` is where the reproduction is, None where there is none.
     """
 
     verdict: str
@@ -67,30 +71,51 @@ def reproduce(
     tell: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
     """Compute a run again, and compare what it leaves with what it left then; ``tell`` is called for each phase."""
-    place = _place(run, to)
-    try:
-        with scratch("naga-reproduce-") as folder:
-            tell("restoring the code and the inputs")
-            restored = restore(run, folder / "code", current=current_code)
-            python = _python(run, folder / "environment", tell) if recorded_environment else sys.executable
-            before = _looked_at(run)
-            tell(f"running {run.record.task} in '{place}'")
-            said = _run(run, restored, place, folder, python)
-            tell("comparing")
-            return _judged(run, place, said, before, tolerances or {})
-    except NotRestoredError as error:
-        return Verdict(verdict=NOT_RESTORED, run_id=run.run_id, not_restored=error.reasons)
-    except BaseException:
-        _remove(place)
-        raise
+    with Signals() as signals:
+        signals.let_through()
+        try:
+            with _begun(_place(run, to), signals) as place, scratch("naga-reproduce-") as folder:
+                tell("restoring the code and the inputs")
+                restored = restore(run, folder / "code", current=current_code)
+                python = _python(run, folder / "environment", tell) if recorded_environment else sys.executable
+                before = _looked_at(run)
+                tell(f"running {run.record.task} in '{place}'")
+                said = compute(run, restored, place, folder, python)
+                tell("comparing")
+                now = _as_laid_out(load_run(place), folder / "code")
+                return _judged(run, now, said, before, tolerances or {}, with_code=current_code)
+        except NotRestoredError as error:
+            return Verdict(verdict=NOT_RESTORED, run_id=run.run_id, not_restored=error.reasons)
+        except Signalled as error:
+            tell(f"ended by {error}: what was begun is removed")
+            raise
 
 
 def _place(run: Run, to: Path | None) -> Path:
     if to is not None:
         if to.exists() and (not to.is_dir() or any(to.iterdir())):
             raise SaveDirError(f"'{to}' is there already", hint="--to <a new folder>")
+        if to.absolute().is_relative_to(run.save_dir):
+            raise SaveDirError(f"'{to}' is in the folder of the run", hint="--to <a folder elsewhere>")
         return to.absolute()
     return free_place(run.save_dir.parent, run.run_id)
+
+
+@contextmanager
+def _begun(place: Path, signals: Signals) -> Iterator[Path]:
+    """Give a folder for a reproduction; where it does not come to that, everything is as it was before."""
+    was_there, missing = place.exists(), [above for above in place.parents if not above.exists()]
+    try:
+        yield place
+    except BaseException:
+        with signals.holding():
+            shutil.rmtree(place, ignore_errors=True)
+            with suppress(OSError):  # another reproduction may have begun beside this one
+                if was_there:
+                    place.mkdir()
+                for above in missing:
+                    above.rmdir()
+        raise
 
 
 def free_place(beside: Path, run_id: str) -> Path:
@@ -110,54 +135,34 @@ def _python(run: Run, folder: Path, tell: Callable[[str], None]) -> str:
     return python
 
 
-def _run(run: Run, restored: Restored, place: Path, folder: Path, python: str) -> str:
-    """Run the task in a process of its own; give the last that it said where it did not end well."""
-    order = folder / "order.json"
-    asked = {
-        "script": str(restored.script),
-        "lock": str(run.lock_path),
-        "lock_hash": run.lock_hash,
-        "was": str(run.save_dir),
-        "save_dir": str(place),
-        "python_path": os.environ.get("PYTHONPATH"),
-        "current": restored.cwd == base_of(run.record),
-    }
-    order.write_text(json.dumps(asked), encoding="utf-8")
-    environment = run.record.environment
-    variables = {**os.environ, **(environment.variables if environment else {}), "NAGA_SNAPSHOT": "on"}
-    variables["PYTHONPATH"] = str(Path(__file__).parents[2])  # what is run is this Naga, whatever the environment has
-    # -P: nothing of the laid-out code stands in for a module of Python's.
-    words = [python, "-P", "-m", "naga.reproduce.child", str(order)]
-    done = subprocess.run(
-        words, cwd=restored.cwd, env=variables, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
-    lines = done.stderr.decode(errors="replace").strip().splitlines()
-    if not (place / LOCK_NAME).exists():
-        _remove(place)
-        said = [line.removeprefix("naga: ") for line in lines if line.startswith("naga: ")]
-        last = (said or lines or [f"its process ended with {done.returncode}"])[-1]
-        raise NotRestoredError(f"run: {last}")
-    return lines[-1] if done.returncode and lines else ""
+def _as_laid_out(now: Run, top: Path) -> Run:
+    """Write what a reproduction recorded of its environment as it would be at the places of then."""
+    if now.record.environment is None:
+        return now
+    plain = json.dumps(to_plain(now.record.environment), ensure_ascii=False).replace(str(top), "")
+    return Run(now.save_dir, replace(now.record, environment=from_plain(Environment, json.loads(plain))))
 
 
-def _judged(run: Run, place: Path, said: str, before: Mapping[str, str], tolerances: Mapping[str, float]) -> Verdict:
-    now = load_run(place)
-    outputs = tuple(verdicts(run, now, tolerances))
-    differences = [said] if said else []
+def _judged(
+    run: Run, now: Run, said: list[str], before: Mapping[str, str], tolerances: Mapping[str, float], *, with_code: bool
+) -> Verdict:
+    outputs, differences = tuple(verdicts(run, now, tolerances)), list(said)
     if now.status != "finished":
         error = now.record.error
         differences = [f"the reproduction is {now.status}" + (f": {error.type}: {error.message}" if error else "")]
+        if os.strerror(errno.ENOSPC) in f"{differences}{said}":
+            raise NotRestoredError(f"run: {os.strerror(errno.ENOSPC)}")
     after = _looked_at(run)
     changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
     differences += [f"the original has changed meanwhile: {name}" for name in sorted(changed)]
-    differences += _not_the_same(run, now)
+    differences += _not_the_same(run, now, with_code=with_code)
     is_well = all(one.verdict in (IDENTICAL, WITHIN) for one in outputs) and now.status == "finished" and not changed
     return Verdict(
         verdict=REPRODUCED_WELL if is_well else DIFFERS,
         run_id=run.run_id,
         outputs=outputs,
         differences=tuple(differences),
-        save_dir=place,
+        save_dir=now.save_dir,
     )
 
 
@@ -174,12 +179,17 @@ def _looked_at(run: Run) -> dict[str, str]:
     return found
 
 
-def _not_the_same(run: Run, now: Run) -> list[str]:
-    """Name what the reproduction had otherwise than the run: packages, Python, inputs, variables, the processor."""
-    found = diff(run, now, only=("data", "environment"))
-    return [
-        f"{part}: {one.key}: {one.values[0]} -> {one.values[1]}" for part, ones in found.parts.items() for one in ones
-    ]
+def _not_the_same(run: Run, now: Run, *, with_code: bool) -> list[str]:
+    """Name what the reproduction had otherwise than the run: code, packages, Python, inputs, variables, processor."""
+    found = diff(run, now, only=("code", "data", "environment") if with_code else ("data", "environment"))
+    return [f"{part}: {one.key}: {_change(part, one)}" for part, ones in found.parts.items() for one in ones]
+
+
+def _change(part: str, one: Difference) -> str:
+    before, after = one.values
+    if part != "code":
+        return f"{before} -> {after}"
+    return ("added" if before is None else "removed" if after is None else "changed") + (one.note and f" ({one.note})")
 
 
 def repeated(run: Run, number: int, one: Callable[[], Verdict]) -> Verdict:
@@ -199,11 +209,3 @@ def repeated(run: Run, number: int, one: Callable[[], Verdict]) -> Verdict:
         verdict=DIFFERS, run_id=run.run_id, outputs=last.outputs, differences=(line, *last.differences),
         save_dir=last.save_dir,
     )  # fmt: skip
-
-
-def _remove(place: Path) -> None:
-    """Remove what was begun, and the folder of reproductions where nothing else is in it."""
-    shutil.rmtree(place, ignore_errors=True)
-    with suppress(OSError):
-        if place.parent.name == REPRODUCED:
-            place.parent.rmdir()

@@ -7,7 +7,7 @@ import glob
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from naga.capture.data.inputs import hash_again
 from naga.compare.lineage import base_of, find_upstream
 from naga.errors import NagaError
 from naga.frozen import dataclass
+from naga.paths import relocated
 from naga.process.entry_point import is_called, script_module
 from naga.project import top_of
 from naga.record.schema import Code, Record, Upstream
@@ -26,10 +27,16 @@ from naga.runs.find import Run, load_run
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """Where a run can be computed again: the folder that it starts in, and its script."""
+    """Where a run can be computed again.
+
+    ``script`` is the file that the task is in, ``folders`` where each repository is laid out, and ``moved`` where
+    upstream runs are now that the configuration names elsewhere.
+    """
 
     cwd: Path
     script: Path
+    folders: Mapping[str, str] = field(default_factory=dict)
+    moved: Mapping[str, str] = field(default_factory=dict)
 
 
 class NotRestoredError(NagaError):
@@ -53,8 +60,13 @@ def lacks(run: Run) -> list[str]:
     if not record.outputs or not record.outputs.hash:
         return [f"its outputs are not known: {record.outputs.reason if record.outputs else 'no @runlock'}"]
     reasons = list(_lacking_code(record))
-    if any(record.process.argv[1:2] == ("-m",) and "ipykernel" in word for word in record.process.argv):
+    if any("ipykernel" in word or "kernel_launcher" in word for word in record.process.argv):
         reasons.append("it ran in a notebook")
+    if (record.process.ranks or 1) > 1:
+        reasons.append(f"{record.process.ranks} processes computed it together, and this is one")
+    system = record.environment.platform.partition("-")[0] if record.environment else ""
+    if system not in ("", os.uname().sysname):
+        reasons.append(f"environment: it ran on {system}, and this is {os.uname().sysname}")
     return reasons
 
 
@@ -79,7 +91,7 @@ def changed_inputs(record: Record, *, fresh: bool = True) -> Iterator[str]:
             yield f"data: {key}: {data.reason}"
             continue
         try:
-            now = replace(data, path=_relocated(data.path, {old: str(new) for old, new in places.items() if new}))
+            now = replace(data, path=relocated(data.path, {old: str(new) for old, new in places.items() if new}))
             if hash_again(key, now, base, runs, fresh=fresh).hash != data.hash:
                 yield f"data: {key} = {data.path} has changed"
         except NagaError as error:
@@ -99,36 +111,30 @@ def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
     return found
 
 
-def _relocated(held: Any, places: Mapping[str, str]) -> Any:
-    """Write paths in folders that have moved as what they are now."""
-    if isinstance(held, Mapping):
-        return {key: _relocated(item, places) for key, item in held.items()}
-    if isinstance(held, list | tuple):
-        return [_relocated(item, places) for item in held]
-    for old, new in places.items() if isinstance(held, str) else ():
-        if f"{held}/".startswith(f"{old.rstrip('/')}/"):
-            return new + held[len(old.rstrip("/")) :]
-    return held
-
-
 def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
     """Lay out a run's code and inputs below a folder; with ``current``, find today's code where the run's was."""
     record = run.record
     if reasons := why_not(run):
         raise NotRestoredError(f"run {run.run_id} cannot be computed again: {reasons[0]}", reasons=reasons)
+    base = base_of(record)
+    found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
+    # One at a relative path is laid out there.
+    moved = {old: str(new) for old, new in found.items() if new and os.path.isabs(old) and Path(old) != new}  # noqa: PTH117
     if current:
-        start, top = base_of(record), Path(record.code[0].path)
-        return Restored(start, _script(record, start, top if top.is_dir() else start))
-    for place in lay_out_code(record.code, folder, mirrored=True):
+        top = Path(record.code[0].path)
+        return Restored(base, _script(record, base, top if top.is_dir() else base), moved=moved)
+    places = lay_out_code(record.code, folder, mirrored=True)
+    for place in places:
         (place / ".git").touch()  # what searches for the root of the project stops here
-    start = _mirrored(folder, record.process.cwd)
+    start = at_its_place(folder, record.process.cwd)
     start.mkdir(parents=True, exist_ok=True)
-    script = _script(record, start, _mirrored(folder, record.code[0].path))
-    link_inputs(record, start, base_of(record), top=folder)
-    return Restored(start, script)
+    script = _script(record, start, places[0])
+    link_inputs(record, start, base, top=folder)
+    folders = {code.path: str(place) for code, place in zip(record.code, places, strict=True)}
+    return Restored(start, script, folders, moved)
 
 
-def _mirrored(folder: Path, path: str) -> Path:
+def at_its_place(folder: Path, path: str) -> Path:
     """Give the place below a folder that an absolute path has there: what paths lead to beside the code is found."""
     return folder / os.path.normpath(f"/{path}").lstrip("/")
 
@@ -142,7 +148,7 @@ def lay_out_code(codes: Sequence[Code], folder: Path, *, mirrored: bool = False)
     for code in codes:
         if code.name == ".." or "/" in code.name:
             raise NotRestoredError(f"code: {code.name!r} is no name of a repository")
-        place = _mirrored(folder, code.path) if mirrored else _named_place(code, codes, places, folder)
+        place = at_its_place(folder, code.path) if mirrored else _named_place(code, codes, places, folder)
         try:
             if (repository := _repository(code, codes)) is None:
                 raise GitError(f"no repository with commit {code.commit} is here")

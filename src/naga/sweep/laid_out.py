@@ -9,14 +9,13 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from naga.cache_dir import cache_folder
 from naga.capture.code.checkout import lay_out
 from naga.capture.code.git import GitError, Repository, names
-from naga.capture.code.imports import is_installed
+from naga.capture.code.imports import moved, own_place
 from naga.errors import NagaError
 from naga.project import top_of
 from naga.record.schema import Code
@@ -106,23 +105,6 @@ def _remove_unused(above: Path, lock: int) -> None:
                 shutil.rmtree(place, ignore_errors=True)
 
 
-def moved(path: str, folders: Mapping[str, str]) -> str | None:
-    """Give where a path of the project lies laid out; None for one of no repository, or of an installed package."""
-    real = _own_place(os.path.abspath(path))  # noqa: PTH100  # thousands of modules
-    tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
-    if not tops or any(real.startswith(folder) for folder in folders.values()):
-        return None
-    top = max(tops, key=len)
-    return folders[top] + real[len(top) :]
-
-
-@cache
-def _own_place(path: str) -> str:
-    """Resolve the links of a path; one of an installed package is nothing here."""
-    real = os.path.realpath(path)
-    return "" if is_installed(real) else real
-
-
 def computed_at_import(script: Path | None) -> str:
     """Name a path of the project that a module of it has computed; a fork would have it lead to the user's own files.
 
@@ -131,7 +113,7 @@ def computed_at_import(script: Path | None) -> str:
     top = top_of(Path(os.path.realpath(script)).parent) if script else None
     for module in list(sys.modules.values()) if top else ():
         file = os.path.abspath(getattr(module, "__file__", None) or "/")  # noqa: PTH100  # thousands of modules
-        for name, value in list(vars(module).items()) if _own_place(file).startswith(f"{top}/") else ():
+        for name, value in list(vars(module).items()) if own_place(file).startswith(f"{top}/") else ():
             if not name.startswith("__") and is_below(value, (f"{top}/",)):
                 return f"{name} in {Path(file).name}"
     return ""
@@ -141,21 +123,6 @@ def is_below(value: Any, tops: tuple[str, ...]) -> bool:
     """Tell whether a value is an absolute path of something in one of these folders, or of one of them."""
     is_path = isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isabs(value)  # noqa: PTH117
     return is_path and f"{os.path.realpath(value)}/".startswith(tops)
-
-
-def import_from(folders: Mapping[str, str]) -> None:
-    """Let this process import the project from where it is laid out, and find there what lies beside its modules."""
-    if not folders:
-        return
-    sys.path[:] = [moved(path or os.curdir, folders) or path for path in sys.path]
-    for name, module in list(sys.modules.items()):
-        if isinstance(file := getattr(module, "__file__", None), str) and (place := moved(file, folders)):
-            module.__file__ = place
-        if isinstance(paths := getattr(module, "__path__", None), list):
-            paths[:] = [moved(path, folders) or path for path in paths]
-        if name.startswith("__editable__"):  # how setuptools finds what is installed by a link
-            found: dict[str, str] = module.MAPPING
-            found |= {package: moved(path, folders) or path for package, path in found.items()}
 
 
 def imported_from(folders: Mapping[str, str]) -> list[str]:

@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from naga.capture.code.imports import import_from, moved
 from naga.declarations import Call
 from naga.errors import ClaimError, NagaError, SnapshotError, one_line
 from naga.process.identity import name_job
 from naga.record.schema import Code, from_plain
-from naga.sweep.laid_out import import_from, imported_from, moved
+from naga.sweep.laid_out import imported_from
 from naga.wording import first_of
 from naga.wrapper import Decorated
 
@@ -71,7 +72,7 @@ def _load_task(point: dict[str, Any]) -> Decorated[..., Any]:
     from naga.diagnose.batch.script import load_script
 
     script = Path(point["script"])
-    found: Any = load_script(Path(moved(point["script"], point["folders"]) or script))
+    found: Any = load_script(Path(moved(point["script"], point["folders"]) or script), argv=point["argv"])
     sys.argv = [point["script"], *point["argv"]]
     for name in point["function"].split("."):
         found = getattr(found, name)

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -47,3 +48,35 @@ def _installed_places() -> frozenset[Path]:
     version = f"{sys.platlibdir}/python{sys.version_info[0]}.{sys.version_info[1]}"
     places = {f"{sys.base_prefix}/{version}", f"{sys.base_exec_prefix}/{version}", f"{sys.exec_prefix}/bin"}
     return frozenset(Path(form(place)) for place in places for form in (os.path.normpath, os.path.realpath))
+
+
+def moved(path: str, folders: Mapping[str, str]) -> str | None:
+    """Give where a path of the project lies laid out; None for one of no repository, or of an installed package."""
+    real = own_place(os.path.abspath(path))  # noqa: PTH100  # thousands of modules
+    tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
+    if not tops or any(real.startswith(folder) for folder in folders.values()):
+        return None
+    top = max(tops, key=len)
+    return folders[top] + real[len(top) :]
+
+
+@cache
+def own_place(path: str) -> str:
+    """Resolve the links of a path; one of an installed package is nothing here."""
+    real = os.path.realpath(path)
+    return "" if is_installed(real) else real
+
+
+def import_from(folders: Mapping[str, str]) -> None:
+    """Let this process import the project from where it is laid out, and find there what lies beside its modules."""
+    if not folders:
+        return
+    sys.path[:] = [moved(path or os.curdir, folders) or path for path in sys.path]
+    for name, module in list(sys.modules.items()):
+        if isinstance(file := getattr(module, "__file__", None), str) and (place := moved(file, folders)):
+            module.__file__ = place
+        if isinstance(paths := getattr(module, "__path__", None), list):
+            paths[:] = [moved(path, folders) or path for path in paths]
+        if name.startswith("__editable__"):  # how setuptools finds what is installed by a link
+            found: dict[str, str] = module.MAPPING
+            found |= {package: moved(path, folders) or path for package, path in found.items()}

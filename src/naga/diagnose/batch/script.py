@@ -4,7 +4,7 @@ import ast
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -103,7 +103,7 @@ def _is_of_naga(decorator: ast.expr) -> bool:
     return name in _DECORATORS
 
 
-def load_script(script: Path, *, project: Path | None = None) -> ModuleType:
+def load_script(script: Path, *, project: Path | None = None, argv: Sequence[str] = ()) -> ModuleType:
     """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``."""
     package = script.parent
     while (package / "__init__.py").exists():
@@ -116,7 +116,7 @@ def load_script(script: Path, *, project: Path | None = None) -> ModuleType:
     # As `python script.py` and `python -m` from the project's root would find what it imports.
     first = dict.fromkeys(map(str, (script.parent, package, root, root / "src")))
     sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
-    sys.argv = [str(script)]
+    sys.argv = [str(script), *argv]
     name = ".".join(script.relative_to(package).with_suffix("").parts)
     spec = importlib.util.spec_from_file_location(name, script)
     if spec is None or spec.loader is None:

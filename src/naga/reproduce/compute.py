@@ -1,0 +1,88 @@
+"""Computing a run again in a process of its own, which reads no standard input and ends with this one."""
+
+import json
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from naga.capture.environment import variables_for
+from naga.layout import LOCK_NAME
+from naga.paths import relocated
+from naga.record.schema import Process
+from naga.reproduce.restore import NotRestoredError, Restored, at_its_place
+from naga.reproduce.start import Start, start_of
+from naga.runs.find import Run
+
+
+def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str) -> list[str]:
+    """Run the task, its script started as then where that can be done; give what there is to say of it."""
+    start = _start(run.record.process, restored, folder / "code", [code.path for code in run.record.code])
+    order: dict[str, Any] = {
+        "lock": str(run.lock_path),
+        "lock_hash": run.lock_hash,
+        "was": str(run.save_dir),
+        "save_dir": str(place),
+        "moved": {run.record.save_dir: str(place), str(run.save_dir): str(place)} | dict(restored.moved),
+        "folders": dict(restored.folders),
+        "module": start.module,
+        "argv": start.argv,
+    }
+    recorded = run.record.environment.variables if run.record.environment else {}
+    said: list[str] = []
+    for as_main in [True, False] if start.script or start.module else [False]:
+        order |= {"as_main": as_main, "script": start.script if as_main else str(restored.script)}
+        code, lines = _ran([python, *start.options], order, recorded, restored.cwd, folder)
+        if (place / LOCK_NAME).exists():
+            return [*said, *(lines[-1:] if code else [])]
+        own = [line.removeprefix("naga: ") for line in lines if line.startswith("naga: ")]
+        last = (own or lines or [f"its process ended with {code}"])[-1]
+        said = [f"the task was called by itself, since its script did not come to that: {last}"]
+    raise NotRestoredError(f"run: {last}")
+
+
+def _start(process: Process, restored: Restored, top: Path, tops: Sequence[str]) -> Start:
+    if not restored.folders:  # the code of today, where it is
+        return start_of(process.argv, restored.cwd.joinpath, tops)
+
+    def place_of(word: str) -> Path:
+        return at_its_place(top, os.path.join(process.cwd, word))  # noqa: PTH118  # an absolute one stays what it is
+
+    return start_of(process.argv, place_of, [*restored.folders.values()])
+
+
+def _ran(
+    python: list[str], order: dict[str, Any], recorded: Mapping[str, str], cwd: Path, folder: Path
+) -> tuple[int, list[str]]:
+    """Start the process, and give its exit code with the lines that it said as errors."""
+    written, error, only = folder / "order.json", folder / "stderr", folder / "naga"
+    only.mkdir(exist_ok=True)  # what runs is this Naga, and nothing that is beside it
+    with suppress(FileExistsError):
+        (only / "naga").symlink_to(Path(__file__).resolve().parents[1])
+    was = recorded.get("PYTHONPATH", "")
+    python_path = os.pathsep.join(relocated(was.split(os.pathsep), order["folders"])) if was else ""
+    variables = variables_for(recorded) | {"NAGA_SNAPSHOT": "on"}
+    variables["PYTHONPATH"] = os.pathsep.join(filter(None, (python_path, str(only))))
+    written.write_text(json.dumps(order | {"python_path": python_path}), encoding="utf-8")
+    # -P: nothing of the laid-out code stands in for a module of Python's.
+    words = [*python, "-P", "-m", "naga.reproduce.child", str(written)]
+    with error.open("wb") as stderr:
+        code = _wait(words, variables, cwd, stderr)
+    return code, error.read_text(errors="replace").strip().splitlines()
+
+
+def _wait(words: list[str], variables: Mapping[str, str], cwd: Path, stderr: Any) -> int:
+    """Run a process in a session of its own, which Ctrl-C at the terminal does not reach, and end all of it with us."""
+    with subprocess.Popen(
+        words, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            return process.wait()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            raise
