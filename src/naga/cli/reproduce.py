@@ -3,11 +3,12 @@
 import argparse
 import json
 import os
+import shutil
 import sys
 
-from naga.errors import SaveDirError, UsageError
+from naga.errors import NagaError, SaveDirError, UsageError
 from naga.paths import near
-from naga.reproduce.reproduce import EXIT_CODES, Verdict, repeated, reproduce
+from naga.reproduce.reproduce import EXIT_CODES, NOT_RESTORED, Verdict, repeated, reproduce
 from naga.reproduce.restore import lay_out_code
 from naga.reproduce.verdict import tolerances_of
 from naga.runs.find import Run, load_run
@@ -17,9 +18,25 @@ from naga.terminal import print_asked, printable, say
 def reproduce_run(words: argparse.Namespace) -> int:
     """Compute a run again; 0 reproduced, 1 differs, 2 not restored."""
     run = load_run(words.run)
+    try:
+        verdict = _verdict(run, words)
+    except (NagaError, OSError, KeyboardInterrupt) as error:
+        if words.format == "json":  # who reads it gets an object, whatever comes
+            reason = error.message if isinstance(error, NagaError) else str(error) or "interrupted"
+            verdict = Verdict(verdict=NOT_RESTORED, run_id=run.run_id, not_restored=(reason,))
+            print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
+        raise
+    if words.format == "json":
+        print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
+    else:
+        _print(verdict)
+    return EXIT_CODES[verdict.verdict]
+
+
+def _verdict(run: Run, words: argparse.Namespace) -> Verdict:
     if not words.trust:
         _require_trust(run)
-    tolerances = tolerances_of(words.tolerance)
+    tolerances = tolerances_of(words.tolerance, run)
     if words.to and words.repeat > 1:
         raise UsageError("--to names one folder, and --repeat makes several", hint="leave out one of them")
 
@@ -33,12 +50,7 @@ def reproduce_run(words: argparse.Namespace) -> int:
             tell=say,
         )
 
-    verdict = repeated(run, words.repeat, once)
-    if words.format == "json":
-        print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
-    else:
-        _print(verdict)
-    return EXIT_CODES[verdict.verdict]
+    return repeated(run, words.repeat, once)
 
 
 def _require_trust(run: Run) -> None:
@@ -74,7 +86,15 @@ def checkout(words: argparse.Namespace) -> int:
         raise UsageError(
             f"run {run.run_id} has no snapshot of its code", hint="only runs of tasks with @snapshot have one"
         )
-    for place in lay_out_code(codes, folder.absolute()):
+    was_there = folder.exists()
+    try:
+        places = lay_out_code(codes, folder.absolute())
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if was_there:
+            folder.mkdir()
+        raise
+    for place in places:
         print_asked(printable(near(place), lines=False) + "\n")
     print(f"naga: its commit: {codes[0].commit}; git switch -c again {str(codes[0].commit)[:10]} goes on from it",
           file=sys.stderr)  # fmt: skip

@@ -85,4 +85,5 @@ def _wait(words: list[str], variables: Mapping[str, str], cwd: Path, stderr: Any
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             raise

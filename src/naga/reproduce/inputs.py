@@ -32,7 +32,7 @@ class Inputs:
         if not place.is_relative_to(self._top):
             return  # through a link of the code: it is not in our hands
         real_folder(self._top, place.parent)
-        source = source.resolve()
+        source = source.resolve() if source.exists() else source
         size = sum(_sizes(source, self._left))
         if size > self._left and not _shares_blocks(source, place.parent):
             self._link(source, place)
@@ -92,9 +92,9 @@ def _copy(source: Path, place: Path, top: Path) -> None:
         for child in source.iterdir():
             _copy(child, place / child.name, top)
     elif stat.S_ISLNK(mode):
-        inside = not source.readlink().is_absolute() and source.resolve().is_relative_to(top)
+        leads_out = source.exists() and not source.resolve().is_relative_to(top)
         place.unlink(missing_ok=True)
-        place.symlink_to(source.readlink() if inside else source.resolve())
+        place.symlink_to(source.resolve() if leads_out else source.readlink())
     elif stat.S_ISREG(mode) and not _is_same(source, place):
         place.unlink(missing_ok=True)
         if not _clone(source, place):

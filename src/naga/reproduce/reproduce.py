@@ -31,6 +31,7 @@ from naga.reproduce.verdict import IDENTICAL, WITHIN, OutputVerdict, verdicts
 from naga.runs.find import Run, load_run
 
 REPRODUCED_WELL, DIFFERS, NOT_RESTORED = "reproduced", "differs", "not restored"
+_NO_ROOM = [os.strerror(number) for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)]
 EXIT_CODES = {REPRODUCED_WELL: 0, DIFFERS: 1, NOT_RESTORED: 2}
 
 
@@ -150,8 +151,8 @@ def _judged(
     if now.status != "finished":
         error = now.record.error
         differences = [f"the reproduction is {now.status}" + (f": {error.type}: {error.message}" if error else "")]
-        if os.strerror(errno.ENOSPC) in f"{differences}{said}":
-            raise NotRestoredError(f"run: {os.strerror(errno.ENOSPC)}")
+        if lack := next((reason for reason in _NO_ROOM if reason in f"{differences}{said}"), ""):
+            raise NotRestoredError(f"run: {lack}")
     after = _looked_at(run)
     changed = [name for name in before.keys() | after.keys() if before.get(name) != after.get(name)]
     differences += [f"the original has changed meanwhile: {name}" for name in sorted(changed)]

@@ -22,6 +22,7 @@ from naga.process.entry_point import is_called, script_module
 from naga.project import top_of
 from naga.record.schema import Code, Record, Upstream
 from naga.reproduce.inputs import Inputs
+from naga.reproduce.verdict import files_of
 from naga.runs.find import Run, load_run
 
 
@@ -59,6 +60,8 @@ def lacks(run: Run) -> list[str]:
         return [f"the run is {run.status}, not finished"]
     if not record.outputs or not record.outputs.hash:
         return [f"its outputs are not known: {record.outputs.reason if record.outputs else 'no @runlock'}"]
+    if record.outputs.files and not files_of(run):
+        return ["its outputs are not known: they have changed, and .naga/outputs.json is gone"]
     reasons = list(_lacking_code(record))
     if any("ipykernel" in word or "kernel_launcher" in word for word in record.process.argv):
         reasons.append("it ran in a notebook")

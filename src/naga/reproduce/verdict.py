@@ -2,24 +2,24 @@
 
 import csv
 import fnmatch
-import gzip
 import io
 import json
 import math
-import pickle
-import re
-import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from naga.capture.data.manifest import listed
+from naga.capture.data.outputs import hash_outputs
 from naga.compare.inside import changes_inside
-from naga.errors import LockError, UsageError
+from naga.errors import LockError, NagaError, UsageError
 from naga.frozen import dataclass
 from naga.layout import OUTPUTS_LIST, naga_folder
 from naga.record.opener import read_inside, read_json
+from naga.reproduce.harmless import harmless
 from naga.runs.find import Run
+from naga.wording import first_of
 
 _MOST_BYTES = 200 * 2**20  # of a file that is looked into
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
@@ -34,8 +34,10 @@ class OutputVerdict:
     note: str = ""
 
 
-def tolerances_of(words: list[str]) -> dict[str, float]:
+def tolerances_of(words: list[str], run: Run | None = None) -> dict[str, float]:
     """Read ``FILE=REL``: how far the numbers in files of a name may be from what they were, relatively.
+
+    What names no output of the run, or none whose numbers can be read, is refused.
 
     Examples
     --------
@@ -51,12 +53,17 @@ def tolerances_of(words: list[str]) -> dict[str, float]:
             equals = ""
         if not name or not equals or not found[name] >= 0:
             raise UsageError(f"--tolerance {word}: not FILE=REL", hint="--tolerance 'metrics.json=1e-6'")
+        files = fnmatch.filter(files_of(run), name) if run else []
+        if run and not any(PurePosixPath(file).suffix in _NUMBERS for file in files):
+            what = f"no output is called {name!r}" if not files else f"no numbers are read in {first_of(files)}"
+            hint = f"a {', '.join(_NUMBERS)} of {first_of(files_of(run))}"
+            raise UsageError(f"--tolerance {word}: {what}", hint=hint)
     return found
 
 
 def verdicts(was: Run, now: Run, tolerances: Mapping[str, float]) -> Iterator[OutputVerdict]:
     """Compare the outputs of a run with those of its reproduction, file by file."""
-    before, after = _files(was), _files(now)
+    before, after = files_of(was), files_of(now)
     for path in sorted(before.keys() | after.keys()):
         if path not in after:
             yield OutputVerdict(path, "missing")
@@ -68,11 +75,15 @@ def verdicts(was: Run, now: Run, tolerances: Mapping[str, float]) -> Iterator[Ou
             yield _differing(was.save_dir, now.save_dir, path, (before[path], after[path]), tolerances)
 
 
-def _files(run: Run) -> dict[str, str]:
-    try:
+def files_of(run: Run) -> dict[str, str]:
+    """Give the hash of each output of a run by its path; none where that is not known any more."""
+    with suppress(OSError, LockError, KeyError, TypeError):
         return listed(read_json(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST))
-    except (OSError, LockError, KeyError, TypeError):
-        return {}
+    with suppress(NagaError):  # without its list, what is in the folder says it as long as it is what was there
+        tree = hash_outputs(run.save_dir, fresh=False)
+        if run.record.outputs and tree.hash == run.record.outputs.hash:
+            return {entry.path: entry.hash for entry in tree.entries()}
+    return {}
 
 
 def _differing(
@@ -86,8 +97,8 @@ def _differing(
     largest = _largest_difference(PurePosixPath(path).suffix, *data)
     if allowed is not None and largest is not None and largest <= allowed:
         return OutputVerdict(path, WITHIN, f"largest relative difference {largest:.3g}")
-    note = changes_inside((was, now), path, hashes) or _harmless(path, *data)
-    if largest is not None and math.isfinite(largest):
+    note = changes_inside((was, now), path, hashes) or harmless(*data)
+    if largest and math.isfinite(largest):
         note += f"{'; ' if note else ''}largest relative difference {largest:.3g}"
     return OutputVerdict(path, DIFFERENT, note)
 
@@ -97,7 +108,7 @@ def _largest_difference(suffix: str, before: bytes, after: bytes) -> float | Non
     read = _NUMBERS.get(suffix)
     try:
         return _largest(read(before), read(after)) if read else None
-    except (ValueError, RecursionError, ImportError, csv.Error, KeyError):
+    except Exception:  # noqa: BLE001  # whatever a reader makes of a damaged file, or of one without its package
         return None
 
 
@@ -109,8 +120,28 @@ def _largest(a: Any, b: Any) -> float:
     if _is_number(a) and _is_number(b):
         if a == b or (a != a and b != b):  # noqa: PLR0124  # not a number is as good as not a number
             return 0.0
-        return float(abs(a - b) / max(abs(a), abs(b)))
+        largest = float(abs(a - b) / max(abs(a), abs(b)))
+        return largest if math.isfinite(largest) else math.inf
+    if hasattr(a, "dtype") and hasattr(b, "dtype"):
+        return _of_arrays(a, b)
     return 0.0 if a == b and type(a) is type(b) else math.inf
+
+
+def _of_arrays(a: Any, b: Any) -> float:
+    import numpy as np
+
+    if (a.shape, a.dtype) != (b.shape, b.dtype):
+        return math.inf
+    differs = ~((a == b) | ((a != a) & (b != b)))  # noqa: PLR0124
+    if not differs.any():
+        return 0.0
+    if a.dtype.kind not in "iufc":
+        return math.inf
+    wide = np.clongdouble if a.dtype.kind == "c" else np.longdouble  # differences of unsigned numbers do not wrap
+    before, after = a[differs].astype(wide), b[differs].astype(wide)
+    with np.errstate(all="ignore"):
+        largest = float((abs(before - after) / np.maximum(abs(before), abs(after))).max())
+    return largest if math.isfinite(largest) else math.inf
 
 
 def _is_number(value: Any) -> bool:
@@ -130,15 +161,12 @@ def _csv(data: bytes) -> Any:
 def _npy(data: bytes) -> Any:
     import numpy as np
 
-    array = np.load(io.BytesIO(data), allow_pickle=False)
-    return {"shape": list(array.shape), "values": array.ravel().tolist()}
+    return np.load(io.BytesIO(data), allow_pickle=False)
 
 
 def _npz(data: bytes) -> Any:
-    import numpy as np
-
-    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-        return {name: {"shape": list(array.shape), "values": array.ravel().tolist()} for name, array in arrays.items()}
+    with _npy(data) as arrays:
+        return dict(arrays)
 
 
 def _parquet(data: bytes) -> Any:
@@ -150,34 +178,3 @@ def _parquet(data: bytes) -> Any:
 _NUMBERS: dict[str, Callable[[bytes], Any]] = {
     ".json": json.loads, ".csv": _csv, ".npy": _npy, ".npz": _npz, ".parquet": _parquet,
 }  # fmt: skip
-
-
-def _harmless(path: str, before: bytes, after: bytes) -> str:
-    """Say where only what does not matter differs: times inside of archives; it is still not identical."""
-    try:
-        if zipfile.is_zipfile(io.BytesIO(before)) and _zipped(before) == _zipped(after):
-            return "the same content: only times inside of the archive differ"
-        if before[:2] == b"\x1f\x8b" and gzip.decompress(before) == gzip.decompress(after):
-            return "the same content: only the time in the gzip header differs"
-        if before[:4] == b"%PDF" and _undated(before) == _undated(after):
-            return "the same content: only dates and ids of the PDF differ"
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError):
-        pass
-    if PurePosixPath(path).suffix in (".pkl", ".pickle") and len(before) == len(after) and _is_pickle(before):
-        return "pickles of the same length, which may be of equal objects"
-    return ""
-
-
-def _zipped(data: bytes) -> dict[str, bytes]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > _MOST_BYTES:
-            raise ValueError("too large to be looked into")
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def _undated(data: bytes) -> bytes:
-    return re.sub(rb"/(CreationDate|ModDate|ID|Producer)\s*(\(.*?\)|\[.*?\])", b"", data)
-
-
-def _is_pickle(data: bytes) -> bool:
-    return data[:1] == pickle.PROTO  # it is never loaded: that would run what it says
