@@ -73,12 +73,12 @@ def test_only_one_module_runs_git() -> None:
     """The others that start processes start Python, or ask Slurm, and name no other program."""
     running = {path for path in MODULES if "subprocess" in imported_names(path)}
     assert {path.name for path in running} == {
+        "compute.py",
         "git.py",
         "local.py",
         "publisher.py",
         "reader.py",
         "environment.py",
-        "reproduce.py",
         "slurm.py",
     }
     for path in running:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from naga.reproduce.start import Start, start_of
 from naga.runs.find import Run
 
 
-def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str) -> list[str]:
+def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str = "") -> list[str]:
     """Run the task, its script started as then where that can be done; give what there is to say of it."""
     start = _start(run.record.process, restored, folder / "code", [code.path for code in run.record.code])
     order: dict[str, Any] = {
@@ -35,7 +36,7 @@ def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str
     said: list[str] = []
     for as_main in [True, False] if start.script or start.module else [False]:
         order |= {"as_main": as_main, "script": start.script if as_main else str(restored.script)}
-        code, lines = _ran([python, *start.options], order, recorded, restored.cwd, folder)
+        code, lines = _ran([python or sys.executable, *start.options], order, recorded, restored.cwd, folder)
         if (place / LOCK_NAME).exists():
             return [*said, *(lines[-1:] if code else [])]
         own = [line.removeprefix("naga: ") for line in lines if line.startswith("naga: ")]

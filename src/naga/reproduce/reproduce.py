@@ -5,7 +5,6 @@ import itertools
 import json
 import os
 import shutil
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -78,7 +77,7 @@ def reproduce(
             with _begun(_place(run, to), signals) as place, scratch("naga-reproduce-") as folder:
                 tell("restoring the code and the inputs")
                 restored = restore(run, folder / "code", current=current_code)
-                python = _python(run, folder / "environment", tell) if recorded_environment else sys.executable
+                python = _python(run, folder / "environment", tell) if recorded_environment else ""
                 before = _looked_at(run)
                 tell(f"running {run.record.task} in '{place}'")
                 said = compute(run, restored, place, folder, python)
