@@ -50,6 +50,19 @@ def shortened(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
+def text_of(error: BaseException) -> str:
+    """Give what an exception says; one of the user's own may have a text that raises, or ends the process."""
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001
+        return "<its text cannot be shown>"
+
+
+def first_line_of(error: BaseException) -> str:
+    """Name an exception in one line: its type, and how its text begins."""
+    return f"{type(error).__name__}: {text_of(error)}".splitlines()[0][:500].strip()
+
+
 def and_more(rest: int) -> str:
     """Say that there are more, where there are."""
     return f" and {rest:,} more" if rest > 0 else ""

@@ -137,7 +137,9 @@ def dotted(keys: Keys) -> str:
     """Say a path as one would type it."""
     text = ""
     for key in keys:
-        text += f"[{key}]" if isinstance(key, int) and text else f".{key}" if text else str(key)
+        # Python writes no number of more than 4,300 digits, but in hexadecimal.
+        name = hex(key) if isinstance(key, int) and key.bit_length() > 10_000 else str(key)
+        text += f"[{name}]" if isinstance(key, int) and text else f".{name}" if text else name
     return text
 
 

@@ -14,6 +14,7 @@ from naga.config.omegaconf_nodes import dotted
 from naga.secrets import MARK
 
 ABSENT = object()
+_DEEPEST = 100  # more than a run.lock holds, which says where it is cut
 
 
 def plain_config(value: Any) -> dict[Any, Any]:
@@ -29,10 +30,17 @@ def plain_config(value: Any) -> dict[Any, Any]:
 
 
 def _plain(value: Any, above: tuple[Any, ...]) -> Any:
-    """``above`` are the containers that the value is in: one that is in itself is not followed."""
+    """``above`` are the containers that the value is in; of what cannot be asked, the type stands for it."""
+    try:
+        return _walked(value, above) if len(above) < _DEEPEST else _type_name(value)
+    except Exception:  # noqa: BLE001  # an object of the user's own
+        return _type_name(value)
+
+
+def _walked(value: Any, above: tuple[Any, ...]) -> Any:
     if isinstance(value, Container):
         value = _content(value)
-    if any(value is container for container in above):
+    if any(value is container for container in above):  # one that is in itself is not followed
         return _type_name(value)
     if isinstance(value, Mapping):
         return {_plain_key(key): _plain(item, (*above, value)) for key, item in value.items()}
@@ -61,7 +69,7 @@ def _plain_scalar(value: Any) -> Any:
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's
         return _plain_scalar(value.item())
     if hasattr(value, "isoformat"):
-        return value.isoformat()
+        return str(value.isoformat())
     return str(value) if hasattr(value, "__fspath__") else _type_name(value)
 
 
@@ -70,8 +78,11 @@ def _type_name(value: Any) -> str:
 
 
 def _plain_key(key: Any) -> Any:
-    plain = _plain_scalar(key)
-    return plain if not isinstance(plain, str) or isinstance(key, str | Enum) else str(key)
+    try:
+        plain = _plain_scalar(key)
+        return plain if not isinstance(plain, str) or isinstance(key, str | Enum) else str(key)
+    except Exception:  # noqa: BLE001  # an object of the user's own
+        return _type_name(key)
 
 
 def _content(cfg: Container) -> Any:

@@ -21,6 +21,7 @@ from naga.tracking.open_run import OpenRun, open_run
 from naga.tracking.publication import Publication
 from naga.tracking.store import require_mlflow, shown_uri, store_of, tracking_store
 from naga.tracking.tags import Tag
+from naga.wording import first_line_of, text_of
 
 T = TypeVar("T")
 
@@ -101,9 +102,9 @@ def _run_body(
     except BaseException as error:
         run.fail()
         if where.note_in and not isinstance(error, KeyboardInterrupt | TrackerError):
-            reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0][:300])
+            reason = redact_text(first_line_of(error))
             note_failure(where.note_in, diag=publication.tags.get(Tag.DIAG, ""), tracking_uri=store, error=reason)
-        if "is already active. To start a new run" in str(error):
+        if "is already active. To start a new run" in text_of(error):
             say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
         raise
     return result, folder.generation

@@ -9,6 +9,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 from naga.launch.local import Local
+from naga.wording import first_line_of
 
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -47,4 +48,4 @@ def _answer(done: "Future[dict[str, Any]]") -> dict[str, Any]:
     if done.cancelled():
         return {"died": "cancelled"}
     error = done.exception()
-    return {"died": f"{type(error).__name__}: {error}".splitlines()[0]} if error else done.result()
+    return {"died": first_line_of(error)} if error else done.result()

@@ -8,6 +8,10 @@ import traceback
 from naga.frozen import dataclass
 from naga.process.signals import Signals
 from naga.record.schema import Failure
+from naga.wording import text_of
+
+_MOST_EXCEPTIONS = 10_000
+_LARGEST_CODE = 2**63 - 1  # beyond it the interpreter exits with -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +50,7 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
         return Failure(type="Signalled", message=f"{name}, which the task did not let end it", signal=name)
     return Failure(
         type=type(error).__qualname__,
-        message=_message(error) + (" at the time limit of Slurm's job" if name == "SIGTERM" and _is_at_limit() else ""),
+        message=text_of(error) + (" at the time limit of Slurm's job" if name == "SIGTERM" and _is_at_limit() else ""),
         traceback=_traceback(error),
         signal=name,
         exit_code=_exit_code(error),
@@ -61,22 +65,34 @@ def _is_at_limit() -> bool:
 
 def _traceback(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_exception(error))
+        shown = traceback.format_tb(error.__traceback__) if _is_vast(error) else traceback.format_exception(error)
     except BaseException:  # noqa: BLE001  # of a chain without end, or with an exception whose attributes raise
-        return "".join(traceback.format_tb(error.__traceback__))
+        shown = traceback.format_tb(error.__traceback__)
+    return "".join(shown)
 
 
-def _message(error: BaseException) -> str:
-    try:
-        return str(error)
-    except BaseException:  # noqa: BLE001  # an exception of the user's own, whose text is broken, or ends the process
-        return "<its text cannot be shown>"
+def _is_vast(error: BaseException) -> bool:
+    """Tell whether an exception's text would have no end: a group may hold one member often, and is written so."""
+    waiting, seen = [error], {id(error)}
+    for _ in range(_MOST_EXCEPTIONS):
+        if not waiting:
+            return False
+        one = waiting.pop()
+        waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+        for other in (one.__cause__, one.__context__):
+            if other is not None and id(other) not in seen:
+                seen.add(id(other))
+                waiting.append(other)
+    return True
 
 
 def _exit_code(error: BaseException) -> int | None:
     """Give the exit code that an exception asks for, as the interpreter reads it."""
     if not isinstance(error, SystemExit):
         return None
-    if error.code is None:
-        return 0
-    return int(error.code) if isinstance(error.code, int) else 1
+    try:
+        code = error.code
+        number = 0 if code is None else int.__index__(code) if isinstance(code, int) else 1
+    except Exception:  # noqa: BLE001  # an exit of the user's own
+        return 1
+    return number if abs(number) <= _LARGEST_CODE else -1

@@ -27,6 +27,12 @@ _BLOCK_TEXT = re.compile(r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\
                          r"[^\x00-\x09\x0b-\x1f\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff]*")  # fmt: skip
 _FLOW_WIDTH = 100
 
+# libyaml refuses what a path that is not UTF-8 needs (half of a surrogate pair), and PyYAML's own parser takes a minute
+# for megabytes: libyaml is given characters of private use in their place, unless the text has such characters itself.
+_HALF = re.compile(r"\\ud([89a-f])")
+_NOT_PLACED = re.compile(r"[\ue000-\ue7ff]|\\u(?:[eE][0-7]|D[89a-fA-F]|d[A-F])")
+_HALVES = {code + 0x800: code for code in range(0xD800, 0xE000)}
+
 
 def dump(value: dict[Any, Any]) -> str:
     r"""Write plain values as YAML.
@@ -139,10 +145,13 @@ def load(text: str) -> Any:
     import yaml
 
     parser = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    if re.search(r"\\u[dD][89a-fA-F]", text):
-        parser = yaml.SafeLoader  # libyaml refuses what a path that is not UTF-8 needs
+    has_halves = re.search(r"\\u[dD][89a-fA-F]", text) is not None
+    if has_halves and _NOT_PLACED.search(text):
+        parser, has_halves = yaml.SafeLoader, False
+    if has_halves:
+        text = _HALF.sub(lambda found: f"\\ue{int(found[1], 16) - 8}", text)
     try:
-        return _Builder(yaml.parse(text, Loader=parser)).document()
+        return _Builder(yaml.parse(text, Loader=parser), has_halves=has_halves).document()
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"line {mark.line + 1}: " if mark else ""
@@ -153,8 +162,8 @@ def load(text: str) -> Any:
 class _Builder:
     """Build one document from a stream of parser events."""
 
-    def __init__(self, events: Iterator[Any]) -> None:
-        self._events = events
+    def __init__(self, events: Iterator[Any], *, has_halves: bool) -> None:
+        self._events, self._has_halves = events, has_halves
         self._nodes = 0
 
     def document(self) -> Any:
@@ -172,7 +181,7 @@ class _Builder:
         self._check(event, depth)
         kind = type(event).__name__
         if kind == "ScalarEvent":
-            return _constructed(event)
+            return _constructed(event, _halved(event.value) if self._has_halves else event.value)
         if kind == "SequenceStartEvent":
             return list(self._items(depth + 1))
         return self._mapping(depth + 1)
@@ -218,8 +227,11 @@ _CONSTANTS: dict[str, Any] = {
 }
 
 
-def _constructed(event: Any) -> Any:
-    text: str = event.value
+def _halved(text: str) -> str:
+    return re.sub(r"\\ue([0-7])", lambda found: f"\\ud{int(found[1]) + 8:x}", text).translate(_HALVES)
+
+
+def _constructed(event: Any, text: str) -> Any:
     if event.tag:
         return base64.b64decode(text, validate=True)
     if event.style in ("'", '"', "|", ">"):

@@ -18,6 +18,7 @@ from naga.run.begin import Watched, label_of, now
 from naga.run.plan import Plan
 from naga.save_dir.claim import Claim
 from naga.terminal import say
+from naga.wording import text_of
 
 
 def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: Claim | None, signals: Signals) -> None:
@@ -114,4 +115,4 @@ def _failing_into(warnings: list[str], what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001  # the run is over: whatever this is, the lock must be written
-        warnings.append(f"{what} could not be recorded: {error}")
+        warnings.append(f"{what} could not be recorded: {text_of(error)}")

@@ -11,7 +11,7 @@ from naga.errors import ClaimError, NagaError, SnapshotError, one_line
 from naga.process.identity import name_job
 from naga.record.schema import Code, from_plain
 from naga.sweep.laid_out import imported_from
-from naga.wording import first_of
+from naga.wording import first_line_of, first_of
 from naga.wrapper import Decorated
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def run_point(point: dict[str, Any]) -> dict[str, Any]:
     except NagaError as error:
         said = {"error": error.message, "line": one_line(error)}
     except BaseException as error:  # noqa: BLE001  # the run.lock says the rest
-        said = {"error": f"{type(error).__name__}: {error}".splitlines()[0][:500]}
+        said = {"error": first_line_of(error)}
     return said
 
 

@@ -7,6 +7,7 @@ from os import environ
 
 from naga.errors import MlflowMissingError, NagaError, TrackerError
 from naga.tracking.mlflow_settings import environment
+from naga.wording import text_of
 
 FIRST_ANSWER_S = 8
 
@@ -68,7 +69,7 @@ def in_one_line(what: str, later: str = _ANOTHER) -> Iterator[None]:
 
 
 def _explained(error: Exception) -> tuple[str, str | None]:
-    text = str(error)
+    text = text_of(error)
     if isinstance(error, ImportError):
         name = (error.name or "").partition(".")[0]
         return f"{name} is not installed, which this kind of store needs", f"pip install {_PACKAGES.get(name, name)}"

@@ -73,6 +73,30 @@ def test_what_no_yaml_can_hold_is_named_by_its_type() -> None:
     assert plain_config(itself) == expected
 
 
+class OddText(str):
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class OddKey:
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_what_cannot_be_asked_costs_nothing_else() -> None:
+    """Neither a value nor a key; nor what is nested without end."""
+    deep: list[Any] = []
+    for _ in range(5000):
+        deep = [deep]
+    plain = plain_config({"odd": OddText(), OddKey(): 1, "deep": deep, "lr": 0.1})
+    assert plain["odd"] == f"<{__name__}.OddText>"
+    assert plain["lr"] == 0.1
+    assert plain[f"<{__name__}.OddKey>"] == 1
+    assert repr(plain["deep"]) == "[" * 99 + "'<builtins.list>'" + "]" * 99
+
+
 @pytest.mark.parametrize(
     ("a", "b", "keys"),
     [
@@ -85,6 +109,7 @@ def test_what_no_yaml_can_hold_is_named_by_its_type() -> None:
         ({"m": {"x": 1, "y": 2}}, {"m": {"x": 1, "z": 2}}, ("m.y", "m.z")),
         ({"m": {}}, {"m": 1}, ("m",)),
         ({"m": {1: {}}}, {"m": {1: None}}, ("m[1]",)),
+        ({10**5000: 1}, {}, (hex(10**5000),)),
     ],
 )
 def test_differences_are_named_by_dotted_keys(a: Any, b: Any, keys: tuple[str, ...]) -> None:

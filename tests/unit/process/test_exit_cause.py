@@ -46,6 +46,56 @@ def test_an_exception_without_a_text(raised: object) -> None:
     assert ending.failure.message == "<its text cannot be shown>"
 
 
+class OddExit(SystemExit):
+    code = property(lambda self: 1 / 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SystemExit(-1), -1),
+        (SystemExit(2**63 - 1), 2**63 - 1),
+        (SystemExit(2**63), -1),
+        (SystemExit(-(10**5000)), -1),
+        (SystemExit("no"), 1),
+        (OddExit(), 1),
+    ],
+)
+def test_exit_codes_are_those_of_the_interpreter(error: SystemExit, code: int) -> None:
+    """Of any number, however long: a run.lock that holds it is read again."""
+    failure = how_it_ended(error, Signals(), None).failure
+    assert failure
+    assert failure.exit_code == code
+
+
+def test_a_group_that_holds_its_members_many_times_is_written_in_no_time() -> None:
+    """The text of few objects would have no end; where it was raised is what remains of it."""
+    error: Exception = ValueError("leaf")
+    error.__cause__ = KeyError("cause")
+    for _ in range(5):
+        error = ExceptionGroup("both", [error, error])
+    failure = how_it_ended(error, Signals(), None).failure
+    assert failure
+    assert "leaf" in str(failure.traceback)
+    for _ in range(60):
+        error = ExceptionGroup("both", [error, error])
+    try:
+        raise error
+    except ExceptionGroup as raised:
+        failure = how_it_ended(raised, Signals(), None).failure
+    assert failure
+    assert "raise error" in str(failure.traceback)
+
+
+def test_a_chain_is_written_whole() -> None:
+    """Up to thousands, and where two exceptions caused each other."""
+    one, two = ValueError("one"), ValueError("two")
+    one.__cause__, two.__cause__ = two, one
+    failure = how_it_ended(one, Signals(), None).failure
+    assert failure
+    assert "two" in str(failure.traceback)
+
+
 def test_a_signal_that_the_task_survived_is_a_warning() -> None:
     """With a handler of its own, the task went on."""
     former = signal.signal(signal.SIGTERM, lambda *_: None)

@@ -1,6 +1,7 @@
 """The very text that is written, and the very bounds of what is read."""
 
 import math
+import time
 from typing import Any
 
 import pytest
@@ -120,3 +121,19 @@ def test_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("a: [1, 2]") == {"a": [1, 2]}
     with pytest.raises(LockError, match="5 values"):
         load("a: [1, 2, 3]")
+
+
+@pytest.mark.parametrize("mark", ["", "\ue000", "\\ue0ff", "\\uDCFF", "\ue7ff\\ud800"])
+@pytest.mark.parametrize("text", ["\udcff", "\ud800\udfff", "\\udcff", "\\\udcff", "a\n\\ud8ff", "\\\\ud9ff\udabc"])
+def test_half_of_a_surrogate_pair_is_read_beside_anything(text: str, mark: str) -> None:
+    """Also beside characters, and escapes of them, that libyaml is given in its place."""
+    value = {"a": text, text: "b", "mark": mark}
+    assert load(dump(value)) == value
+
+
+def test_a_large_lock_with_half_of_a_surrogate_pair_is_read_fast() -> None:
+    """One path that is not UTF-8 does not make of a second a minute."""
+    text = dump({"path": "\udcff", "values": [str(n) for n in range(30_000)]})
+    begun = time.process_time()
+    load(text)
+    assert time.process_time() - begun < 2

@@ -16,7 +16,7 @@ from naga.diagnose.diag_code import code_files
 from naga.errors import DiagError, NagaError, UsageError
 from naga.process.entry_point import is_called, script_module
 from naga.project import project_root
-from naga.wording import did_you_mean, nearest
+from naga.wording import did_you_mean, first_line_of, nearest
 
 _DECORATORS = frozenset({"clicfg", "runlock", "snapshot", "track_data", "load_stage"})
 
@@ -129,7 +129,7 @@ def load_script(script: Path, *, project: Path | None = None, argv: Sequence[str
         raise
     except (Exception, SystemExit) as error:
         raise DiagError(
-            f"'{script}' cannot be imported: {type(error).__name__}: {error}".splitlines()[0],
+            f"'{script}' cannot be imported: {first_line_of(error)}",
             hint=f"python -c 'import runpy; runpy.run_path(\"{script}\")' shows where",
         ) from error
     # What the script has pickled names its classes as of `__main__`.

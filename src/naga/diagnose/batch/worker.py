@@ -23,6 +23,7 @@ from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
 from naga.tracking.store import require_mlflow, store_of, use_store
+from naga.wording import first_line_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ def _done(order: BatchOptions, prepared: Prepared, run: Run) -> Outcome:
 
 
 def _first_line(error: BaseException) -> str:
-    line = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    line = first_line_of(error)
     own = [frame for frame in traceback.extract_tb(error.__traceback__) if "site-packages" not in frame.filename]
     return f"{line} ({Path(own[-1].filename).name}:{own[-1].lineno})" if own else line
 
