@@ -80,6 +80,8 @@ class _Cutter:
                 name = f"{key[:100]!r}..."
             elif key != key:  # noqa: PLR0124  # nan, of which a mapping holds several
                 name = "nan"
+            if name is not key and name != "nan":
+                self.cuts.append(f"{place}, a key: {name}")
             while name in items:
                 name = f"{name}~"
             self._room -= 32
