@@ -1,5 +1,6 @@
 """How Naga words what several rooms say: the nearest name to one that is not known, and the first of many."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 _SHOWN = 1000  # letters of a message: who types a word of a megabyte does not want to read it again
@@ -77,3 +78,19 @@ def plural(count: int, name: str) -> str:
     ('1 run', '2 runs')
     """
     return f"{count} {name}" if count == 1 else f"{count} {name}s"
+
+
+def took(seconds: float | None) -> str:
+    """Write a duration.
+
+    Examples
+    --------
+    >>> took(0.031), took(3.14), took(75), took(7200)
+    ('31 ms', '3.1 s', '1 min 15 s', '2 h 0 min')
+    """
+    if seconds is None or not math.isfinite(seconds):
+        return "" if seconds is None else str(seconds)
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -4,7 +4,6 @@ import argparse
 import csv
 import gc
 import json
-import math
 import re
 import shutil
 import sys
@@ -23,6 +22,7 @@ from naga.record.lockfile import ANOTHER_TOOL
 from naga.runs.filter import check_keys, checked_key, items_of, parse_filter, sort_key, value_of
 from naga.runs.find import Run, look_for_runs
 from naga.terminal import printable, say
+from naga.wording import took
 
 _STANDARD = ("status", "diag", "started", "took", "task", "save_dir", "run_id")
 _CSV = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
@@ -157,22 +157,6 @@ def local_time(started: str) -> str:
         return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError):  # the end of the year 9999, in a time zone to the east
         return started
-
-
-def took(seconds: float | None) -> str:
-    """Write a duration.
-
-    Examples
-    --------
-    >>> took(0.031), took(3.14), took(75), took(7200)
-    ('31 ms', '3.1 s', '1 min 15 s', '2 h 0 min')
-    """
-    if seconds is None or not math.isfinite(seconds):
-        return "" if seconds is None else str(seconds)
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def cell_widths(texts: Sequence[str]) -> list[int]:

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from naga.cli.ls import local_time, took
+from naga.cli.ls import local_time
 from naga.compare.lineage import out_of_date
 from naga.record import yaml_text
 from naga.record.schema import Code, Data, Record
 from naga.runs.find import Run
 from naga.secrets import MARK, redacted_keys
 from naga.terminal import printable
-from naga.wording import first_of, plural
+from naga.wording import first_of, plural, took
 
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 

@@ -4,21 +4,24 @@ import json
 import re
 import socket
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from contextlib import suppress
+from pathlib import Path
 from types import MappingProxyType
 
 from naga.config.upgrade import Filled
 from naga.diagnose.diag_key import DiagKey
 from naga.errors import DiagError
 from naga.process.identity import this_process
+from naga.project import project_root
 from naga.record.schema import Data, Record, to_plain
 from naga.runs.find import Run
 from naga.save_dir.archive import former_runs, home_of
 from naga.secrets import redact_config
 from naga.terminal import printable
 from naga.tracking.parameters import TAG_LIMIT, batches, parameters, shortened
-from naga.tracking.publication import Dataset, Publication, logical_run_id, logical_run_key
+from naga.tracking.publication import Dataset, Publication, logical_run_id, logical_run_key, shown_name
 from naga.tracking.tags import Status, Tag
+from naga.wording import took
 
 _MARKDOWN = re.compile(r"[\\`*\[\]|~]|(?<!\w)_|_(?!\w)|^[#>+-]")
 
@@ -38,7 +41,6 @@ def publication_of(
         raise DiagError(f"run {record.run_id} has no save_dir to be known by in MLflow")
     logical_id = logical_run_id(record.save_dir)
     home, archived = home_of(run.save_dir, run.run_id)
-    place = shortened(f"{socket.gethostname()}:{home}", TAG_LIMIT)
     tags = {
         Tag.LOGICAL_ID: shortened(logical_id, TAG_LIMIT),
         Tag.LOGICAL_KEY: logical_run_key(logical_id),
@@ -46,20 +48,19 @@ def publication_of(
         Tag.RUN_ID: record.run_id,
         Tag.LOCK_HASH: run.lock_hash,
         Tag.DIAG_KEY: key.key(run.lock_hash),
-        Tag.PLACE: place,
         Tag.OWNER: _owner(),
-        Tag.NOTE: shortened(_note(record, published_by), TAG_LIMIT),
         **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
         **({Tag.TAGS: shortened(", ".join(run.tags), TAG_LIMIT)} if run.tags else {}),
         **key.tags(),
+        **_places(home),
+        **_story(record, published_by),
         **_filled(filled),
         **_code(record),
     }
     return Publication(
-        name=shortened(PurePosixPath(logical_id).name or logical_id, 200),
+        name=shortened(shown_name(logical_id, record.process.cwd), TAG_LIMIT),
         key=tags[Tag.LOGICAL_KEY],
         run_id=record.run_id,
-        place=place,
         former=former_runs(home),
         archived=archived,
         tags=tags,
@@ -82,10 +83,28 @@ def _owner() -> str:
     return json.dumps({name: getattr(process, name) for name in ("host", "pid", "boot_id", "started_ticks")})
 
 
-def _note(record: Record, published_by: str) -> str:
-    # The table of runs shows the first line, unformatted.
-    task, diag, began = _plain(record.task), _plain(published_by), record.started[:16].replace("T", " ")
-    return f"{task}: computed {began}, {record.status}; published by {diag}"
+def _places(home: Path) -> dict[str, str]:
+    """Name a folder as this host knows it, and as all that share its filesystem do."""
+    places = {Tag.PLACE: shortened(f"{socket.gethostname()}:{home}", TAG_LIMIT // 4)}
+    with suppress(OSError):
+        places[Tag.FOLDER] = shortened(f"{project_root(home.parent).stat().st_ino}:{home}", TAG_LIMIT // 4)
+    return places
+
+
+def _story(record: Record, published_by: str) -> dict[str, str]:
+    """Tell of the computation: in tags that sort as text, and in a line that the table of runs shows unformatted."""
+    host, seconds = record.process.host, record.duration_s
+    known = {
+        Tag.COMPUTED: f"{record.started[:19].replace('T', ' ')}Z",
+        Tag.DURATION: "" if seconds is None else f"{seconds:12.1f}",
+        Tag.HOST: shortened(host or "", TAG_LIMIT),
+        Tag.ENDED_AS: record.status,
+    }
+    where = f" on {_plain(host)}" if host else ""
+    length = f" in {took(seconds)}" if seconds is not None else ""
+    note = f"{_plain(record.task)}: computed {record.started[:16].replace('T', ' ')}{where}{length}, {record.status}"
+    known[Tag.NOTE] = shortened(f"{note}; published by {_plain(published_by)}", TAG_LIMIT)
+    return {name: value for name, value in known.items() if value}
 
 
 def _plain(name: str) -> str:

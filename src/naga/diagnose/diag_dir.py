@@ -78,7 +78,7 @@ def diag_dir() -> Path:
     files are not outputs of the run: ``naga verify`` and the run's manifest pass over them.
 
     The number is the generation of the publication. It is chosen before that is complete: where another diag of the
-    same run overtakes this one meanwhile, the publication has a larger number, and its tag ``naga.diag_dir`` names
+    same run overtakes this one meanwhile, the publication has a larger number, and its tag ``naga.details`` names
     the folder. A diag that fails leaves its folder behind, and its number is not used again.
 
     Returns

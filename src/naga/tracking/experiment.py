@@ -1,7 +1,9 @@
 """Which experiment of the store a publication goes to: one answer for every run, however the user has named it."""
 
 import os
+import re
 import tomllib
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,13 +92,12 @@ def experiment_named(client: "MlflowClient", name: str) -> str:
 
 
 def _renamed(client: "MlflowClient", name: str) -> "Experiment | None":
-    quote = '"' if "'" in name else "'"
-    if quote in name:
-        return None  # MLflow's filters cannot express it
-    earlier = History(client, experiment_ids(client)).find(f"tags.`{Tag.EXPERIMENT}` = {quote}{name}{quote}")
+    pattern = re.sub(r"[^\w .-]", "%", name)  # MLflow's filters cannot express every name
+    similar = History(client, experiment_ids(client)).find(f"tags.`{Tag.DETAILS}` LIKE '%{pattern}%'")
+    earlier = [entry for entry in similar.values() if entry.tags.get(Tag.EXPERIMENT) == name]
     if not earlier:
         return None
-    newest = max(earlier.values(), key=lambda entry: entry.start_time)
+    newest = max(earlier, key=attrgetter("start_time"))
     found = client.get_experiment(newest.experiment_id)
     say(f"the MLflow experiment '{name}' is called '{found.name}' now: publishing there")
     return found

@@ -14,7 +14,7 @@ from naga.frozen import dataclass
 from naga.process.identity import is_alive
 from naga.record.schema import Process
 from naga.tracking.parameters import TAG_LIMIT, shortened
-from naga.tracking.tags import Status, Tag, generation_of
+from naga.tracking.tags import Status, Tag, generation_of, packed, unpacked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # A logical run that was published more often than this has its old links left as they are.
 PAGE = 100
+
+_SUPERSEDED = " (superseded)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,8 @@ class PublishedRun:
 
     @property
     def name(self) -> str:
-        """As MLflow shows it."""
-        return self.tags.get(Tag.NAME, self.run_id)
+        """As it is called in MLflow, superseded or not."""
+        return self.tags.get(Tag.NAME, self.run_id).removesuffix(_SUPERSEDED)
 
     @property
     def status(self) -> str:
@@ -56,10 +58,12 @@ class PublishedRun:
         """Which of several is the newest: the largest. Clocks differ between machines, generations do not."""
         return self.generation, self.start_time, self.run_id
 
-    def is_of(self, run_id: str | None, place: str | None) -> bool:
-        """Tell whether it is of the same run or folder; the name alone counts where either side does not say."""
-        mine = self.tags.get(Tag.RUN_ID), self.tags.get(Tag.PLACE)
-        return None in (*mine, run_id, place) or mine[0] == run_id or mine[1] == place
+    def is_of(self, other: Mapping[str, str]) -> bool:
+        """Tell by the tags of another whether it is of the same run or folder; the name alone counts without them."""
+        mine = self.tags
+        if any(tag not in tags for tag in (Tag.RUN_ID, Tag.PLACE) for tags in (mine, other)):
+            return True
+        return any(mine.get(tag) == other[tag] for tag in (Tag.RUN_ID, Tag.PLACE, Tag.FOLDER) if tag in other)
 
 
 def published_run(run: "MlflowRun") -> PublishedRun:
@@ -67,7 +71,13 @@ def published_run(run: "MlflowRun") -> PublishedRun:
     info, data = run.info, run.data
     is_running = info.status == "RUNNING"
     return PublishedRun(
-        info.run_id, info.experiment_id, info.start_time, data.tags, info.artifact_uri, is_running, data.metrics
+        info.run_id,
+        info.experiment_id,
+        info.start_time,
+        unpacked(data.tags),
+        info.artifact_uri,
+        is_running,
+        data.metrics,
     )
 
 
@@ -117,15 +127,15 @@ class History:
         """Set tags, all at once: whoever reads meanwhile finds all of them or none."""
         from mlflow.entities import RunTag
 
+        whole = packed({**entry.tags, **tags})
+        changes = [RunTag(key, whole[key]) for key in packed(tags)]
         # Whatever the environment says: a write that is lost at exit would leave two active, or none.
-        changes = [RunTag(key, value) for key, value in tags.items()]
         self._client.log_batch(entry.run_id, tags=changes, synchronous=True)
 
     def link(self, entry: PublishedRun, tag: str, other: PublishedRun) -> dict[str, str]:
         """Name another publication in a tag, and in the description as a link that can be clicked."""
         verb = "Supersedes" if tag == Tag.SUPERSEDES else "Superseded by"
-        paragraphs = entry.tags.get(Tag.NOTE, "").split("\n\n")
-        note = "\n\n".join(text for text in paragraphs if not text.startswith(f"{verb} ["))
+        note = _without(f"{verb} [", entry.tags.get(Tag.NOTE, ""))
         address = f"#/experiments/{other.experiment_id}/runs/{other.run_id}?workflowType=machine_learning"
         note = f"{shortened(note, TAG_LIMIT - 500)}\n\n{verb} [{other.run_id[:8]}]({address})"
         return {tag: other.run_id, Tag.NOTE: note}
@@ -139,12 +149,24 @@ class History:
             self.deprecate(loser, keeper)
         return keeper, losers
 
+    def superseded(self, entry: PublishedRun, keeper: PublishedRun) -> dict[str, str]:
+        """Say in tags, and in the name, that another publication is to be read."""
+        tags = {Tag.STATUS: Status.DEPRECATED, Tag.NAME: f"{entry.name}{_SUPERSEDED}"}
+        return tags | self.link(entry, Tag.SUPERSEDED_BY, keeper)
+
+    def activate(self, entry: PublishedRun) -> None:
+        """Make a superseded publication the active one again."""
+        note = _without("Superseded by [", entry.tags.get(Tag.NOTE, ""))
+        self.edit(entry, {Tag.STATUS: Status.ACTIVE, Tag.NAME: entry.name, Tag.NOTE: note})
+        if Tag.SUPERSEDED_BY in entry.tags:
+            self._client.delete_tag(entry.run_id, Tag.SUPERSEDED_BY)
+
     def deprecate(self, loser: PublishedRun, keeper: PublishedRun) -> None:
         """Say that a publication is superseded; one that somebody has deleted needs nothing."""
         from mlflow.exceptions import MlflowException
 
         try:
-            self.edit(loser, {Tag.STATUS: Status.DEPRECATED, **self.link(loser, Tag.SUPERSEDED_BY, keeper)})
+            self.edit(loser, self.superseded(loser, keeper))
         except MlflowException:
             # It was found a moment ago; in between its owner may have deleted it in the browser.
             if not self._is_gone(loser):
@@ -172,6 +194,10 @@ class History:
         if entry.running:
             self._client.set_terminated(run_id, "KILLED")
         return True
+
+
+def _without(start: str, note: str) -> str:
+    return "\n\n".join(text for text in note.split("\n\n") if not text.startswith(start))
 
 
 def unlinked(known: Publications, ends: Collection[str]) -> Iterator[PublishedRun]:

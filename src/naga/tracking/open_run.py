@@ -14,7 +14,7 @@ from naga.tracking.mlflow_errors import answering_soon
 from naga.tracking.mlflow_settings import quiet
 from naga.tracking.publication import Publication
 from naga.tracking.supersede import next_generation, supersede
-from naga.tracking.tags import Status, Tag
+from naga.tracking.tags import Status, Tag, packed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,7 +31,7 @@ def open_run(publication: Publication, uri: str, experiment: str | None = None) 
     with _starting, quiet(), answering_soon():
         client = mlflow.MlflowClient(uri)
         number = experiment_named(client, experiment) if experiment else None
-        tags = {**publication.tags, **({Tag.EXPERIMENT: experiment} if experiment else {})}
+        tags = packed({**publication.tags, **({Tag.EXPERIMENT: experiment} if experiment else {})})
         # The load of the machine that publishes says nothing of the run.
         run = mlflow.start_run(
             run_name=publication.name, tags=tags, nested=True, log_system_metrics=False, experiment_id=number

@@ -6,6 +6,9 @@ from pathlib import Path, PurePosixPath
 
 from naga.frozen import dataclass
 
+_ROOTS = frozenset({"results", "result", "outputs", "output", "out", "runs", "multirun", "experiments", "logs"})
+_NAME_LIMIT = 200
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dataset:
@@ -21,15 +24,13 @@ class Dataset:
 class Publication:
     """One publication.
 
-    ``key`` is what its predecessors are searched by. ``run_id`` and ``place`` tell whether one that is found is of the
-    same run or folder, and ``former`` are the runs that lay in this folder before. ``archived`` says that a newer run
-    has taken its path.
+    ``key`` is what its predecessors are searched by. Its tags tell whether one that is found is of the same run or
+    folder; ``former`` are the runs that lay in this folder before. ``archived`` says that a newer run has its path.
     """
 
     name: str
     key: str
     run_id: str
-    place: str
     former: frozenset[str]
     archived: bool
     tags: Mapping[str, str]
@@ -47,6 +48,23 @@ def logical_run_id(save_dir: str) -> str:
     {'results/a'}
     """
     return str(PurePosixPath(save_dir))
+
+
+def shown_name(logical_id: str, cwd: str) -> str:
+    """Give the part of a logical id that tells it from its neighbours: what is below the folder for all results.
+
+    Examples
+    --------
+    >>> names = ("results/a", "multirun/2026-01-01/12-00/0", "prep/v2", "/home/ana/p/train/v2", "/disk/runs/b/v2")
+    >>> [shown_name(name, "/home/ana/p") for name in names]
+    ['a', '2026-01-01/12-00/0', 'prep/v2', 'train/v2', 'b/v2']
+    """
+    path = PurePosixPath(logical_id)
+    if path.is_absolute():
+        path = path.relative_to(cwd) if path.is_relative_to(cwd) else PurePosixPath(*path.parts[1:][-3:])
+    parts = [part for part in path.parts if part != ".."]
+    name = "/".join(parts[1:] if len(parts) > 1 and parts[0].lower() in _ROOTS else parts) or logical_id
+    return name if len(name) <= _NAME_LIMIT else f"...{name[-_NAME_LIMIT:]}"
 
 
 def logical_run_key(logical_id: str) -> str:

@@ -16,7 +16,7 @@ from naga.errors import TrackerError
 from naga.tracking.history import History, PublishedRun, experiment_ids
 from naga.tracking.mlflow_errors import answering_soon, in_one_line
 from naga.tracking.store import check_file, local_file, require_mlflow, shown_uri
-from naga.tracking.tags import Status, Tag
+from naga.tracking.tags import Status, Tag, unpacked
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -85,7 +85,7 @@ def _published(uri: str) -> Iterable[PublishedRun]:
     found: dict[str, PublishedRun] = {}
     for run_id, experiment_id, start_time, artifact_uri, key, value in _rows(file, _TAGS):
         one = found.setdefault(run_id, PublishedRun(run_id, experiment_id, start_time, {}, artifact_uri))
-        one.tags[key] = value
+        one.tags.update(unpacked({key: value}))
     return found.values()
 
 

@@ -75,16 +75,15 @@ def _repair_links(history: History, newest_first: list[PublishedRun]) -> Iterato
             history.deprecate(entry, keeper)
             yield f"{_name(entry)}: it led to no active MLflow run; it leads to {_name(keeper)}"
         else:
-            history.edit(entry, {Tag.STATUS: Status.ACTIVE})
+            history.activate(entry)
             active.append(entry)
             yield f"{_name(entry)}: no MLflow run of it was active; it is now, as the newest"
 
 
 def _of_same(entry: PublishedRun, others: list[PublishedRun]) -> PublishedRun | None:
     """Find the publication of the same run or folder; of another clone, the same name means nothing."""
-    tags = entry.tags
-    return next((other for other in others if other.is_of(tags.get(Tag.RUN_ID), tags.get(Tag.PLACE))), None)
+    return next((other for other in others if other.is_of(entry.tags)), None)
 
 
 def _name(entry: PublishedRun) -> str:
-    return f"{entry.tags.get(Tag.NAME, '')} ({entry.run_id[:8]})"
+    return f"{entry.name} ({entry.run_id[:8]})"

@@ -61,7 +61,7 @@ def _promote(
     generation = max(reserved, _next(related))
     tags = {Tag.NAME: f"{publication.name} #{generation}", Tag.GENERATION: str(generation), Tag.STATUS: Status.ACTIVE}
     if publication.archived and newer:
-        tags |= {Tag.STATUS: Status.DEPRECATED, **history.link(mine, Tag.SUPERSEDED_BY, newer[-1])}
+        tags |= history.superseded(replace(mine, tags={**mine.tags, **tags}), newer[-1])
     elif active:
         tags |= history.link(mine, Tag.SUPERSEDES, active[-1])
     history.edit(mine, tags)
@@ -86,5 +86,5 @@ def _related(publication: Publication, entries: Publications) -> dict[str, Publi
     return {
         run_id: entry
         for run_id, entry in entries.items()
-        if entry.is_of(publication.run_id, publication.place) or entry.tags[Tag.RUN_ID] in publication.former
+        if entry.is_of(publication.tags) or entry.tags[Tag.RUN_ID] in publication.former
     }

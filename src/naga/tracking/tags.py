@@ -1,6 +1,12 @@
-"""The names that Naga writes into MLflow, and what they mean."""
+"""The names that Naga writes into MLflow, and what they mean.
 
+Each tag is a row of MLflow's page. What no person asks for shares one of them, `Tag.DETAILS`; whoever reads tags finds
+there what he would find in tags of their own, as earlier releases have written them.
+"""
+
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 
 
 class Tag:
@@ -16,6 +22,11 @@ class Tag:
     LOCK_HASH = "naga.lock_hash"
     DIAG_COMMIT = "naga.diag_commit"
     DIAG_KEY = "naga.diag_key"
+    COMPUTED = "naga.computed"  # when the computation began; sorts as text
+    DURATION = "naga.duration_s"  # of the computation, of one width: sorts as text
+    HOST = "naga.host"  # where it was computed
+    ENDED_AS = "naga.computed_status"  # the status of its run.lock
+    DETAILS = "naga.details"  # the tags of `_DETAILS`, as JSON
     DIAG = "naga.diag"  # file:function
     DIAG_ARGUMENTS = "naga.diag_arguments"  # besides the configuration, as JSON
     DIAG_CODE = "naga.diag_code"  # "recorded" where it ran with the code of its run
@@ -23,10 +34,35 @@ class Tag:
     TAGS = "naga.tags"  # what `naga tag` said of the run, with commas between
     DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
     PLACE = "naga.place"  # where the folder lies: host:path
+    FOLDER = "naga.folder"  # the same as all hosts see it: inode of its project:path
     EXPERIMENT = "naga.experiment"  # its experiment as the user named it, who may rename it in MLflow later
     OWNER = "naga.owner"  # the process that publishes
     NOTE = "mlflow.note.content"  # MLflow's own: the description
     NAME = "mlflow.runName"  # MLflow's own
+
+
+_DETAILS = (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE, Tag.DIAG_DIR, Tag.PLACE, Tag.FOLDER, Tag.EXPERIMENT, Tag.OWNER)
+
+
+def packed(tags: Mapping[str, str]) -> dict[str, str]:
+    """Write tags as MLflow is given them.
+
+    Examples
+    --------
+    >>> packed({"naga.generation": "1", "naga.diag": "exp.py:diag"})
+    {'naga.generation': '1', 'naga.details': '{"diag": "exp.py:diag"}'}
+    """
+    details = {name.removeprefix("naga."): tags[name] for name in _DETAILS if name in tags}
+    rest = {name: value for name, value in tags.items() if name not in _DETAILS}
+    return rest | ({Tag.DETAILS: json.dumps(details, ensure_ascii=False)} if details else {})
+
+
+def unpacked(tags: Mapping[str, str]) -> dict[str, str]:
+    """Read tags as `packed` or an earlier release has written them."""
+    details: dict[str, str] = {}
+    with suppress(ValueError, AttributeError):  # somebody has edited it
+        details = {f"naga.{name}": str(value) for name, value in json.loads(tags.get(Tag.DETAILS, "{}")).items()}
+    return {**details, **{name: value for name, value in tags.items() if name != Tag.DETAILS}}
 
 
 def generation_of(tags: Mapping[str, str]) -> int:

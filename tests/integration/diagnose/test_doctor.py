@@ -12,7 +12,7 @@ from mlflow.entities import RunTag
 from naga.cli import main
 from naga.mlflow_log import mlflow_log_run
 from naga.tracking.repair import repair_history
-from naga.tracking.tags import Tag
+from naga.tracking.tags import Tag, unpacked
 
 
 @mlflow_log_run
@@ -57,6 +57,10 @@ def test_none_active(store: Store, project: Path, three: list[str]) -> None:
     lines = repair_history(project)
     assert lines == [f"a #2 ({three[1][:8]}): no MLflow run of it was active; it is now, as the newest"]
     assert store.statuses() == ["deprecated", "active"]
+    assert [run.info.run_name for run in store.runs()] == ["a #1 (superseded)", "a #2"]
+    tags = store.runs()[1].data.tags
+    assert Tag.SUPERSEDED_BY not in tags
+    assert "Superseded by" not in tags[Tag.NOTE]
     assert repair_history(project) == []
 
 
@@ -73,7 +77,7 @@ def test_dead_owner(store: Store, project: Path, three: list[str]) -> None:
     """What a dead process has left pending is abandoned; what is pending in a living one, or elsewhere, is not."""
     edit(store, three[0], run_status="pending", owner='{"host": "elsewhere", "pid": 1}')
     assert repair_history(project) == []
-    host = store.runs()[1].data.tags[Tag.PLACE].partition(":")[0]
+    host = unpacked(store.runs()[1].data.tags)[Tag.PLACE].partition(":")[0]
     edit(store, three[0], owner=f'{{"host": "{host}", "pid": 1, "boot_id": "another boot"}}')
     assert repair_history(project) == [
         f"a #1 ({three[0][:8]}): its process died while it was published; it is abandoned"

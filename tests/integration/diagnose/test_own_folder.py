@@ -12,6 +12,7 @@ from naga.capture.data.outputs import capture_outputs, hash_outputs
 from naga.diagnose.diag import Diag, DiagOptions
 from naga.errors import DiagError, UsageError
 from naga.mlflow_log import mlflow_log_run
+from naga.tracking.tags import unpacked
 
 
 def publish(diag: Diag[..., Any], folder: Path, *, strict: bool = False) -> None:
@@ -39,7 +40,7 @@ def test_a_folder_for_each_generation(store: Store, make_run: MakeRun) -> None:
     diag(folder)
     assert sorted(path.name for path in (folder / "diag").iterdir()) == ["2", "3", "4"]
     run = store.active()[0]
-    assert (run.info.run_name, run.data.tags["naga.diag_dir"]) == ("a #4", "diag/4")
+    assert (run.info.run_name, unpacked(run.data.tags)["naga.diag_dir"]) == ("a #4", "diag/4")
     assert [file.path for file in store.client.list_artifacts(run.info.run_id, "diag")] == ["diag/scores.csv"]
     assert hash_outputs(folder).hash == outputs.hash
 

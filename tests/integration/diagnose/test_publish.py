@@ -22,6 +22,8 @@ from naga.errors import DiagError, LockError, TrackerError, UnfinishedRunError, 
 from naga.mlflow_log import mlflow_log_run
 from naga.tracking.tags import Status, Tag
 
+HOST = os.uname().nodename
+
 
 @mlflow_log_run
 def diag(cfg: Any) -> str:
@@ -57,9 +59,15 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert tags["naga.generation"] == "1"
     assert tags["naga.run_id"] == "20260101T000000-aaaaaaaa"
     assert tags["naga.lock_hash"] == load_run(folder).lock_hash
+    assert tags["naga.computed"] == "2026-01-01 00:00:00Z"
+    assert tags["naga.duration_s"] == "60.0".rjust(12)
+    assert (tags["naga.host"], tags["naga.computed_status"]) == (HOST, "finished")
     assert tags["mlflow.source.git.commit"] == COMMIT
     assert len(tags["naga.diag_key"]) == 64
-    assert "naga.supersedes_run_id" not in tags
+    assert {name.removeprefix("naga.") for name in tags if name.startswith("naga.")} == {
+        "logical_run_id", "logical_run_key", "run_status", "generation", "run_id", "lock_hash", "diag_key",
+        "computed", "duration_s", "host", "computed_status", "details",
+    }  # fmt: skip
     assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs
     assert (used.dataset.name, used.dataset.digest) == ("input_data", CONTENT[:36])
@@ -81,7 +89,7 @@ def test_again_supersedes(store: Store, make_run: MakeRun) -> None:
         diag(folder)
     first, second, third = store.runs()
     assert store.statuses() == ["deprecated", "deprecated", "active"]
-    assert [run.info.run_name for run in (first, second, third)] == ["a #1", "a #2", "a #3"]
+    assert [run.info.run_name for run in (first, second, third)] == ["a #1 (superseded)", "a #2 (superseded)", "a #3"]
     assert first.data.tags[Tag.SUPERSEDED_BY] == second.info.run_id
     assert second.data.tags[Tag.SUPERSEDED_BY] == third.info.run_id
     assert third.data.tags[Tag.SUPERSEDES] == second.info.run_id
@@ -89,7 +97,10 @@ def test_again_supersedes(store: Store, make_run: MakeRun) -> None:
     note, address = second.data.tags[Tag.NOTE], f"#/experiments/{store.experiment_id}/runs"
     assert f"Superseded by [{third.info.run_id[:8]}]({address}/{third.info.run_id}" in note
     assert f"Supersedes [{first.info.run_id[:8]}]({address}/{first.info.run_id}" in note
-    assert note.splitlines()[0] == "my_experiment.main: computed 2026-01-01 00:00, finished; published by diag"
+    assert (
+        note.splitlines()[0]
+        == f"my_experiment.main: computed 2026-01-01 00:00 on {HOST} in 1 min 0 s, finished; published by diag"
+    )
 
 
 def test_deprecating_leaves_times(store: Store, make_run: MakeRun) -> None:

@@ -62,8 +62,9 @@ def test_place(tmp_path: Path) -> None:
     archived = publication_of(run_in(archive / f"a~{RECORD.run_id}"), published_by="diag", key=KEY)
     again = publication_of(run_in(archive / f"a~{RECORD.run_id}~2"), published_by="diag", key=KEY)
     assert (newest.archived, archived.archived, again.archived) == (False, True, True)
-    assert newest.place == archived.place == again.place
-    assert newest.place.endswith(f":{tmp_path / 'a'}")
+    for tag in (Tag.PLACE, Tag.FOLDER):
+        assert newest.tags[tag] == archived.tags[tag] == again.tags[tag]
+        assert newest.tags[tag].endswith(f":{tmp_path / 'a'}")
     assert newest.former == {"20250101T000000-eeeeeeee"}
 
 
@@ -102,4 +103,4 @@ def test_without_save_dir(tmp_path: Path) -> None:
 def test_names_are_no_markdown(tmp_path: Path, task: str, shown: str) -> None:
     """MLflow shows a name in the description as it is written."""
     told = publication_of(run_in(tmp_path / "a", task=task), published_by="diag", key=KEY)
-    assert told.tags[Tag.NOTE].startswith(f"{shown}: computed 2026-01-01 00:00, finished; published by diag")
+    assert told.tags[Tag.NOTE].startswith(f"{shown}: computed 2026-01-01 00:00 on vm, finished; published by diag")

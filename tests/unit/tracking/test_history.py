@@ -24,9 +24,17 @@ def test_of_one_generation_the_later_is_newer() -> None:
 
 def test_a_publication_is_of_a_run_by_its_id_or_its_place() -> None:
     """Where one side does not say, the name alone counts."""
-    known = PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1", Tag.PLACE: "host:/x"})
-    assert known.is_of("r1", "host:/y")
-    assert known.is_of("r2", "host:/x")
-    assert not known.is_of("r2", "host:/y")
-    assert known.is_of(None, "host:/y")
-    assert PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1"}).is_of("r2", "host:/y")
+    known = PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1", Tag.PLACE: "host:/x", Tag.FOLDER: "7:/x"})
+    assert known.is_of({Tag.RUN_ID: "r1", Tag.PLACE: "host:/y"})
+    assert known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "host:/x"})
+    assert not known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "host:/y"})
+    assert known.is_of({Tag.PLACE: "host:/y"})
+    assert PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1"}).is_of({Tag.RUN_ID: "r2", Tag.PLACE: "host:/y"})
+
+
+def test_a_folder_is_the_same_on_all_hosts_that_share_it() -> None:
+    """One inode and path are one folder, whatever the host is called; neither alone is."""
+    known = PublishedRun("a", "0", 0, {Tag.RUN_ID: "r1", Tag.PLACE: "one:/x", Tag.FOLDER: "7:/x"})
+    assert known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x", Tag.FOLDER: "7:/x"})
+    assert not known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x", Tag.FOLDER: "8:/x"})
+    assert not known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x"})
