@@ -3,11 +3,12 @@
 import inspect
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 from naga.declarations import PathOf, Upgrade
-from naga.errors import report_uncaught
+from naga.errors import LockError, report_uncaught
 from naga.frozen import dataclass
 from naga.process.entry_point import is_script
 from naga.record.lockfile import read_lock
@@ -144,7 +145,8 @@ class Diag(Decorated[P, R]):
             log=call.log,
             filled=call.reading.filled,
         )
-        return publish(publication, lambda: _read_only(call, options), where, later=self._later(run.save_dir))
+        still = partial(_require_same_run, run)
+        return publish(publication, partial(_read_only, call, options), where, still, later=self._later(run.save_dir))
 
     def _commit(self, call: DiagCall[R]) -> str | None:
         """Snapshot the code of the diag, once in a process for each state of it."""
@@ -174,19 +176,28 @@ class Diag(Decorated[P, R]):
 
 
 def _read_only(call: DiagCall[R], options: DiagOptions) -> R:
-    """Run a diag's body; refuse what it says where a new run has taken the folder that it read meanwhile."""
-    from naga.diagnose.publish import FolderTakenError
+    """Run a diag's body, and see that it changes nothing that its run left."""
     from naga.diagnose.results_guard import require_untouched
 
-    run = call.run
-    result = require_untouched(run.save_dir, call.body, strict=options.strict)
-    lies_there = read_lock(run.lock_path)
+    return require_untouched(call.run.save_dir, call.body, strict=options.strict)
+
+
+def _require_same_run(run: Run) -> None:
+    """Refuse what was read where a new run has taken the folder meanwhile: it may be of both."""
+    from naga.diagnose.publish import FolderTakenError
+
+    try:
+        lies_there = read_lock(run.lock_path)
+    except LockError as error:
+        raise FolderTakenError(
+            f"run {run.run_id} is no longer in '{run.save_dir}', where its diag read it: not published",
+            hint="diagnose it again, where it is now",
+        ) from error
     if (lies_there.run_id, lies_there.attempt) != (run.run_id, run.record.attempt):
         raise FolderTakenError(
             f"run {lies_there.run_id} took '{run.save_dir}' while the diag of {run.run_id} read it: not published",
             hint="diagnose it again",
         )
-    return result
 
 
 def _near(path: Path) -> str:

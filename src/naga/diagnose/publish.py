@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -46,8 +47,14 @@ class Destination:
     note_in: Path | None
 
 
-def publish(publication: Publication, body: Callable[[], T], where: Destination, *, later: str) -> T:
-    """Run a diag's body inside a new MLflow run, make that run the active one, and note it beside the run."""
+def publish(
+    publication: Publication, body: Callable[[], T], where: Destination, still: Callable[[], None], *, later: str
+) -> T:
+    """Run a diag's body inside a new MLflow run, make that run the active one, and note it beside the run.
+
+    ``still`` raises `FolderTakenError` where the folder that the body read is another run's by now.
+    """
+    make = partial(_run_body, publication=publication, body=body, where=where, still=still, later=later)
     require_mlflow()
     uri = store_of(where.project)
     failed = f"nothing was published to MLflow at '{shown_uri(uri)}'"
@@ -59,7 +66,7 @@ def publish(publication: Publication, body: Callable[[], T], where: Destination,
         with in_one_line(failed, later):
             run = open_run(publication, uri, named)
         before = active_experiment()
-        result, generation = _run_body(run, publication, body, where, later)
+        result, generation = make(run)
         if active_experiment() != before:
             remember_active(uri)
             if where.experiment is None and active_experiment() != run.experiment_id:
@@ -68,7 +75,7 @@ def publish(publication: Publication, body: Callable[[], T], where: Destination,
                 run.discard()
                 with in_one_line(failed, later):
                     run = open_run(publication, uri)
-                result, generation = _run_body(run, publication, body, where, later)
+                result, generation = make(run)
         with in_one_line(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
             published = run.succeed(reserved=generation)
         if where.note_in:
@@ -85,7 +92,13 @@ def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
 
 
 def _run_body(
-    run: OpenRun, publication: Publication, body: Callable[[], T], where: Destination, later: str
+    run: OpenRun,
+    *,
+    publication: Publication,
+    body: Callable[[], T],
+    where: Destination,
+    still: Callable[[], None],
+    later: str,
 ) -> tuple[T, int]:
     """Log what is known, run the body, log what it made; give what it returns and the number of its folder."""
     store = shown_uri(store_of(where.project))
@@ -96,11 +109,14 @@ def _run_body(
             result = body()
         with in_one_line(f"the files of the diag were not published to MLflow at '{store}'", later):
             run.log_folder(folder.generation, folder.path)
+        still()
     except FolderTakenError:
         run.discard()
         raise
     except BaseException as error:
         run.fail()
+        if not isinstance(error, KeyboardInterrupt | TrackerError):
+            still()  # else the failure of this diag would be noted beside a run that it never saw
         if where.note_in and not isinstance(error, KeyboardInterrupt | TrackerError):
             reason = redact_text(first_line_of(error))
             note_failure(where.note_in, diag=publication.tags.get(Tag.DIAG, ""), tracking_uri=store, error=reason)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PAGE = 100
 
 _SUPERSEDED = " (superseded)"
+_LINKS, _AND = ("Superseded by [", "Supersedes ["), " · "
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +136,8 @@ class History:
     def link(self, entry: PublishedRun, tag: str, other: PublishedRun) -> dict[str, str]:
         """Name another publication in a tag, and in the description as a link that can be clicked."""
         verb = "Supersedes" if tag == Tag.SUPERSEDES else "Superseded by"
-        note = _without(f"{verb} [", entry.tags.get(Tag.NOTE, ""))
         address = f"#/experiments/{other.experiment_id}/runs/{other.run_id}?workflowType=machine_learning"
-        note = f"{shortened(note, TAG_LIMIT - 500)}\n\n{verb} [{other.run_id[:8]}]({address})"
+        note = _linked(entry.tags.get(Tag.NOTE, ""), verb, f"{verb} [{other.run_id[:8]}]({address})")
         return {tag: other.run_id, Tag.NOTE: note}
 
     def keep_largest(self, active: Iterable[PublishedRun]) -> tuple[PublishedRun, list[PublishedRun]]:
@@ -156,7 +156,7 @@ class History:
 
     def activate(self, entry: PublishedRun) -> None:
         """Make a superseded publication the active one again."""
-        note = _without("Superseded by [", entry.tags.get(Tag.NOTE, ""))
+        note = _linked(entry.tags.get(Tag.NOTE, ""), "Superseded by")
         self.edit(entry, {Tag.STATUS: Status.ACTIVE, Tag.NAME: entry.name, Tag.NOTE: note})
         if Tag.SUPERSEDED_BY in entry.tags:
             self._client.delete_tag(entry.run_id, Tag.SUPERSEDED_BY)
@@ -196,8 +196,13 @@ class History:
         return True
 
 
-def _without(start: str, note: str) -> str:
-    return "\n\n".join(text for text in note.split("\n\n") if not text.startswith(start))
+def _linked(note: str, verb: str, link: str = "") -> str:
+    """Write a description with this link instead of a former one; all in one line, since MLflow shows only four."""
+    paragraphs = note.split("\n\n")
+    words = [text for text in paragraphs if not text.startswith(_LINKS)]
+    links = [link for text in paragraphs if text.startswith(_LINKS) for link in text.split(_AND)]
+    now = sorted(filter(None, [link, *(former for former in links if not former.startswith(f"{verb} ["))]))
+    return "\n\n".join((shortened("\n\n".join(words), TAG_LIMIT - 1000), *([_AND.join(now)] if now else [])))
 
 
 def unlinked(known: Publications, ends: Collection[str]) -> Iterator[PublishedRun]:

@@ -70,9 +70,29 @@ def wait_for(browser: Any, *texts: str) -> str:
 
 def keep(browser: Any, name: str, folder: Path) -> None:
     """Take a picture without MLflow's assistant; NAGA_SCREENSHOTS names a folder to keep it in."""
+    close_assistant(browser)
+    browser.save_screenshot(str(Path(os.environ.get("NAGA_SCREENSHOTS", folder)) / f"{name}.png"))
+
+
+def close_assistant(browser: Any) -> None:
+    """Put MLflow's assistant away, which opens beside each page."""
     for button in browser.find_elements("css selector", "[aria-label='Close']"):
         button.click()
-    browser.save_screenshot(str(Path(os.environ.get("NAGA_SCREENSHOTS", folder)) / f"{name}.png"))
+
+
+def choose_columns(browser: Any, *names: str) -> None:
+    """Add these to the table, or take them away, as its menu does."""
+    wait_for(browser, "Columns")
+    close_assistant(browser)
+    browser.find_element("xpath", "//button[contains(., 'Columns')]").click()
+    search = browser.find_element("css selector", "[placeholder='Search columns']")
+    for name in names:
+        search.send_keys(name)
+        time.sleep(0.5)
+        boxes = browser.find_elements("css selector", "[data-testid=column-selector-tree] span[class*=tree-checkbox]")
+        [box for box in boxes if "inner" not in box.get_attribute("class")][-1].click()
+        search.send_keys(*["\b"] * len(name))
+    search.send_keys("\ue00c")  # Escape
 
 
 def test_page(
@@ -83,13 +103,17 @@ def test_page(
     store.experiment_id = store.client.create_experiment("digits")
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", store.experiment_id)
-    for name, rate, times in (("lr-0.01", 0.01, 3), ("lr-0.1", 0.1, 2), ("lr-0.5", 0.5, 1)):
+    for name, rate, times, took in (("lr-0.01", 0.01, 3, 9.5), ("lr-0.1", 0.1, 2, 4210), ("multirun/0", 0.5, 1, 75.25)):
         config = {"save_dir": f"results/{name}", "learning_rate": rate, "epochs": 10, "input_data": "data/raw.csv"}
-        folder = make_run(f"results/{name}", run_id=f"20260101T000000-{times:08}", config=config)
+        started = f"2026-01-0{times}T09:30:00.000Z"
+        folder = make_run(
+            f"results/{name}", run_id=f"20260101T000000-{times:08}", config=config, started=started, duration_s=took
+        )
         for _ in range(times):
             diag(folder)
     browser.get(active_view(store.uri, store.experiment_id))
-    shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "lr-0.5 #1")
+    choose_columns(browser, "Dataset", "Source", "Models", Tag.COMPUTED, Tag.DURATION, Tag.HOST, "accuracy")
+    shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "multirun/0 #1")
     assert "lr-0.01 #2" not in shown
     assert "lr-0.1 #1" not in shown
     keep(browser, "mlflow-active", project)
@@ -97,7 +121,7 @@ def test_page(
     browser.get(
         f"{store.uri}/#/experiments/{store.experiment_id}/runs/{second.info.run_id}?workflowType=machine_learning"
     )
-    wait_for(browser, "lr-0.01 #2", "Superseded by")
+    wait_for(browser, "lr-0.01 #2 (superseded)", "Superseded by")
     keep(browser, "mlflow-superseded", project)
     link = browser.find_element("link text", third.info.run_id[:8])
     link.click()
