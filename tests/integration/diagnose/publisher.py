@@ -3,9 +3,12 @@
 import os
 import secrets
 import signal
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,8 @@ from typing import Any
 import mlflow
 import pytest
 
+from naga import load_run
+from naga.errors import NagaError
 from naga.mlflow_log import mlflow_log_run
 
 CALLS = ("create_run", "log_batch", "log_inputs", "set_terminated", "search_runs", "search_experiments", "get_run")
@@ -46,10 +51,14 @@ def diag(cfg: Any, token: str) -> None:
     mlflow.set_tag("token", token)
 
 
-def publish_many(folder: Path, count: int, *, crash: Crash | None = None, clock_h: float = 0) -> None:
+def publish_many(
+    folder: Path, count: int, *, crash: Crash | None = None, clock_h: float = 0, host: str | None = None
+) -> None:
     """Publish a run several times: the body of a process."""
     if clock_h:
         shift_clock(clock_h)
+    if host:
+        name_host(host)
     with watched_calls(crash.notice if crash else None):
         for _ in range(count):
             diag(folder, secrets.token_hex(8))
@@ -59,6 +68,41 @@ def shift_clock(hours: float) -> None:
     """Set the clock of this process."""
     real = time.time
     time.time = lambda: real() + hours * 3600
+
+
+def name_host(name: str) -> None:
+    """Let this process believe that it runs on another host."""
+    here = os.uname()
+    os.uname = lambda: os.uname_result((here.sysname, name, here.release, here.version, here.machine))
+    socket.gethostname = lambda: name
+
+
+def publish_in_threads(folder: Path, threads: int) -> None:
+    """Publish a run in several threads that start together: the body of a process."""
+    together = threading.Barrier(threads)
+
+    def publish() -> None:
+        together.wait(60)
+        diag(folder, secrets.token_hex(8))
+
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(publish) for _ in range(threads)]:
+            done.result()
+
+
+def publish_whatever_is_there(folder: Path, count: int) -> None:
+    """Publish the run of a folder several times, whichever that is; what is refused is refused."""
+    for _ in range(count):
+        with suppress(NagaError):
+            reading_diag(folder)
+
+
+@mlflow_log_run
+def reading_diag(cfg: Any) -> None:
+    """Log which run lies in the folder, once before and once after a while."""
+    for key in ("first", "last"):
+        mlflow.set_tag(key, load_run(cfg.save_dir).run_id)
+        time.sleep(0.05)
 
 
 @contextmanager

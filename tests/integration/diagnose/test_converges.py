@@ -1,6 +1,7 @@
 """Exactly one active publication, whatever runs beside it or crashes in between, on every kind of store."""
 
 import random
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -11,11 +12,19 @@ import mlflow
 import pytest
 from integration.diagnose.forks import start
 from integration.diagnose.publications import MakeRun, Store, copy_store
-from integration.diagnose.publisher import Crash, CrashError, count_calls, publish_many
+from integration.diagnose.publisher import (
+    Crash,
+    CrashError,
+    count_calls,
+    publish_in_threads,
+    publish_many,
+    publish_whatever_is_there,
+)
 from integration.diagnose.server import mlflow_server, postgres, require_postgres
 from mlflow.entities import RunTag
 from workbench import check_table
 
+from naga import load_run
 from naga.tracking.tags import Status, Tag
 
 BACKENDS = ("SQLite", "server on SQLite", "server on PostgreSQL")
@@ -27,6 +36,10 @@ FAULTS = (
     "any single call of MLflow raises, done or not done",
     "the active publication is deleted by hand",
     "tags are edited by hand: none active, two active, links to nowhere",
+    "MLFLOW_ENABLE_ASYNC_LOGGING=true, with buffering",
+    "threads and processes that start together (SQLite: no store is there yet)",
+    "two hosts share a folder that is removed and computed again",
+    "a new run takes the folder while diags of the former read it",
 )
 
 SERVERS = {"server on SQLite": "sqlite_server", "server on PostgreSQL": "postgres_server"}
@@ -202,6 +215,74 @@ def test_edited_by_hand(backend: Backend, store: Store, make_run: MakeRun) -> No
         publish_many(folder, 1)
         check(store)
     write_row(FAULTS[6], backend.name)
+
+
+@short_on_sqlite
+def test_asynchronous_logging(backend: Backend, store: Store, make_run: MakeRun) -> None:
+    """What the environment says of writing later is not for what decides which publication is active."""
+    folder = make_run()
+    later = {"MLFLOW_ENABLE_ASYNC_LOGGING": "true", "MLFLOW_ASYNC_LOGGING_BUFFERING_SECONDS": "1"}
+    started = [start(publish_many, folder, 2, environment=environment(store) | later) for _ in range(2)]
+    for process in started:
+        process.join(120)
+    assert [process.exitcode for process in started] == [0, 0]
+    check(store, bodies=4)
+    write_row(FAULTS[7], backend.name)
+
+
+@short_on_sqlite
+def test_starting_together(backend: Backend, store: Store, make_run: MakeRun, project: Path) -> None:
+    """Nobody waits for a store that another makes, or finds half of one."""
+    folder = make_run()
+    where = environment(store)
+    if backend.name == "SQLite":
+        store = Store(f"sqlite:///{project}/new.db")
+        where = {"MLFLOW_TRACKING_URI": store.uri, "MLFLOW_EXPERIMENT_ID": "0"}
+    said = project / "said"
+    started = [start(publish_in_threads, folder, 3, environment=where, output=said) for _ in range(2)]
+    for process in started:
+        process.join(300)
+    assert [process.exitcode for process in started] == [0, 0], said.read_text()
+    check(store, bodies=6)
+    write_row(FAULTS[8], backend.name)
+
+
+@short_on_sqlite
+def test_two_hosts(backend: Backend, store: Store, make_run: MakeRun) -> None:
+    """One folder is one logical run on all hosts that share it, though nothing in it remembers the former run."""
+    for number in range(4):
+        shutil.rmtree("results", ignore_errors=True)
+        folder = make_run(run_id=f"20260101T000000-{number:08}")
+        hosts = [f"node{number % 2}", "login"] if number > 1 else [f"node{number % 2}"]
+        started = [start(publish_many, folder, 1, host=host, environment=environment(store)) for host in hosts]
+        for process in started:
+            process.join(120)
+        assert {process.exitcode for process in started} == {0}
+    check(store, bodies=6, dead=False)
+    assert store.active()[0].data.tags[Tag.RUN_ID] == "20260101T000000-00000003"
+    write_row(FAULTS[9], backend.name)
+
+
+@short_on_sqlite
+def test_taken_meanwhile(backend: Backend, store: Store, make_run: MakeRun) -> None:
+    """Each publication is of one run alone, and the run that lies in the folder at last has the active one."""
+    folder = make_run()
+    chance = random.Random(1)
+    started = [start(publish_whatever_is_there, folder, 5, environment=environment(store)) for _ in range(2)]
+    (folder.parent / ".archive").mkdir()
+    for number in range(1, 4):
+        time.sleep(chance.uniform(0.3, 0.6))
+        folder.rename(folder.parent / f".archive/a~{load_run(folder).run_id}")
+        make_run(run_id=f"20260102T000000-{number:08}")
+    for process in started:
+        process.join(120)
+    assert {process.exitcode for process in started} == {0}
+    publish_many(folder, 1)
+    check(store, dead=False)
+    for tags in [run.data.tags for run in store.runs() if "first" in run.data.tags and run.info.status == "FINISHED"]:
+        assert tags["first"] == tags["last"] == tags[Tag.RUN_ID]
+    assert store.active()[0].data.tags[Tag.RUN_ID] == "20260102T000000-00000003"
+    write_row(FAULTS[10], backend.name)
 
 
 # The page ------------------------------------------------------------------------------------------------------------

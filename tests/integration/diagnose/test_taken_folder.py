@@ -29,7 +29,7 @@ def archive(folder: Path) -> None:
 
 @pytest.mark.parametrize("comes", [True, False], ids=["the newer run is there", "only the older has gone"])
 def test_taken_while_the_body_runs(store: Store, make_run: MakeRun, comes: bool) -> None:
-    """What was read may be of both runs: nothing of it becomes active, and the newer run's folder says nothing of it."""
+    """What was read may be of both runs: none of it becomes active, or is noted beside the newer run."""
     folder = make_run()
     diag(folder)
 
