@@ -25,7 +25,7 @@ class Tag:
     COMPUTED = "naga.computed"  # when the computation began; sorts as text
     DURATION = "naga.duration_s"  # of the computation, of one width: sorts as text
     HOST = "naga.host"  # where it was computed
-    ENDED_AS = "naga.computed_status"  # the status of its run.lock
+    ENDED_AS = "naga.status"  # of the computation, as its run.lock has it
     DETAILS = "naga.details"  # the tags of `_DETAILS`, as JSON
     DIAG = "naga.diag"  # file:function
     DIAG_ARGUMENTS = "naga.diag_arguments"  # besides the configuration, as JSON

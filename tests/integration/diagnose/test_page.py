@@ -111,11 +111,14 @@ def test_page(
         )
         for _ in range(times):
             diag(folder)
-    browser.get(active_view(store.uri, store.experiment_id))
+    by_duration = f"&orderByKey=tags.%60{Tag.DURATION}%60&orderByAsc=true"
+    browser.get(active_view(store.uri, store.experiment_id) + by_duration)
     choose_columns(browser, "Dataset", "Source", "Models", Tag.COMPUTED, Tag.DURATION, Tag.HOST, "accuracy")
     shown = wait_for(browser, "lr-0.01 #3", "lr-0.1 #2", "multirun/0 #1")
     assert "lr-0.01 #2" not in shown
     assert "lr-0.1 #1" not in shown
+    positions = [shown.index(name) for name in ("lr-0.01 #3", "multirun/0 #1", "lr-0.1 #2")]
+    assert positions == sorted(positions), "not in the order of how long they computed"
     keep(browser, "mlflow-active", project)
     _, second, third = store.runs(f"tags.`{Tag.LOGICAL_ID}` = 'results/lr-0.01'")
     browser.get(

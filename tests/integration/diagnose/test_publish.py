@@ -61,12 +61,12 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert tags["naga.lock_hash"] == load_run(folder).lock_hash
     assert tags["naga.computed"] == "2026-01-01 00:00:00Z"
     assert tags["naga.duration_s"] == "60.0".rjust(12)
-    assert (tags["naga.host"], tags["naga.computed_status"]) == (HOST, "finished")
+    assert (tags["naga.host"], tags["naga.status"]) == (HOST, "finished")
     assert tags["mlflow.source.git.commit"] == COMMIT
     assert len(tags["naga.diag_key"]) == 64
     assert {name.removeprefix("naga.") for name in tags if name.startswith("naga.")} == {
         "logical_run_id", "logical_run_key", "run_status", "generation", "run_id", "lock_hash", "diag_key",
-        "computed", "duration_s", "host", "computed_status", "details",
+        "computed", "duration_s", "host", "status", "details",
     }  # fmt: skip
     assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs
