@@ -7,6 +7,7 @@ OWN_FOLDER = ".naga"  # Naga's own files, below a save_dir
 CONSOLE_LOG = "console.log"
 REPRODUCED = ".reproduced"  # beside the folders whose runs were computed again
 ARCHIVE = ".archive"  # beside the folders whose finished runs were moved aside
+GOING = ".naga-going-"  # begins the name of a folder that is being removed
 DIAG = "diag"  # the folder, below a save_dir, of what diags have made
 OUTPUTS_LIST = "outputs.json"
 INPUTS_LIST = "inputs.json"

@@ -19,7 +19,7 @@ LAYERS = [
     ["run"],
     ["diagnose.batch"],
     ["diagnose"],
-    ["compare"],
+    ["compare", "tidy"],
     ["tracking"],
     ["launch"],
     ["runs"],

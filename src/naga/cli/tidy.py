@@ -1,6 +1,7 @@
 """`naga graph`, `naga whence`, `naga rm` and `naga gc`: what was made from what, and what of it can go."""
 
 import argparse
+import os
 from pathlib import Path
 
 from naga.cli.tables import size_text
@@ -13,9 +14,9 @@ from naga.process.identity import this_process
 from naga.runs.filter import Filter
 from naga.runs.find import each_run, load_run
 from naga.runs.select import select_runs
-from naga.runs.tidy import age_of, candidates, finish_removals, remove
 from naga.save_dir.claim import set_aside
 from naga.terminal import print_asked, printable, say
+from naga.tidy.removal import age_of, candidates, finish_removals, remove_all
 from naga.wording import plural
 
 
@@ -70,14 +71,18 @@ def rm(words: argparse.Namespace) -> int:
     """Move runs to the archive."""
     for run in select_runs(words.runs, Filter()):
         print_asked(
-            printable(f"{near(run.save_dir)} -> {near(set_aside(run.save_dir, this_process()))}", lines=False) + "\n"
+            printable(
+                f"{near(run.save_dir)} -> {near(set_aside(run.save_dir, this_process(), run_id=run.run_id))}",
+                lines=False,
+            )
+            + "\n"
         )
     return 0
 
 
 def gc(words: argparse.Namespace) -> int:
     """List what could be removed; with ``--yes`` remove it."""
-    root = Path(words.root).absolute()
+    root = Path(os.path.abspath(words.root))  # noqa: PTH100  # as the runs below it are named
     if not root.is_dir():
         raise RunNotFoundError(f"no folder '{words.root}'", hint="naga gc results")
     found = candidates(root, older=age_of(words.older), failed=words.failed, archived=words.archived)
@@ -92,15 +97,14 @@ def gc(words: argparse.Namespace) -> int:
     code = 0
     for line in finish_removals(root):
         say(line)
-    for one in going:
-        try:
-            for line in remove(one):
-                print_asked(printable(line, lines=False) + "\n")
-            if words.mlflow:
-                _remove_published(one.run.run_id, root)
-        except NagaError as error:
-            say(f"left: {error.message}")
+    for one, done in remove_all(going, root):
+        if isinstance(done, NagaError):
+            say(f"left: {done.message}")
             code = 1
+            continue
+        print_asked("".join(printable(line, lines=False) + "\n" for line in done))
+        if words.mlflow:
+            _remove_published(one.run.run_id, root)
     return code
 
 

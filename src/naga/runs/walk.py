@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from naga.layout import ARCHIVE, LOCK_NAME, OWN_FOLDER, REPRODUCED
+from naga.layout import ARCHIVE, GOING, LOCK_NAME, OWN_FOLDER, REPRODUCED
 
 if TYPE_CHECKING:
     from naga.runs.index import Index
@@ -54,7 +54,7 @@ def _entries(folder: str, index: "Index", device: int | None) -> tuple[bool, lis
         for entry in entries:
             if entry.name == LOCK_NAME and not entry.is_dir():
                 has_run = True
-            elif entry.name not in _NOT_SEARCHED and entry.is_dir():
+            elif entry.name not in _NOT_SEARCHED and not entry.name.startswith(GOING) and entry.is_dir():
                 names.append(entry.name)
             if entry.is_symlink():
                 links.add(f"{folder.rstrip('/')}/{entry.name}")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -218,12 +218,14 @@ def _move_aside(save_dir: Path, finished: Record, tail: Owner | None, owner: Own
     return target
 
 
-def set_aside(save_dir: Path, process: Process) -> Path:
-    """Move a run that has ended to the archive, because somebody asks for it; give where it is now."""
+def set_aside(
+    save_dir: Path, process: Process, *, run_id: str, move: Callable[[Path, str], Path] = move_to_archive
+) -> Path:
+    """Move a run that has ended to the archive, or elsewhere, because somebody asks for it; give where it is now."""
     for _ in range(_ROUNDS):
         record, tail = _lock_in(save_dir), chain.tail_of(save_dir)
-        if record is None:
-            raise SaveDirError(f"'{save_dir}' holds no run", hint=f"naga ls '{save_dir.parent}'")
+        if record is None or record.run_id != run_id:
+            raise SaveDirError(f"'{save_dir}' does not hold run {run_id} any more", hint=f"naga ls '{save_dir.parent}'")
         _refuse_live(save_dir, record, tail)
         check_movable(save_dir)
         owner = Owner(run_id=f"{record.run_id}-rm", process=process)
@@ -234,7 +236,7 @@ def set_aside(save_dir: Path, process: Process) -> Path:
         if _lock_in(save_dir) != record:
             chain.remove(save_dir, owner.run_id)
             continue
-        target = move_to_archive(save_dir, record.run_id)
+        target = move(save_dir, run_id)
         chain.remove(target, owner.run_id)
         return target
     raise ClaimError(f"save_dir '{save_dir}' is being claimed by many runs at once", hint="try again")

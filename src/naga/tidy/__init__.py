@@ -1,0 +1,1 @@
+"""Making room. Nothing else in Naga deletes a run."""
