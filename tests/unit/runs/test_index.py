@@ -1,8 +1,12 @@
 """An index of runs saves time, and never changes what is seen of them."""
 
 import os
+import shutil
 import sqlite3
 import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,7 @@ from naga.record import lockfile
 from naga.record.lockfile import write_lock
 from naga.record.schema import Record
 from naga.runs import find, reader
-from naga.runs.find import Run, each_run
+from naga.runs.find import Run, each_run, look_for_runs
 from naga.runs.index import index_file, known_roots
 from naga.runs.notes import change_tags, read_notes, set_note
 
@@ -161,3 +165,133 @@ def test_odd_notes_are_none(root: Path, content: bytes) -> None:
     (root / "a/.naga/notes.yaml").write_bytes(content)
     assert read_notes(root / "a").tags == ()
     assert len(_listed(root)) == 3
+
+
+def test_a_page_that_is_broken_is_found_while_rows_are_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The file opens well; its rows do not read: it is removed, and made again."""
+    for number in range(200):
+        (root / f"d{number}").mkdir()
+        write_lock(root / f"d{number}", some_record(run_id=f"r{number}", config={"k": "x" * 500}))
+    first, file = _listed(root), index_file(str(root))
+    content = bytearray(file.read_bytes())
+    content[8192:40960] = b"\xff" * 32768
+    file.write_bytes(content)
+    assert _listed(root) == first
+    read = _reads(monkeypatch)
+    assert _listed(root) == first
+    assert read == []
+
+
+def test_a_row_that_was_damaged_is_not_believed(root: Path) -> None:
+    """SQLite reads it without a word: its seal says so."""
+    first = _listed(root)
+    with sqlite3.connect(index_file(str(root))) as database:
+        (row,) = database.execute("SELECT row FROM folders WHERE instr(row, x'2d6161616161')").fetchone()
+        database.execute("UPDATE folders SET row = ? WHERE row = ?", (row.replace(b"finished", b"failed"), row))
+    database.close()
+    assert _listed(root) == first
+
+
+@pytest.mark.timeout(20)
+def test_a_locked_index_is_waited_for_once(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for each of its rows."""
+    monkeypatch.setattr("naga.runs.index._PATIENCE_S", 0.2)
+    for number in range(100):
+        (root / f"d{number}").mkdir()
+        write_lock(root / f"d{number}", some_record(run_id=f"r{number}", config={"k": "x"}))
+    first = _listed(root)
+    with sqlite3.connect(index_file(str(root))) as other:
+        other.execute("PRAGMA locking_mode = EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        began = time.monotonic()
+        assert _listed(root) == first
+        assert time.monotonic() - began < 10
+    other.close()
+
+
+def test_the_age_is_that_before_the_reading(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lock that was young when it was looked at, and is read slowly, may have changed in between."""
+    monkeypatch.setattr("naga.runs.index._SETTLED_S", 0.3)
+    write_lock(root / "a", some_record(run_id="20260101T000000-aaaaaaaa", config={"k": "a"}))
+
+    def slowly(path: Path) -> tuple[Record, str]:
+        time.sleep(0.4)
+        return lockfile.read_hashed_lock(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "read_hashed_lock", slowly)
+        first = _listed(root)
+    read = _reads(monkeypatch)
+    assert _listed(root) == first
+    assert root / "a" in read
+
+
+def test_two_processes_read_many(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other one from the end; what it could not read is looked at here, with what is wrong."""
+    monkeypatch.setattr(reader, "_MANY", 2)
+    (root / "b/run.lock").write_text("schema: [")
+    (root / "d").mkdir()
+    write_lock(root / "d", some_record(run_id="20260101T000000-dddddddd", status="running"))
+    lines: list[bytes] = []
+    beside = reader._beside
+
+    @contextmanager
+    def waited_for(folders: list[str]) -> Iterator[list[bytes]]:
+        with beside(folders) as found:
+            deadline = time.monotonic() + 30
+            while len(found) < len(folders) and time.monotonic() < deadline:
+                time.sleep(0.01)
+            lines.extend(found)
+            yield found
+
+    monkeypatch.setattr(reader, "_beside", waited_for)
+    found = list(look_for_runs(root))
+    assert [type(one).__name__ for one in found] == ["Run", "LockError", "Run", "Run"]
+    assert [line == b"\n" for line in lines] == [True, False, True, False]  # from d to a
+    assert [run.run_id[-1] for run in found if isinstance(run, Run)] == ["a", "c", "d"]
+
+
+def test_without_another_process(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python cannot be started a second time, this one reads all."""
+    first = _listed(root)
+    index_file(str(root)).unlink()
+    monkeypatch.setattr(reader, "_MANY", 1)
+    for program in ("/nowhere/python", "/bin/false"):
+        monkeypatch.setattr("sys.executable", program)
+        assert _listed(root) == first
+
+
+def test_what_is_gone_is_forgotten_without_the_archive(root: Path) -> None:
+    """A search that leaves the archive out says nothing of it."""
+    (root / ".archive/old").mkdir(parents=True)
+    write_lock(root / ".archive/old", some_record(run_id="20260101T000000-eeeeeeee", config={"k": "old"}))
+    _listed(root)
+    shutil.rmtree(root / "a")
+    assert len(list(each_run(root))) == 2
+    with sqlite3.connect(index_file(str(root))) as database:
+        rows = database.execute("SELECT path FROM folders WHERE row != x''").fetchall()
+    database.close()
+    assert [Path(os.fsdecode(path)).name for (path,) in rows] == ["old", "b", "c"]
+
+
+def test_the_kind_of_journal(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write-ahead log needs one host: elsewhere it is not used, also by a file that was made with one."""
+    modes = []
+    for is_local in (True, False):
+        monkeypatch.setattr("naga.runs.index.is_local", lambda _, answer=is_local: answer)
+        (root / f"new{is_local}").mkdir()
+        write_lock(root / f"new{is_local}", some_record(run_id=f"r{is_local}", config={"k": "n"}))
+        _listed(root)
+        with sqlite3.connect(index_file(str(root))) as database:
+            modes.append(database.execute("PRAGMA journal_mode").fetchone()[0])
+        database.close()
+    assert modes == ["wal", "delete"]
+
+
+def test_names_that_are_no_text(root: Path) -> None:
+    """Whoever made the folder; it is listed, and known the next time."""
+    folder = os.fsdecode(os.fsencode(root) + b"/\xff")
+    Path(folder).mkdir()
+    write_lock(Path(folder), some_record(run_id="20260101T000000-ffffffff", config={"k": "f"}))
+    assert [run.folder for run in each_run(root)] == [run.folder for run in each_run(root)]
+    assert folder in [run.folder for run in each_run(root)]
