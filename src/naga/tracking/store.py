@@ -7,6 +7,7 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from naga.tracking.mlflow_errors import missing_mlflow
 from naga.tracking.mlflow_settings import environment, quiet
 
 _FILE = "mlflow.db"
+_PATIENCE_S = 3
 _PLAIN = re.compile(r"[\w./ -]+", re.ASCII)
 _ANOTHER = "MLFLOW_TRACKING_URI names another store"
 _MOVE_EXPERIMENTS, _MOVE_RUNS = (
@@ -59,9 +61,8 @@ def known_store(start: Path) -> Iterator[str | None]:
     if file is not None and not file.exists():
         yield None
         return
+    check_store(uri)
     require_mlflow()
-    if file is not None:
-        check_file(file)
     with _used(uri):
         yield uri
 
@@ -140,6 +141,13 @@ def _sqlite_uri(file: Path) -> str:
     raise TrackerError(f"'{file}' cannot be written as a tracking URI", hint=_ANOTHER)
 
 
+def check_store(uri: str) -> None:
+    """Refuse a store whose file is none, or locked, before MLflow is imported, which takes seconds."""
+    file = local_file(uri)
+    if file is not None and file.exists():
+        check_file(file)
+
+
 def check_file(file: Path) -> None:
     """Refuse what is no SQLite store: a fifo would keep SQLite waiting, and MLflow tries for a minute."""
     try:
@@ -152,6 +160,46 @@ def check_file(file: Path) -> None:
     if not is_file or start not in (b"", b"SQLite format 3\0"):
         what = "no SQLite database" if is_file else "not a file"
         raise TrackerError(f"the MLflow store '{file}' is {what}", hint=f"mv '{file}' '{file}.old', or {_ANOTHER}")
+    _wait_for_lock(file)
+
+
+def _wait_for_lock(file: Path) -> None:
+    """Refuse a store that another process has locked and does not write to: MLflow would wait for half a minute.
+
+    While others write, which changes the files, this waits on: of many publishers each has its turn.
+    """
+    seen, deadline = None, 0.0
+    with closing(sqlite3.connect(file, timeout=0, isolation_level=None)) as connection:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.DatabaseError as error:
+                if "locked" not in str(error):
+                    return  # whoever reads or writes it says what is wrong
+            now = [(one.stat().st_mtime_ns, one.stat().st_size) for one in _files(file) if one.exists()]
+            if now != seen:
+                seen, deadline = now, time.monotonic() + _PATIENCE_S
+            elif time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+    hint = f"wait for it, or end it; or {_ANOTHER}"
+    raise TrackerError(f"the MLflow store '{file}' is locked by {_holder(file)}", hint=hint)
+
+
+def _files(file: Path) -> list[Path]:
+    return [file, *(file.with_name(f"{file.name}{ending}") for ending in ("-journal", "-wal"))]
+
+
+def _holder(file: Path) -> str:
+    """Name the process of this host that holds a lock of SQLite's on a file."""
+    with suppress(OSError, ValueError):
+        inodes = {str(one.stat().st_ino) for one in (file, file.with_name(f"{file.name}-shm")) if one.exists()}
+        for line in Path("/proc/locks").read_text().splitlines():
+            words = line.split()  # proc_locks(5): 1: POSIX ADVISORY WRITE 708 00:1f:1204 128 128
+            if len(words) == 8 and words[3] == "WRITE" and words[5].rpartition(":")[2] in inodes and int(words[4]) > 0:
+                return f"process {words[4]} ({Path('/proc', words[4], 'comm').read_text().strip()})"
+    return "another process"
 
 
 def create_if_missing(uri: str) -> None:

@@ -22,7 +22,7 @@ from naga.frozen import dataclass
 from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
-from naga.tracking.store import require_mlflow, store_of, use_store
+from naga.tracking.store import check_store, require_mlflow, store_of, use_store
 from naga.wording import first_line_of
 
 
@@ -40,12 +40,13 @@ class Prepared:
 @lru_cache
 def _set_up(order: BatchOptions, script: Path) -> Prepared:
     """Import the script, which in `--code recorded` lies among the run's own code."""
-    require_mlflow()
     project = order.script.parent
     for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         if order.scratch is not None:
             os.environ.pop(name, None)
     asked = order.uri or store_of(project)
+    check_store(asked)
+    require_mlflow()
     used = f"sqlite:///{order.scratch}/{os.getpid()}.db" if order.scratch else asked
     # Before the script is imported: what it says at its top, as `mlflow.set_experiment`, is said to this store.
     os.environ["MLFLOW_TRACKING_URI"] = used
