@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs pictures tables stress mutants matrix release benchmark constraints clean
+.PHONY: help demo test lint docs docs-heavy pictures tables stress mutants matrix release benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -12,14 +12,14 @@ unexport PYTHONDONTWRITEBYTECODE
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --no-compile
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1@\2/p' Makefile | awk -F@ '{printf "%-18s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1@\2/p' Makefile | awk -F@ '{printf "%-18s%s\n", $$1, $$2}'
 
 demo: .venv/demo ## Run the example on real data, diagnose it twice, and show what there is
 	@$(BIN)/python examples/demo.py
 
 test: .venv/dev .venv/omegaconf-2.3 ## Run all tests, then lint
 	$(BIN)/pytest -n 2 tests src
-	$(BIN)/pytest README.md docs  # in one process: the blocks of a page build on each other
+	$(BIN)/pytest -n 2 README.md docs  # a page in one process: its blocks build on each other
 	PYTHONPATH="$(CURDIR)/.venv/omegaconf-2.3" $(BIN)/pytest -n 2 -m compat
 	@$(MAKE) --no-print-directory lint
 
@@ -28,10 +28,14 @@ lint: .venv/dev ## Check style and types
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/mypy conftest.py  # by itself: tests have a module of that name too
+	$(BIN)/basedpyright
 
 docs: .venv/dev ## Build the documentation into docs/_build
 	$(BIN)/sphinx-build --quiet --fail-on-warning docs docs/_build
 	@echo "docs/_build/index.html"
+
+docs-heavy: .venv/heavy ## Run the pages that need torch, which is large, in an environment of their own
+	.venv/heavy/bin/python -m pytest -p no:cacheprovider docs/howto/trainers.md
 
 pictures: .venv/dev ## Draw the pictures of the documentation
 	$(BIN)/python docs/draw.py
@@ -71,6 +75,12 @@ clean: ## Remove .venv and everything built
 
 .venv/demo .venv/dev .venv/release: .venv/python pyproject.toml constraints.txt
 	@$(PIP) --constraint constraints.txt --group $(@F) --editable .
+	@touch $@
+
+.venv/heavy: pyproject.toml
+	@$(PYTHON) -m venv .venv/heavy
+	@.venv/heavy/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade pip
+	@.venv/heavy/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --group heavy --editable .
 	@touch $@
 
 # The other supported OmegaConf, and the Hydra that needs it, beside the environment: PYTHONPATH puts them in front.
