@@ -15,7 +15,7 @@ from naga import find_runs, load_run
 STAGES = """
 import sys
 from pathlib import Path
-from naga import clicfg, load_stage, runlock, snapshot
+from naga import clicfg, load_stage, runlock, snapshot, track_data
 
 @runlock
 @snapshot
@@ -31,6 +31,12 @@ def train(cfg={"save_dir": "results/train", "prep": "results/prep", "fail": Fals
     if cfg["fail"]:
         raise ValueError("diverged")
     Path(cfg["save_dir"], "t.txt").write_text("t" + Path(cfg["prep"], "p.txt").read_text())
+
+@runlock
+@track_data("data")
+@clicfg
+def draw(cfg={"save_dir": "results/plot", "data": "data.csv"}):
+    Path(cfg["save_dir"], "a.png").touch()
 """
 
 
@@ -139,3 +145,52 @@ def test_rm_follows_no_link_and_leaves_the_live(place: Path) -> None:
         alive.kill()
         alive.wait()
     assert Path("results/t2").is_dir()
+
+
+def test_graph_with_files(place: Path) -> None:
+    """Inputs that no run has made come before the runs, figures of runs and of diags behind them."""
+    Path("data.csv").write_text("1")
+    python("exp.draw()")
+    Path("results/plot/diag").mkdir()
+    Path("results/plot/diag/later.svg").touch()
+    lines = naga("graph", "results/plot", "--files").splitlines()
+    assert lines == [
+        "data.csv  input",
+        "  results/plot  exp.draw",
+        "    results/plot/a.png  figure",
+        "    results/plot/diag/later.svg  figure",
+    ]
+    assert naga("graph", "results/plot").splitlines() == ["results/plot  exp.draw"]
+
+
+def test_out_of_date_is_said_wherever_runs_are_shown(place: Path) -> None:
+    """In the table, the page of a run, the graph, the status of a folder, and by a diag and a task that read one."""
+    python("exp.prep(n=2)")
+    rows = [line.split(maxsplit=1) for line in naga("ls", "--columns", "save_dir,status").splitlines()]
+    assert ["results/train", "finished, out of date"] in rows
+    assert ["results/prep", "finished"] in rows
+    listed = {
+        row["save_dir"].rpartition("/")[2]: row["out_of_date"] for row in json.loads(naga("ls", "--format", "json"))
+    }
+    assert listed == {"prep": False, "train": True, "t2": True, "bad": True}
+    assert "out of date" in naga("show", "results/train")
+    assert "out of date train  made from run" in naga("status", "results")
+    Path("look.py").write_text(
+        "from naga.mlflow_log import mlflow_log_run\n@mlflow_log_run\ndef diag(cfg): ...\n"
+        "if __name__ == '__main__':\n    diag()\n"
+    )
+    said = naga("diag", "look.py", "results/train", "--dry-run")
+    assert "naga: out of date: results/train (naga verify 'results/train' says why)" in said
+    done = subprocess.run([sys.executable, "-c", "import exp; exp.draw(data='results/train/t.txt')"],
+                          capture_output=True, text=True, check=True)  # fmt: skip
+    assert "this run is out of date from the start: made from 'results/train'" in done.stderr
+
+
+def test_a_run_id_is_known_everywhere(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where runs have been looked for, and only if none is here."""
+    run = load_run("results/prep")
+    naga("ls", "results")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert str(run.save_dir) in naga("show", run.run_id)
+    assert "nor where runs have been looked for before" in naga("show", "nothing-like-it", code=2)

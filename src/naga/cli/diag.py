@@ -9,6 +9,7 @@ from math import isnan
 from urllib.parse import urlsplit
 
 from naga.cli.tables import failures_table
+from naga.compare.lineage import Lineage
 from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
@@ -16,9 +17,10 @@ from naga.diagnose.reading import reading_lines
 from naga.errors import UsageError
 from naga.paths import near
 from naga.runs.filter import parse_filter
+from naga.runs.find import Run
 from naga.runs.select import is_pattern, select_runs
-from naga.terminal import printable
-from naga.wording import plural
+from naga.terminal import printable, say
+from naga.wording import first_of, plural
 
 
 def diag(words: argparse.Namespace) -> int:
@@ -56,12 +58,21 @@ def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
     where = {"launcher": words.launcher, "options": tuple(words.options)}
     if words.options and words.launcher == "local":
         raise UsageError(f"-l {words.options[0]}: the local launcher has no options", hint="--jobs 4")
+    _say_out_of_date(runs)
     outcomes = []
     with _progress(len(runs)) as show:
         for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task, **where):
             outcomes.append(outcome)
             show(outcome)
     return _report(outcomes, check=order.check)
+
+
+def _say_out_of_date(runs: Sequence[Run]) -> None:
+    """Say in one line which runs rest on former results: what is published of them does, too."""
+    lineage = Lineage()
+    old = [near(run.folder) for run in runs if lineage.is_out_of_date(run)]
+    if old:
+        say(f"out of date: {first_of(old, 3)} (naga verify '{old[0]}' says why)")
 
 
 def _report(outcomes: Sequence[Outcome], *, check: bool) -> int:

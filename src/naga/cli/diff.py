@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ def diff_runs(words: argparse.Namespace) -> int:
     else:
         _print(found)
         if words.patch:
+            sys.stdout.flush()
             print("".join(_patches(found)), end="")
     return 1 if found else 0
 
@@ -78,4 +80,4 @@ def _patches(found: Diff) -> Iterator[str]:
         for before in first.record.code:
             after = next((code for code in other.record.code if code.name == before.name), None)
             if after and before.tree and after.tree and before.tree != after.tree:
-                yield patch([Path(before.path), Path(after.path)], [before.tree, after.tree])
+                yield patch([Path(before.path), Path(after.path)], [before.tree, after.tree], paged=sys.stdout.isatty())

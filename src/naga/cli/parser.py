@@ -75,6 +75,7 @@ def _compare(commands: Any) -> None:
     graph = _command(commands, "graph", "tidy:graph", "show which runs were made from which")
     graph.add_argument("root", nargs="?", default=".", metavar="ROOT|RUN", help="default: the current folder")
     graph.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"))
+    graph.add_argument("--files", action="store_true", help="also inputs, and figures of runs and diags")
     whence = _command(commands, "whence", "tidy:whence_files", "find the run, or the diag, that made a file")
     whence.add_argument("files", nargs="+", metavar="FILE")
     verify = _command(commands, "verify", "runs:verify_runs", "report what has changed since the runs")

@@ -6,6 +6,7 @@ import sys
 import time
 from pathlib import Path
 
+from naga.compare.lineage import Lineage
 from naga.errors import RunNotFoundError, UsageError
 from naga.layout import CONSOLE_LOG
 from naga.runs.find import Run, load_run
@@ -39,12 +40,17 @@ def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
     for state, count in queued(root).most_common():
         where, _, said = state.partition("|")
         print_asked(f"{where}     {plural(count, 'job')} {printable(said, lines=False)}\n")
+    lineage = Lineage(runs)
     for run in runs:
-        if run.status != "finished":
+        status, note = run.status, ""
+        if status != "finished":
             error = run.record.error
             note = f"{error.type}: {error.message}".splitlines()[0] if error else last_line(run.save_dir)
+        elif lineage.is_out_of_date(run):
+            status, note = "out of date", next(lineage.out_of_date(run))
+        if note or status != "finished":
             place = run.save_dir.relative_to(root) if run.save_dir != root else run.save_dir.name
-            print_asked(printable(f"{run.status:<9} {place}  {note}".rstrip(), lines=False) + "\n")
+            print_asked(printable(f"{status:<9} {place}  {note}".rstrip(), lines=False) + "\n")
 
 
 def log(words: argparse.Namespace) -> int:

@@ -26,13 +26,13 @@ def graph(words: argparse.Namespace) -> int:
         runs = list(each_run(words.root, archived=True))
         read = {up.run_id for run in runs for up in run.summary.upstream}
         shown = [run for run in runs if ARCHIVE not in run.save_dir.parts or run.run_id in read]
-        drawn = graph_of(shown, near)
+        drawn = graph_of(shown, near, files=words.files)
     else:
         run = load_run(words.root)
         around = {
             one.run_id: one for one in (*each_run(Path.cwd(), archived=True), *each_run(run.save_dir.parent), run)
         }
-        drawn = related(graph_of(list(around.values()), near), run.run_id)
+        drawn = related(graph_of(list(around.values()), near, files=words.files), run.run_id)
     if words.format == "json":
         print_asked(as_json(drawn) + "\n")
     elif words.format == "svg":

@@ -1,15 +1,21 @@
 """What was made from what: the lineage of runs, as a tree, for Mermaid, as JSON, and as a picture."""
 
 import json
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from naga.compare.lineage import Lineage
+from naga.compare.lineage import Lineage, base_of
 from naga.frozen import dataclass
+from naga.layout import OWN_FOLDER
+from naga.runs.filter import items_of
 from naga.runs.find import Run
+from naga.wording import plural
 
 _MOST_SINGLE = 50  # from here on, the runs of a task are one node of a picture
+_FIGURES = frozenset({".png", ".svg", ".pdf", ".jpg", ".jpeg", ".gif", ".eps"})
 _WIDTH, _HEIGHT, _GAP = 260, 46, 40
 _COLOURS = {"finished": "#e8f5e9", "running": "#fff8e1", "out of date": "#fff3e0"}
 
@@ -32,8 +38,8 @@ class Graph:
     edges: tuple[tuple[str, str], ...]
 
 
-def graph_of(runs: Sequence[Run], shown: Callable[[Path], str]) -> Graph:
-    """Make the graph of runs; upstream runs that are not among them are nodes of their own."""
+def graph_of(runs: Sequence[Run], shown: Callable[[Path], str], *, files: bool = False) -> Graph:
+    """Make the graph of runs; upstream runs that are not among them are nodes of their own, and files on request."""
     nodes, edges, lineage = {}, [], Lineage(runs)
     for run in runs:
         mark = "out of date" if lineage.is_out_of_date(run) else run.status
@@ -43,19 +49,45 @@ def graph_of(runs: Sequence[Run], shown: Callable[[Path], str]) -> Graph:
             key = upstream.run_id
             nodes.setdefault(key, Node(key, upstream.save_dir, "not found here", "lost"))
             edges.append((key, run.run_id))
+        for file, kind in _files_of(run) if files else ():
+            node = Node(f"{kind} {file}", shown(file), kind, "finished")
+            nodes.setdefault(node.key, node)
+            edges.append((node.key, run.run_id) if kind == "input" else (run.run_id, node.key))
     return Graph(nodes, tuple(dict.fromkeys(edges)))
+
+
+def _files_of(run: Run) -> Iterator[tuple[Path, str]]:
+    """Name the inputs of a run that no run has made, and the figures that it and its diags have left."""
+    base = base_of(run.record)
+    made = [base / upstream.save_dir for upstream in run.summary.upstream]
+    for _, path in items_of({key: data.path for key, data in run.record.data.items()}):
+        for file in (base / str(each) for each in (path if isinstance(path, list) else [path])):
+            if not any(file.is_relative_to(folder) for folder in made):
+                yield file, "input"
+    for folder, names, files in os.walk(run.save_dir):
+        names[:] = sorted(name for name in names if name != OWN_FOLDER)
+        yield from ((Path(folder, name), "figure") for name in sorted(files) if Path(name).suffix in _FIGURES)
 
 
 def related(graph: Graph, key: str) -> Graph:
     """Leave of a graph what a run rests on, and what was made from it."""
     wanted = {key}
-    for one, other in ((0, 1), (1, 0)):
-        found = {key}
-        while more := {edge[other] for edge in graph.edges if edge[one] in found} - found:
+    for beside in (_beside(graph), _beside(Graph(graph.nodes, tuple((made, source) for source, made in graph.edges)))):
+        found, waiting = {key}, [key]
+        while waiting:
+            more = {other for other in beside.get(waiting.pop(), ()) if other not in found}
             found |= more
+            waiting += more
         wanted |= found
     nodes = {name: node for name, node in graph.nodes.items() if name in wanted}
     return Graph(nodes, tuple(edge for edge in graph.edges if set(edge) <= wanted))
+
+
+def _beside(graph: Graph) -> dict[str, list[str]]:
+    below: dict[str, list[str]] = {}
+    for source, made in graph.edges:
+        below.setdefault(source, []).append(made)
+    return below
 
 
 def by_task(graph: Graph) -> Graph:
@@ -63,35 +95,32 @@ def by_task(graph: Graph) -> Graph:
     if len(graph.nodes) <= _MOST_SINGLE:
         return graph
     of = {key: node.subtitle for key, node in graph.nodes.items()}
+    marks: dict[str, Counter[str]] = {}
+    for node in graph.nodes.values():
+        marks.setdefault(node.subtitle, Counter())[node.mark] += 1
     nodes = {}
-    for task in dict.fromkeys(of.values()):
-        marks = [graph.nodes[key].mark for key, own in of.items() if own == task]
-        odd = [mark for mark in dict.fromkeys(marks) if mark != "finished"]
-        said = ", ".join(f"{marks.count(mark)} {mark}" for mark in odd)
-        nodes[task] = Node(
-            task, task, f"{len(marks)} runs" + (f": {said}" if said else ""), odd[0] if odd else "finished"
-        )
+    for task, counts in marks.items():
+        odd = [f"{count} {mark}" for mark, count in counts.items() if mark != "finished"]
+        what = plural(counts.total(), task if task in ("input", "figure") else "run")
+        mark = next((mark for mark in counts if mark != "finished"), "finished")
+        nodes[task] = Node(task, task, f"{what}: {', '.join(odd)}" if odd else what, mark)
     edges = dict.fromkeys((of[a], of[b]) for a, b in graph.edges if of[a] != of[b])
     return Graph(nodes, tuple(edges))
 
 
 def as_tree(graph: Graph) -> Iterator[str]:
-    """Write each run below what it was made from; one that is made from several stands below each of them."""
-    below: dict[str, list[str]] = {}
-    for source, made in graph.edges:
-        below.setdefault(source, []).append(made)
-    roots = [key for key in graph.nodes if key not in {made for _, made in graph.edges}]
-
-    def lines(key: str, depth: int, above: frozenset[str]) -> Iterator[str]:
-        node = graph.nodes[key]
+    """Write each run below what it was made from; of one that is made from several, the rest stands there once."""
+    below, made = _beside(graph), {made for _, made in graph.edges}
+    waiting = [(key, 0) for key in reversed([*graph.nodes]) if key not in made]
+    seen = set()
+    while waiting:
+        key, depth = waiting.pop()
+        node, further = graph.nodes[key], below.get(key, [])
         mark = "" if node.mark == "finished" else f"  [{node.mark}]"
-        yield f"{'  ' * depth}{node.title}  {node.subtitle}{mark}"
-        for made in below.get(key, []):
-            if made not in above and depth < 100:
-                yield from lines(made, depth + 1, above | {made})
-
-    for root in roots:
-        yield from lines(root, 0, frozenset({root}))
+        yield f"{'  ' * depth}{node.title}  {node.subtitle}{mark}" + ("  ..." if further and key in seen else "")
+        if key not in seen:
+            seen.add(key)
+            waiting += [(other, depth + 1) for other in reversed(further)]
 
 
 def as_mermaid(graph: Graph) -> Iterator[str]:
@@ -139,12 +168,16 @@ def as_svg(graph: Graph) -> str:
 
 
 def _columns(graph: Graph) -> dict[str, int]:
+    below, waits = _beside(graph), Counter(made for _, made in graph.edges)
     columns = dict.fromkeys(graph.nodes, 0)
-    for _ in range(len(graph.nodes)):  # as often as the longest line of runs; a circle, which no run makes, ends, too
-        later = {made: columns[source] + 1 for source, made in graph.edges if columns[made] <= columns[source]}
-        if not later:
-            break
-        columns |= later
+    ready = [key for key in graph.nodes if not waits[key]]
+    while ready:  # what is in a circle, which no run makes, is never ready
+        source = ready.pop()
+        for made in below.get(source, ()):
+            columns[made] = max(columns[made], columns[source] + 1)
+            waits[made] -= 1
+            if not waits[made]:
+                ready.append(made)
     return columns
 
 

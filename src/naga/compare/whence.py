@@ -1,5 +1,6 @@
 """Which run, or which diag of it, made a file: by its content, wherever it was copied to, and else by where it lies."""
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,9 +10,8 @@ from naga.errors import LockError, NagaError
 from naga.frozen import dataclass
 from naga.hashing.hash_tree import hash_path
 from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
-from naga.record.opener import read_json
-from naga.runs.find import Run, each_run, load_run
-from naga.runs.index import known_roots
+from naga.record.opener import MAX_LIST_BYTES, read_inside
+from naga.runs.find import Run, each_known_run, each_run, load_run
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ def whence(file: Path, roots: Sequence[Path]) -> list[Origin]:
 
 def _runs(roots: Sequence[Path]) -> Iterator[Run]:
     seen = set()
-    for root in (*roots, *known_roots()):
-        for run in each_run(root, archived=True):
-            if run.save_dir not in seen:
-                seen.add(run.save_dir)
-                yield run
+    for run in (*(run for root in roots for run in each_run(root, archived=True)), *each_known_run()):
+        if run.folder not in seen:
+            seen.add(run.folder)
+            yield run
 
 
 def _of_content(run: Run, digest: str, size: int) -> Iterator[tuple[str, bool]]:
-    with suppress(OSError, LockError, KeyError, TypeError):
-        outputs = listed(read_json(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST))
+    with suppress(OSError, LockError, ValueError, KeyError, TypeError):
+        content = read_inside(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST, MAX_LIST_BYTES)
+        outputs = listed(json.loads(content)) if digest.encode() in content else {}  # of thousands, one has it
         yield from ((path, False) for path, known in outputs.items() if known == digest)
     diag = run.save_dir / "diag"
     for file in diag.rglob("*") if diag.is_dir() and not diag.is_symlink() else ():

@@ -1,10 +1,16 @@
 """`naga diff` as its users see it."""
 
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from workbench import Script
+from workbench import Script, git
 
 from naga.cli import main
 
@@ -52,6 +58,46 @@ def test_the_patch(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["diff", "results/a", "results/b", "--only", "code", "--patch"])
     assert "+++ b/exp.py\n" in (out := capsys.readouterr().out)
     assert out.endswith("+# more\n")
+
+
+def _on_a_terminal(*words: str, home: Path) -> str:
+    """Run `naga` with a terminal for its output, and a person's own configuration of git."""
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "HOME": str(home), "GIT_CONFIG_GLOBAL": str(home / ".gitconfig"), "TERM": "xterm"}
+    naga = Path(sys.executable).with_name("naga")
+    with subprocess.Popen([naga, *words], stdout=theirs, stdin=subprocess.DEVNULL, env=environment):
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # the terminal was closed
+            while block := os.read(ours, 65536):
+                shown += block
+    os.close(ours)
+    return shown.decode()
+
+
+def test_the_patch_on_a_terminal(runs: Path, tmp_path: Path) -> None:
+    """Through the person's own pager, with colours; never through one that the repository names."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "pager").write_text("#!/bin/sh\necho paged\ncat\n")
+    (home / "pager").chmod(0o700)
+    (home / ".gitconfig").write_text(f"[core]\n\tpager = {home}/pager\n")
+    git("config", "core.pager", f"touch {home}/named; cat", cwd=runs)
+    git("config", "diff.external", f"{home}/external", cwd=runs)
+    shown = _on_a_terminal("diff", "results/a", "results/b", "--patch", home=home)
+    assert "paged" in shown.splitlines()
+    assert "\x1b[32m+" in shown
+    assert shown.index("outputs") < shown.index("paged")
+    assert not (home / "named").exists()
+
+
+def test_no_word_in_a_lock_is_an_option_of_git(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A tree that is called like one."""
+    lock = runs / "results/b/run.lock"
+    lock.write_text(re.sub("tree: .*", f"tree: --output={runs}/written", lock.read_text()))
+    assert main(["diff", "results/a", "results/b", "--patch"]) == 1
+    assert "commits that are not both here" in capsys.readouterr().out
+    assert not (runs / "written").exists()
 
 
 @pytest.mark.parametrize(

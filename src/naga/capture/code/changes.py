@@ -36,19 +36,25 @@ def changed_files(places: Iterable[Path], trees: Sequence[str | None]) -> dict[s
     return None
 
 
-def patch(places: Iterable[Path], trees: Sequence[str | None]) -> str:
-    """Give git's own patch between two trees; '' where no repository holds both."""
+def patch(places: Iterable[Path], trees: Sequence[str | None], *, paged: bool = False) -> str:
+    """Give git's own patch between two trees, or show it through a pager; '' where no repository holds both."""
+    words = ("diff", "--no-ext-diff", "--no-textconv")
     for place in dict.fromkeys((*places, Path.cwd())):
         try:
-            return Repository.find(place).text("diff", "--no-color", *map(str, trees)) + "\n"
+            repository = Repository.find(place)
+            written = repository.text(*words, "--no-color", "--end-of-options", *map(str, trees)) + "\n"
+            if not paged:
+                return written
+            repository.show(*words, "--end-of-options", *map(str, trees))
         except (GitError, OSError):
             continue
+        return ""
     return ""
 
 
 def _changes(repository: Repository, first: str, other: str) -> dict[str, tuple[str | None, str | None]]:
     """Read ``:<mode> <mode> <blob> <blob> <letter>`` and a path, by turns."""
-    words = _words(repository, "--raw", "--no-abbrev", first, other)
+    words = _words(repository, "--raw", "--no-abbrev", "--end-of-options", first, other)
     found = {}
     for meta, path in zip(words[::2], words[1::2], strict=True):
         _, _, before, after, _ = meta.split()
@@ -57,7 +63,7 @@ def _changes(repository: Repository, first: str, other: str) -> dict[str, tuple[
 
 
 def _lines(repository: Repository, first: str, other: str) -> dict[str, str]:
-    rows = (word.split("\t", 2) for word in _words(repository, "--numstat", first, other))
+    rows = (word.split("\t", 2) for word in _words(repository, "--numstat", "--end-of-options", first, other))
     return {path: "binary" if added == "-" else f"+{added} -{removed}" for added, removed, path in rows}
 
 

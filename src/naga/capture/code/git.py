@@ -3,8 +3,6 @@
 Several of the files and variables that configure git run programs. Here it gets none of the caller's ``GIT_*``
 variables but those that say where its configuration is and how far to look for a repository, so that a run started
 from inside a hook sees the repository in its own folder. Hooks and the file-system monitor are off, the user's index is
-
-from naga.frozen import dataclass
 never refreshed, and nothing goes through a shell. Text that a user wrote reaches git only behind ``--`` or
 ``--end-of-options``, or on its standard input between NULs.
 """
@@ -188,6 +186,17 @@ class Repository:
     def text(self, *arguments: str, stdin: bytes | None = None) -> str:
         """Run git at the top of the worktree and return the line that it prints."""
         return os.fsdecode(self.run(*arguments, stdin=stdin).stdout).removesuffix("\n")
+
+    def show(self, *arguments: str) -> None:
+        """Run git for a person at the terminal, through the pager that is theirs, never one that a repository names."""
+        import subprocess
+
+        outside = Repository(Path("/"), Path("/"), Path("/"))
+        pager = os.environ.get("GIT_PAGER") or outside.text("var", "GIT_PAGER")
+        variables = _environment() | {"LC_ALL": os.environ.get("LC_ALL", "")}  # the pager shows letters of any language
+        subprocess.run(
+            _command(("--paginate", *arguments), (f"core.pager={pager}",)), cwd=self.top, env=variables, check=False
+        )
 
     @contextmanager
     def talk(self, *arguments: str) -> Iterator["Talk"]:
