@@ -55,6 +55,14 @@ benchmark: .venv/dev ## Measure what Naga costs
 matrix: .venv/dev ## Run the tests under every Python, OmegaConf and MLflow that is supported and found
 	$(BIN)/python tests/matrix.py $(MATRIX)
 
+.PHONY: crate
+crate: .venv/dev .venv/crate ## Export a run of the demo, and validate the zip as a Process Run Crate
+	@test -f data/digits.csv.gz || $(BIN)/python examples/digits/prepare.py
+	$(BIN)/python examples/digits/digits.py save_dir=results/crate
+	@rm -f results/crate.zip
+	$(BIN)/naga export results/crate --to results/crate.zip
+	.venv/crate/bin/python tests/crate/validate.py results/crate.zip
+
 release: .venv/dev .venv/release ## Look at the version, the changelog, the wheel, and the demo that is run from it
 	$(BIN)/python tests/release.py
 
@@ -81,6 +89,12 @@ clean: ## Remove .venv and everything built
 	@$(PYTHON) -m venv .venv/heavy
 	@.venv/heavy/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --upgrade pip
 	@.venv/heavy/bin/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --group heavy --editable .
+	@touch $@
+
+# By itself: it needs other versions than the tests do.
+.venv/crate: .venv/python
+	@$(BIN)/python -m venv $@
+	@$@/bin/python -m pip install -qq --disable-pip-version-check --no-compile roc-validator==0.13.0
 	@touch $@
 
 # The other supported OmegaConf, and the Hydra that needs it, beside the environment: PYTHONPATH puts them in front.

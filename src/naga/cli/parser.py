@@ -85,19 +85,29 @@ def _compare(commands: Any) -> None:
 def _reproduce(commands: Any) -> None:
     help = "compute a run again, apart, with a verdict for each output"  # noqa: A001  # as argparse has it
     again = _command(commands, "reproduce", "reproduce:reproduce_run", help)
-    again.add_argument("run", metavar="RUN", help=_RUN)
+    again.add_argument("run", metavar="RUN", help=f"{_RUN}, or a zip of naga export")
     again.add_argument("--to", type=Path, metavar="DIR", help="where to; default: .reproduced beside the run")
     again.add_argument("--tolerance", action="append", default=[], metavar="FILE=REL",
                        help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
     again.add_argument("--env", default="current", choices=("current", "recorded"),
                        help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
     again.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's")
-    again.add_argument("--trust", action="store_true", help="run the code of a folder that another user owns")
+    again.add_argument("--trust", action="store_true", help="run the code of a zip, or of a folder of another user")
+    again.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
     again.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
     _add_format(again, "json")
     checkout = _command(commands, "checkout", "reproduce:checkout", "lay out the code of a run in a new folder")
-    checkout.add_argument("run", metavar="RUN", help=_RUN)
+    checkout.add_argument("run", metavar="RUN", help=f"{_RUN}, or a zip of naga export")
     checkout.add_argument("folder", type=Path, metavar="DIR")
+    checkout.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
+    export = _command(commands, "export", "export:export_runs", "write runs to a zip that others can compute again")
+    export.add_argument("run", nargs="+", metavar="RUN", help=_RUNS)
+    export.add_argument("--to", type=Path, required=True, metavar="FILE.zip", help="a new file")
+    export.add_argument("--with-data", action="store_true", help="also the inputs, and the runs that were read")
+    export.add_argument("--with-history", action="store_true",
+                        help="also all former commits, with what has been deleted since")  # fmt: skip
+    export.add_argument("--with-machine", action="store_true",
+                        help="also user, host, paths, addresses: the run.lock as it is, what was printed")  # fmt: skip
 
 
 def _describe(commands: Any) -> None:

@@ -3,67 +3,102 @@
 import argparse
 import json
 import os
+import shlex
 import shutil
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
 from naga.errors import NagaError, SaveDirError, UsageError
+from naga.layout import LOCK_NAME
 from naga.paths import near
-from naga.reproduce.reproduce import EXIT_CODES, NOT_RESTORED, Verdict, repeated, reproduce
+from naga.reproduce.reproduce import EXIT_CODES, NOT_RESTORED, Verdict, free_place, repeated, reproduce
 from naga.reproduce.restore import lay_out_code
+from naga.reproduce.unpack import Unpacked, unpacked
 from naga.reproduce.verdict import tolerances_of
+from naga.reproduce.zip_format import MOST_BYTES
 from naga.runs.find import Run, load_run
 from naga.terminal import print_asked, printable, say
+from naga.wording import shortened
 
 
 def reproduce_run(words: argparse.Namespace) -> int:
     """Compute a run again; 0 reproduced, 1 differs, 2 not restored."""
-    run = load_run(words.run)
-    try:
-        verdict = _verdict(run, words)
-    except (NagaError, OSError, KeyboardInterrupt) as error:
-        if words.format == "json":  # who reads it gets an object, whatever comes
-            reason = error.message if isinstance(error, NagaError) else str(error) or "interrupted"
-            verdict = Verdict(verdict=NOT_RESTORED, run_id=run.run_id, not_restored=(reason,))
-            print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
-        raise
+    with _found(words) as runs:
+        try:
+            verdicts = _verdicts(runs, words)
+        except (NagaError, OSError, KeyboardInterrupt) as error:
+            if words.format == "json":  # who reads it gets an object, whatever comes
+                reason = error.message if isinstance(error, NagaError) else str(error) or "interrupted"
+                about = {"verdict": NOT_RESTORED, "not_restored": (reason,)}
+                _print_json([Verdict(run_id=one.run.run_id, **about) for one in runs])
+            raise
     if words.format == "json":
-        print_asked(json.dumps(verdict.to_dict(), indent=2) + "\n")
+        _print_json(verdicts)
     else:
-        _print(verdict)
-    return EXIT_CODES[verdict.verdict]
+        for verdict in verdicts:
+            _print(verdict)
+    return max(EXIT_CODES[verdict.verdict] for verdict in verdicts)
 
 
-def _verdict(run: Run, words: argparse.Namespace) -> Verdict:
+def _print_json(verdicts: Sequence[Verdict]) -> None:
+    said = [verdict.to_dict() for verdict in verdicts]
+    print_asked(json.dumps(said if len(said) > 1 else said[0], indent=2) + "\n")
+
+
+def _verdicts(runs: Sequence[Unpacked], words: argparse.Namespace) -> list[Verdict]:
     if not words.trust:
-        _require_trust(run)
-    tolerances = tolerances_of(words.tolerance, run)
-    if words.to and words.repeat > 1:
-        raise UsageError("--to names one folder, and --repeat makes several", hint="leave out one of them")
+        _require_trust(words, [one.run for one in runs])
+    if words.to and (words.repeat > 1 or len(runs) > 1):
+        raise UsageError("--to names one folder, and there will be several", hint="leave it out")
+    return [_verdict(one, words) for one in runs]
+
+
+@contextmanager
+def _found(words: argparse.Namespace) -> Iterator[list[Unpacked]]:
+    """Give the run that was named, or those of a zip."""
+    path = Path(words.run)
+    if not path.is_file() or path.name == LOCK_NAME:
+        yield [Unpacked(load_run(words.run))]
+        return
+    if getattr(words, "code", "") == "current":
+        raise UsageError("--code current: a zip brings its code with it", hint=f"naga reproduce {words.run}")
+    with unpacked(path, most=sys.maxsize if words.large else MOST_BYTES) as runs:
+        yield runs
+
+
+def _verdict(one: Unpacked, words: argparse.Namespace) -> Verdict:
+    tolerances = tolerances_of(words.tolerance, one.run)
 
     def once() -> Verdict:
         return reproduce(
-            run,
-            to=words.to,
+            one.run,
+            to=words.to or (free_place(Path.cwd(), one.run.run_id) if one.base else None),
             tolerances=tolerances,
             recorded_environment=words.env == "recorded",
             current_code=words.code == "current",
             tell=say,
         )
 
-    return repeated(run, words.repeat, once)
+    return one.reworded(repeated(one.run, words.repeat, once))
 
 
-def _require_trust(run: Run) -> None:
-    """Ask whether the code of another user is to be run; without a terminal, only ``--trust`` says so."""
-    owner = run.lock_path.stat().st_uid
-    if owner == os.getuid():
+def _require_trust(words: argparse.Namespace, runs: Sequence[Run]) -> None:
+    """Ask whether the code of another user, or of a zip, is to be run; without a terminal, only ``--trust`` says so."""
+    named = Path(words.run) if Path(words.run).is_file() else runs[0].lock_path
+    owner, is_zip = named.stat().st_uid, named.name != LOCK_NAME
+    if owner == os.getuid() and not is_zip:
         return
-    who = f"'{run.save_dir}' belongs to user {owner}, who wrote the code that would be run"
+    tasks = ", ".join(f"{run.record.task} ({run.run_id})" for run in runs)
+    who = f"'{named if is_zip else runs[0].save_dir}' belongs to user {owner}, who wrote the code that would be run"
+    if is_zip:
+        who = f"'{named}', a file of user {owner}, brings the code that would be run: {tasks}"
     if sys.stdin.isatty():
-        print(f"naga: {who}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
+        print(f"naga: {shortened(who)}. Run it? [y/N] ", end="", file=sys.stderr, flush=True)
         if sys.stdin.readline().strip().lower() in ("y", "yes"):
             return
-    raise UsageError(who, hint=f"naga reproduce {run.run_id} --trust")
+    raise UsageError(who, hint=f"naga reproduce {shlex.quote(words.run)} --trust")
 
 
 def _print(verdict: Verdict) -> None:
@@ -76,11 +111,19 @@ def _print(verdict: Verdict) -> None:
 
 def checkout(words: argparse.Namespace) -> int:
     """Lay out the code of a run, all repositories of it."""
-    run, folder = load_run(words.run), words.folder
+    folder = words.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SaveDirError(
             f"'{folder}' is there already, and not empty", hint=f"naga checkout {words.run} <a new folder>"
         )
+    with _found(words) as runs:
+        if len(runs) > 1:
+            raise UsageError(f"'{words.run}' holds {len(runs)} runs", hint=f"unzip {words.run} 'code/*'")
+        _lay_out(runs[0].run, folder, is_here=runs[0].base is None)
+    return 0
+
+
+def _lay_out(run: Run, folder: Path, *, is_here: bool) -> None:
     codes = [code for code in run.record.code if code.commit]
     if not codes:
         raise UsageError(
@@ -96,6 +139,6 @@ def checkout(words: argparse.Namespace) -> int:
         raise
     for place in places:
         print_asked(printable(near(place), lines=False) + "\n")
-    print(f"naga: its commit: {codes[0].commit}; git switch -c again {str(codes[0].commit)[:10]} goes on from it",
-          file=sys.stderr)  # fmt: skip
-    return 0
+    if is_here:
+        print(f"naga: its commit: {codes[0].commit}; git switch -c again {str(codes[0].commit)[:10]} goes on from it",
+              file=sys.stderr)  # fmt: skip

@@ -79,7 +79,7 @@ def _lacking_code(record: Record) -> Iterator[str]:
     for code in record.code:
         if not code.commit:
             yield f"code: {code.name}: {code.reason}"
-        elif _repository(code, record.code) is None:
+        elif repository_of(code, record.code) is None:
             get = "git fetch origin 'refs/naga/*:refs/naga/*'"
             yield f"code: commit {code.commit[:12]} of {code.name} is neither in {code.path} nor here ({get})"
 
@@ -153,7 +153,7 @@ def lay_out_code(codes: Sequence[Code], folder: Path, *, mirrored: bool = False)
             raise NotRestoredError(f"code: {code.name!r} is no name of a repository")
         place = at_its_place(folder, code.path) if mirrored else _named_place(code, codes, places, folder)
         try:
-            if (repository := _repository(code, codes)) is None:
+            if (repository := repository_of(code, codes)) is None:
                 raise GitError(f"no repository with commit {code.commit} is here")
             folder.mkdir(parents=True, exist_ok=True)
             real_folder(folder, place)
@@ -173,7 +173,7 @@ def _named_place(code: Code, codes: Sequence[Code], places: Sequence[Path], fold
     return folder / (code.name if is_first else f"{code.name}-{len(places)}")
 
 
-def _repository(code: Code, codes: Sequence[Code]) -> Repository | None:
+def repository_of(code: Code, codes: Sequence[Code]) -> Repository | None:
     """Find the repository that has a commit: where it was, the one that we are in, or one that is beside it as then."""
     here = top_of(Path.cwd()) or Path.cwd()
     beside = Path(os.path.normpath(here / os.path.relpath(code.path, codes[0].path)))
@@ -203,7 +203,7 @@ def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = N
     inputs = Inputs(top or start)
     found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
     for data in record.data.values():
-        for word in _paths(data.path):
+        for word in texts(data.path):
             is_pattern = glob.has_magic(word)
             # Not Path.glob: names that begin with a dot, and absolute patterns, are another matter there.
             names = glob.glob(word, root_dir=base, recursive=True) if is_pattern else [word]  # noqa: PTH207
@@ -213,9 +213,10 @@ def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = N
             inputs.lay(source, Path(os.path.normpath(start / path)))
 
 
-def _paths(held: Any) -> Iterator[str]:
+def texts(held: Any) -> Iterator[str]:
+    """Give the texts in a plain value: the paths that inputs are named by."""
     if isinstance(held, str):
         yield held
     elif isinstance(held, Iterable):
         for item in held.values() if isinstance(held, dict) else held:
-            yield from _paths(item)
+            yield from texts(item)

@@ -1,0 +1,41 @@
+"""`naga export`: what goes into a zip of runs, and the zip."""
+
+import argparse
+import sys
+
+from naga.cli.tables import size_text
+from naga.paths import near
+from naga.reproduce.export import Crate, Wishes, export
+from naga.runs.filter import Filter
+from naga.runs.select import select_runs
+from naga.terminal import print_asked, printable
+from naga.wording import and_more, plural
+
+_SHOWN = 100
+
+
+def export_runs(words: argparse.Namespace) -> int:
+    """Write runs to a new zip, after listing what it will hold."""
+    wishes = Wishes(data=words.with_data, history=words.with_history, machine=words.with_machine)
+    export(select_runs(words.run, Filter()), words.to, wishes, tell=_list)
+    print_asked(f"{printable(near(words.to), lines=False)}\n")
+    return 0
+
+
+def _list(crate: Crate) -> None:
+    """List the files with their sizes, and what is not among them."""
+    total = size_text(sum(entry.size for entry in crate.entries))
+    lines = [f"naga: {plural(len(crate.entries), 'file')}, {total}:"]
+    lines += [f"{size_text(entry.size):>12}  {entry.name}" for entry in crate.entries[:_SHOWN]]
+    lines += [f"{and_more(len(crate.entries) - _SHOWN)}"] if len(crate.entries) > _SHOWN else []
+    lines += [f"  left out: {line}" for line in (*crate.left_out, *_not_asked(crate))]
+    print("\n".join(printable(line, lines=False) for line in lines), file=sys.stderr)
+
+
+def _not_asked(crate: Crate) -> list[str]:
+    wishes, keys = crate.wishes, {key for part in crate.parts for key in part.about["changed"]}
+    lines = [] if wishes.data else ["inputs: they are named by path, hash and size (--with-data)"]
+    lines += [] if wishes.history else ["former commits (--with-history: they hold secrets that were deleted since)"]
+    if not wishes.machine:
+        lines.append("user, host, paths and addresses of the machine, and what was printed (--with-machine)")
+    return lines + [f"config: {key}: what it says of the machine" for key in sorted(keys)]

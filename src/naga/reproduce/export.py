@@ -1,0 +1,305 @@
+"""``naga export``: a run as one file for others, from which it can be computed again without its repository."""
+
+import errno
+import glob
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from naga.capture.code.checkout import lay_out
+from naga.capture.code.git import GitError
+from naga.capture.code.scratch import scratch
+from naga.capture.data.outputs import hash_outputs
+from naga.compare.lineage import base_of, find_upstream
+from naga.errors import NagaError, SaveDirError, UsageError
+from naga.frozen import dataclass
+from naga.hashing.format import Tree
+from naga.hashing.hash_tree import hash_path
+from naga.layout import CONSOLE_LOG, DIAG, INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER
+from naga.record.lockfile import lock_text
+from naga.record.opener import read_inside, read_json
+from naga.record.schema import Record
+from naga.reproduce.bundle import write_bundle
+from naga.reproduce.machine import Machine
+from naga.reproduce.restore import changed_inputs, lacks, repository_of, texts
+from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_RATIO, SMALL_BYTES, Names
+from naga.runs.find import Run, load_run
+from naga.runs.metrics import last_publication
+
+_OF_STORE = ("tracking_uri", "experiment_id", "last_failure")
+_CHUNK = 2**20
+
+
+class Entry(NamedTuple):
+    """A file of the zip: its name, and where its content is; a name that ends with ``/`` is an empty folder."""
+
+    name: str
+    source: Path | bytes
+    size: int
+    hash: str = ""
+
+    @classmethod
+    def of(cls, name: str, text: str | bytes) -> "Entry":
+        """Make one of its content."""
+        data = text if isinstance(text, bytes) else text.encode()
+        return cls(name, data, len(data))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Read it."""
+        if isinstance(self.source, bytes):
+            yield self.source
+            return
+        with self.source.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wishes:
+    """What goes in besides what always does."""
+
+    data: bool = False
+    history: bool = False
+    machine: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One run of the crate, without what is its machine's; ``about`` is what the reader of the crate needs of it."""
+
+    run: Run
+    record: Record
+    about: dict[str, Any]
+    publication: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> str:
+        """Where its files lie in the crate."""
+        return f"runs/{self.run.run_id}"
+
+
+class Crate:
+    """What is collected for a zip: runs, and files of names that every system has."""
+
+    def __init__(self, folder: Path, wishes: Wishes) -> None:
+        self.folder, self.wishes = folder, wishes
+        self.entries: list[Entry] = []
+        self.left_out: list[str] = []
+        self.parts: list[Part] = []
+        self._names = Names()
+        self._code: dict[tuple[str, str], str] = {}
+        self._data: dict[Path, str] = {}
+
+    def add(self, entry: Entry) -> bool:
+        """Add a file, unless its name cannot stand in a zip; that is said."""
+        if problem := self._names.problem(entry.name):
+            self.left_out.append(f"{entry.name}: it {problem}")
+        else:
+            self.entries.append(entry)
+        return not problem
+
+    def add_run(self, run: Run, *, asked: bool = True) -> None:
+        """Add all of a run, and with its data the runs that it was made from."""
+        for part in self.parts:
+            if part.run.run_id == run.run_id:
+                part.about["asked"] |= asked
+                return
+        _require_whole(run, data=self.wishes.data)
+        machine = Machine(run.record)
+        record, changed = machine.without()
+        about: dict[str, Any] = {"run_id": run.run_id, "lock_hash": run.lock_hash, "asked": asked, "changed": changed}
+        publication = machine.plain(last_publication(run.save_dir))
+        publication = {key: item for key, item in publication.items() if key not in _OF_STORE}
+        part = Part(run=run, record=record, about=about, publication=publication)
+        self.parts.append(part)
+        self.add(Entry.of(f"{part.folder}/", b""))
+        self.add(Entry.of(f"{part.folder}/{LOCK_NAME}", lock_text(record)))
+        about["missing"] = self._add_tree(hash_outputs(run.save_dir), run.save_dir, part.folder)
+        self._add_own(part, machine)
+        about["code"] = [self._add_code(run, index) for index in range(len(run.record.code))]
+        about["data"] = dict(self._add_data(run, machine)) if self.wishes.data else {}
+
+    def _add_tree(self, tree: Tree, place: Path, name: str) -> list[str]:
+        """Add what a tree lists; give the paths that no zip holds."""
+        missing = []
+        for one in tree.entries():
+            whole = f"{name}/{one.path}" if one.path else name
+            entry = Entry(whole, place / one.path if one.path else place, one.size_bytes, one.hash)
+            if one.kind == "link":
+                self.left_out.append(f"{whole}: it is a link")
+                missing.append(one.path)
+            elif not self.add(Entry.of(f"{whole}/", b"") if one.kind == "folder" else entry):
+                missing.append(one.path)
+        return missing
+
+    def _add_own(self, part: Part, machine: Machine) -> None:
+        """Add the lists of a run, what its active publication says, and the packages that it had."""
+        run, own = part.run, f"{part.folder}/{OWN_FOLDER}"
+        for name in (OUTPUTS_LIST, INPUTS_LIST):
+            if (file := run.save_dir / OWN_FOLDER / name).is_file():
+                self.add(Entry.of(f"{own}/{name}", json.dumps(machine.plain(read_json(run.save_dir, file)))))
+        if part.publication:
+            self.add(Entry.of(f"{own}/metrics.json", json.dumps(part.publication, indent=1)))
+            figures = run.save_dir / DIAG / str(part.publication.get("generation"))
+            if figures.is_dir():
+                self.add(Entry.of(f"{own}/{DIAG}/{figures.name}", b""))  # the mark of a folder that is no output
+                self._add_tree(hash_path(figures), figures, f"{part.folder}/{DIAG}/{figures.name}")
+        if run.record.environment:
+            self.add(Entry.of(f"environment/{run.run_id}.txt", _requirements(run.record)))
+        if self.wishes.machine:
+            self.add(Entry.of(f"machine/{run.run_id}.lock", read_inside(run.save_dir, run.lock_path)))
+            log = run.save_dir / CONSOLE_LOG
+            if log.is_file() and not log.is_symlink():
+                self.add(Entry(f"machine/{run.run_id}.log", log, log.stat().st_size))
+
+    def _add_code(self, run: Run, index: int) -> str:
+        """Add one repository's code, as files to be read and as a bundle; give its name in the crate."""
+        code = run.record.code[index]
+        key = (code.name, str(code.tree))
+        if key in self._code:
+            return self._code[key]
+        is_new = all(known != code.name for known, _ in self._code)
+        name = self._code[key] = code.name if is_new else f"{code.name}-{str(code.tree)[:12]}"
+        files, bundle = self.folder / f"{len(self._code)}", self.folder / f"{len(self._code)}.bundle"
+        repository = repository_of(code)
+        try:
+            lay_out(repository, str(code.commit), files)
+            write_bundle(repository, str(code.commit), bundle, when=run.record.started, history=self.wishes.history)
+        except GitError as error:
+            raise NagaError(f"the code of run {run.run_id}, {code.name}, cannot be had: {error}") from error
+        self.add(Entry(f"code/{name}.bundle", bundle, bundle.stat().st_size))
+        for folder, _, found in os.walk(files):
+            for file in sorted(Path(folder, one) for one in found):
+                if not file.is_symlink():  # the bundle has it
+                    self.add(Entry(f"code/{name}/{file.relative_to(files)}", file, file.stat().st_size))
+        return name
+
+    def _add_data(self, run: Run, machine: Machine) -> Iterator[tuple[str, str]]:
+        """Add the inputs of a run; give the path of each, and where it lies in the crate."""
+        base = base_of(run.record)
+        for upstream in run.record.upstream:
+            self.add_run(load_run(find_upstream(upstream, base) or upstream.save_dir), asked=False)
+        runs = [base / upstream.save_dir for upstream in run.record.upstream]
+        for key, data in run.record.data.items():
+            for text in texts(data.path):
+                for found in glob.glob(text, root_dir=base, recursive=True) or [text]:  # noqa: PTH207  # has root_dir
+                    place = base / found
+                    if not place.exists():
+                        self.left_out.append(f"{key}: {found}: it is no file of this machine")
+                    elif not any(place.is_relative_to(run) for run in runs):
+                        yield machine.text(found), self._place_of(place, data.ignore)
+
+    def _place_of(self, place: Path, ignore: Sequence[str]) -> str:
+        if place not in self._data:
+            self._data[place] = f"data/{len(self._data)}/{place.name}"
+            self._add_tree(hash_path(place, ignore=ignore), place, self._data[place])
+        return self._data[place]
+
+
+def export(runs: Sequence[Run], target: Path, wishes: Wishes, tell: Callable[[Crate], None] = lambda _: None) -> None:
+    """Write runs to a new zip; ``tell`` is called with all that goes in before any of it is written."""
+    _require_new(target, runs)
+    if find_spec("rocrate") is None:
+        raise NagaError("naga export needs rocrate", hint="pip install 'naga-runs[crate]'")
+    from naga.reproduce.crate import metadata
+
+    with scratch("naga-export-") as folder:
+        crate = Crate(folder, wishes)
+        for run in runs:
+            crate.add_run(run)
+        about = {"schema": CRATE_SCHEMA, "runs": [part.about for part in crate.parts]}
+        crate.add(Entry.of(CRATE, json.dumps(about, indent=1)))
+        crate.add(Entry.of("ro-crate-metadata.json", metadata(crate)))
+        tell(crate)
+        _write(target, crate.entries)
+
+
+def _require_new(target: Path, runs: Sequence[Run]) -> None:
+    if os.path.lexists(target):
+        raise SaveDirError(f"'{target}' is there already", hint="--to <a new file>")
+    if not target.absolute().parent.is_dir():
+        raise SaveDirError(f"there is no folder '{target.parent}'", hint=f"mkdir -p '{target.parent}'")
+    for run in runs:
+        if target.resolve().is_relative_to(run.save_dir.resolve()):
+            raise UsageError(f"'{target}' would be a new output of run {run.run_id}", hint="--to <a file elsewhere>")
+
+
+def _require_whole(run: Run, *, data: bool) -> None:
+    """Refuse a run that could not be computed again, or whose results are no longer those that it left."""
+    if reasons := lacks(run):
+        raise NagaError(f"run {run.run_id} cannot be exported: {reasons[0]}", hint="naga ls")
+    if hash_outputs(run.save_dir).hash != run.record.outputs.hash:  # type: ignore[union-attr]  # `lacks` has looked
+        raise SaveDirError(f"the outputs of run {run.run_id} are not what it left", hint=f"naga verify {run.run_id}")
+    if data and (changed := list(changed_inputs(run.record))):
+        raise NagaError(
+            f"run {run.run_id} cannot be exported with its data: {changed[0]}", hint="leave out --with-data"
+        )
+
+
+def _requirements(record: Record) -> str:
+    environment = record.environment
+    lines = [f"# Python {environment.python}"] if environment else []
+    for name, version in environment.packages.items() if environment else ():
+        is_elsewhere = environment is not None and name in environment.origins
+        lines.append(f"# {name}=={version} came from no index" if is_elsewhere else f"{name}=={version}")
+    return "\n".join(lines) + "\n"
+
+
+def _write(target: Path, entries: Sequence[Entry]) -> None:
+    """Write a zip beside its name, and give it that name where nothing has it; else nothing is left."""
+    new = target.absolute().with_name(f".naga-{os.urandom(8).hex()}.tmp")
+    try:
+        with zipfile.ZipFile(new, "x") as archive:
+            for entry in entries:
+                _put(archive, entry)
+        with new.open("rb") as file:
+            os.fsync(file.fileno())
+        _place(new, target)
+    except FileExistsError:
+        raise SaveDirError(f"'{target}' is there already", hint="--to <a new file>") from None
+    except OSError as error:
+        raise SaveDirError(f"'{target}' cannot be written: {error.strerror or error}") from error
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _put(archive: zipfile.ZipFile, entry: Entry) -> None:
+    from blake3 import blake3
+
+    head = zipfile.ZipInfo(entry.name, (1980, 1, 1, 0, 0, 0))
+    head.external_attr = (0o40755 if entry.name.endswith("/") else 0o100644) << 16
+    head.compress_type = _way(entry)
+    head.file_size = entry.size
+    found = blake3()
+    with archive.open(head, "w") as file:
+        for chunk in entry.chunks():
+            found.update(chunk)
+            file.write(chunk)
+    if entry.hash and entry.hash != f"blake3:{found.hexdigest()}":
+        raise NagaError(f"'{entry.source!s}' changed while it was exported")
+
+
+def _way(entry: Entry) -> int:
+    """Say how to store a file: what unfolds as far as a bomb does as it is, for readers refuse bombs."""
+    if entry.size <= SMALL_BYTES:
+        return zipfile.ZIP_DEFLATED
+    packer = zlib.compressobj()
+    size = sum(len(packer.compress(chunk)) for chunk in entry.chunks()) + len(packer.flush())
+    return zipfile.ZIP_STORED if entry.size > size * MOST_RATIO // 2 else zipfile.ZIP_DEFLATED
+
+
+def _place(new: Path, target: Path) -> None:
+    """Give a file its name, which must be free."""
+    try:
+        os.link(new, target)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
+            raise
+        target.open("xb").close()  # a file system without hard links: the name is ours from here on
+        new.replace(target)

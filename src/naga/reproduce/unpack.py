@@ -1,0 +1,205 @@
+"""A zip of runs from elsewhere, opened with distrust: each run in a folder, as if its machine were here."""
+
+import os
+import re
+import shutil
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from naga.capture.code.git import GitError
+from naga.capture.code.scratch import scratch
+from naga.capture.data.manifest import compare, listed
+from naga.capture.data.outputs import hash_outputs
+from naga.errors import LockError, NagaError
+from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
+from naga.record.lockfile import lock_hash, parse_lock, write_lock
+from naga.record.opener import read_inside, read_json
+from naga.record.schema import Code, Record, Upstream, from_plain, to_plain
+from naga.reproduce.bundle import read_bundle
+from naga.reproduce.machine import ROOT
+from naga.reproduce.reproduce import Verdict
+from naga.reproduce.restore import link_inputs, steps_up, texts
+from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATIO, SMALL_BYTES, Names
+from naga.runs.find import Run
+
+_MOST_FILES = 200_000
+_OURS = re.compile(rf"(?<![\w.]){ROOT}(?=/|$)")
+
+
+class Unpacked(NamedTuple):
+    """A run to be computed again; of one from a zip, what its configuration lacks, and where its paths begin."""
+
+    run: Run
+    changed: tuple[str, ...] = ()
+    base: Path | None = None
+
+    def reworded(self, verdict: Verdict) -> Verdict:
+        """Say of a verdict what was left out where the zip was made, and of its reasons nothing of our folders."""
+        if self.base is None:
+            return verdict
+        reasons = tuple(reason.replace(f"{self.base}/", "") for reason in verdict.not_restored)
+        changed = tuple(f"config: {key}: what it says of the machine of then is not in the zip" for key in self.changed)
+        return replace(verdict, not_restored=reasons, differences=(*verdict.differences, *changed))
+
+
+@contextmanager
+def unpacked(file: Path, *, most: int = MOST_BYTES) -> Iterator[list[Unpacked]]:
+    """Give the runs of a zip that were asked for when it was made, for as long as this lasts."""
+    with scratch("naga-crate-") as folder:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                _require_sound(archive, most)
+                _extract(archive, folder)
+            crate = read_json(folder, folder / CRATE)
+            if crate["schema"] != CRATE_SCHEMA:
+                raise NagaError(f"'{file}' is a crate of {crate['schema']!r}", hint="pip install --upgrade naga-runs")
+            runs = _Opened(folder, most).asked(crate["runs"])
+        except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError) as error:
+            raise NagaError(f"'{file}' is no sound zip: {error}") from error
+        except (KeyError, TypeError, AttributeError, ValueError, RecursionError, FileNotFoundError) as error:
+            raise NagaError(f"'{file}' is no zip of naga export: {CRATE} says nothing of its runs") from error
+        except (GitError, LockError) as error:
+            raise NagaError(f"'{file}' is not as naga export writes it: {error}") from error
+        yield runs
+
+
+def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
+    """Refuse names that mean files elsewhere or twice, what is no file, and what unfolds without measure."""
+    names, entries = Names(), archive.infolist()
+    if len(entries) > _MOST_FILES or sum(entry.file_size for entry in entries) > most:
+        raise NagaError(
+            f"'{archive.filename}' unfolds to more than {most} bytes in {_MOST_FILES} files", hint="--large"
+        )
+    for entry in entries:
+        kind = entry.external_attr >> 28
+        if problem := names.problem(entry.orig_filename):
+            raise NagaError(f"'{archive.filename}': {entry.orig_filename!r} {problem}")
+        if (
+            kind not in (0, 4, 8)
+            or entry.flag_bits & 1
+            or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        ):
+            raise NagaError(f"'{archive.filename}': {entry.orig_filename!r} is a link, a device, or encrypted")
+        if entry.file_size > max(SMALL_BYTES, entry.compress_size * MOST_RATIO) and most <= MOST_BYTES:
+            raise NagaError(
+                f"'{archive.filename}': {entry.orig_filename!r} unfolds to {entry.file_size} bytes", hint="--large"
+            )
+
+
+def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
+    """Write what a reproduction needs; each file is new, in a folder of our own."""
+    for entry in archive.infolist():
+        name = entry.filename
+        if not (name == CRATE or name.startswith(("runs/", "data/")) or re.fullmatch(r"code/[^/]+\.bundle", name)):
+            continue
+        target = folder / name
+        if entry.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with archive.open(entry) as packed, target.open("xb") as file:
+            shutil.copyfileobj(packed, file)
+
+
+class _Opened:
+    """A crate whose files are in a folder: its runs come to lie there as they lay on their machine."""
+
+    def __init__(self, folder: Path, most: int) -> None:
+        self.folder, self.most = folder, most
+        self.runs: dict[str, Run] = {}
+
+    def asked(self, runs: list[dict[str, Any]]) -> list[Unpacked]:
+        """Give the runs that were asked for; those that others were made from come first."""
+        read = sorted(((about, self._record(about)) for about in runs), key=lambda pair: pair[1].started)
+        return [run for about, record in read for run in [self._run(about, record)] if about["asked"]]
+
+    def _record(self, about: dict[str, Any]) -> Record:
+        """Read a run.lock, with a folder of ours in the place of its machine's."""
+        place = self.folder / "runs" / about["run_id"]
+        record = parse_lock(read_inside(place, place / LOCK_NAME).decode())
+        if record.run_id != about["run_id"]:  # by which its folder is called
+            raise LockError(f"run {record.run_id} lies in the folder of another")
+        top = self.folder.joinpath("machine", *["up"] * steps_up(record))
+        record = from_plain(Record, _moved(to_plain(record), top))
+        about["data"] = {_moved(text, top): name for text, name in about["data"].items()}
+        base = Path(record.process.cwd)
+        inputs = (
+            [data.path for data in record.data.values()],
+            [one.save_dir for one in record.upstream],
+            [*about["data"]],
+        )
+        for path in (base, *(code.path for code in record.code), *texts(inputs)):
+            if "://" not in str(path) or ".." in str(path):
+                _require_below(top, base / str(path))
+        return record
+
+    def _run(self, about: dict[str, Any], record: Record) -> Unpacked:
+        place, base = self.folder / "runs" / record.run_id, Path(record.process.cwd)
+        code = tuple(map(self._with_code, record.code, about["code"]))
+        base.mkdir(parents=True, exist_ok=True)
+        for text, name in about["data"].items():
+            target = self.folder / str(name)
+            _require_below(self.folder / "data", target)
+            _link(base / str(text), target)
+        upstream = tuple(self._with_upstream(one, base) for one in record.upstream)
+        record = replace(record, code=code, upstream=upstream)
+        link_inputs(record, base, Path.cwd())
+        for text in texts([data.path for data in record.data.values()]):
+            if Path(text).is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
+                near = Path(text).relative_to(base) if Path(text).is_relative_to(base) else Path(text).name
+                _link(Path(text), Path.cwd() / near)
+        write_lock(place, record)
+        _require_outputs(place, record, [f"missing: {path}" for path in about["missing"]])
+        run = self.runs[record.run_id] = Run(place, record)
+        run.lock_hash = str(about["lock_hash"])  # of the run.lock that the run has where it comes from
+        return Unpacked(run, tuple(map(str, about["changed"])), base)
+
+    def _with_code(self, code: Code, name: str) -> Code:
+        bundle = self.folder / "code" / f"{name}.bundle"
+        _require_below(self.folder / "code", bundle)
+        return replace(code, commit=read_bundle(bundle, Path(code.path), str(code.tree), self.most))
+
+    def _with_upstream(self, upstream: Upstream, base: Path) -> Upstream:
+        """Put a run of the crate where a later one read it."""
+        run = self.runs.get(upstream.run_id)
+        if run is None or run.lock_hash != upstream.lock_hash:
+            return upstream
+        _link(base / upstream.save_dir, run.save_dir)
+        return replace(upstream, lock_hash=lock_hash(run.lock_path))
+
+
+def _moved(value: Any, top: Path) -> Any:
+    """Put a folder of ours in the place of the machine's."""
+    if isinstance(value, dict):
+        return {_moved(key, top): _moved(item, top) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_moved(item, top) for item in value]
+    return _OURS.sub(lambda _: str(top), value) if isinstance(value, str) else value
+
+
+def _require_below(top: Path, path: Path) -> None:
+    """Refuse what a crafted crate would reach elsewhere, or among the files of git."""
+    inside = Path(os.path.normpath(path))
+    if not inside.is_relative_to(top) or ".git" in str(inside.relative_to(top)).casefold().split("/"):
+        raise LockError(f"{str(path)[:200]!r} leads out of its folder")
+
+
+def _link(place: Path, target: Path) -> None:
+    if target.exists() and not os.path.lexists(place):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(target.resolve())
+
+
+def _require_outputs(place: Path, record: Record, known: list[str]) -> None:
+    tree = hash_outputs(place)
+    if record.outputs is None or tree.hash == record.outputs.hash:
+        return
+    lines = list(compare(listed(read_json(place, naga_folder(place) / OUTPUTS_LIST)), tree))
+    if not lines or not set(lines) <= set(known):
+        raise LockError(f"the outputs of run {record.run_id} are not those that it lists")
