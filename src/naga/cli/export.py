@@ -6,6 +6,7 @@ import sys
 from naga.cli.tables import size_text
 from naga.paths import near
 from naga.reproduce.export import Crate, Wishes, export
+from naga.reproduce.zip_format import MOST_BYTES
 from naga.runs.filter import Filter
 from naga.runs.select import select_runs
 from naga.terminal import print_asked, printable
@@ -24,10 +25,11 @@ def export_runs(words: argparse.Namespace) -> int:
 
 def _list(crate: Crate) -> None:
     """List the files with their sizes, and what is not among them."""
-    total = size_text(sum(entry.size for entry in crate.entries))
-    lines = [f"naga: {plural(len(crate.entries), 'file')}, {total}:"]
+    total = sum(entry.size for entry in crate.entries)
+    lines = [f"naga: {plural(len(crate.entries), 'file')}, {size_text(total)}:"]
     lines += [f"{size_text(entry.size):>12}  {entry.name}" for entry in crate.entries[:_SHOWN]]
     lines += [f"{and_more(len(crate.entries) - _SHOWN)}"] if len(crate.entries) > _SHOWN else []
+    lines += ["  to read it takes --large"] * (total > MOST_BYTES)
     lines += [f"  left out: {line}" for line in (*crate.left_out, *_not_asked(crate))]
     print("\n".join(printable(line, lines=False) for line in lines), file=sys.stderr)
 

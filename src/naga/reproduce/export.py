@@ -1,9 +1,9 @@
 """``naga export``: a run as one file for others, from which it can be computed again without its repository."""
 
-import errno
 import glob
 import json
 import os
+import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -23,8 +23,8 @@ from naga.hashing.format import Tree
 from naga.hashing.hash_tree import hash_path
 from naga.layout import CONSOLE_LOG, DIAG, INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER
 from naga.record.lockfile import lock_text
-from naga.record.opener import read_inside, read_json
-from naga.record.schema import Record
+from naga.record.opener import MAX_LIST_BYTES, read_inside
+from naga.record.schema import Environment, Record
 from naga.reproduce.bundle import write_bundle
 from naga.reproduce.machine import Machine
 from naga.reproduce.restore import changed_inputs, lacks, repository_of, texts
@@ -110,7 +110,7 @@ class Crate:
             if part.run.run_id == run.run_id:
                 part.about["asked"] |= asked
                 return
-        _require_whole(run, data=self.wishes.data)
+        outputs = _whole(run, data=self.wishes.data)
         machine = Machine(run.record)
         record, changed = machine.without()
         about: dict[str, Any] = {"run_id": run.run_id, "lock_hash": run.lock_hash, "asked": asked, "changed": changed}
@@ -120,8 +120,8 @@ class Crate:
         self.parts.append(part)
         self.add(Entry.of(f"{part.folder}/", b""))
         self.add(Entry.of(f"{part.folder}/{LOCK_NAME}", lock_text(record)))
-        about["missing"] = self._add_tree(hash_outputs(run.save_dir), run.save_dir, part.folder)
-        self._add_own(part, machine)
+        about["missing"] = self._add_tree(outputs, run.save_dir, part.folder)
+        self._add_own(part)
         about["code"] = [self._add_code(run, index) for index in range(len(run.record.code))]
         about["data"] = dict(self._add_data(run, machine)) if self.wishes.data else {}
 
@@ -138,12 +138,12 @@ class Crate:
                 missing.append(one.path)
         return missing
 
-    def _add_own(self, part: Part, machine: Machine) -> None:
+    def _add_own(self, part: Part) -> None:
         """Add the lists of a run, what its active publication says, and the packages that it had."""
         run, own = part.run, f"{part.folder}/{OWN_FOLDER}"
         for name in (OUTPUTS_LIST, INPUTS_LIST):
             if (file := run.save_dir / OWN_FOLDER / name).is_file():
-                self.add(Entry.of(f"{own}/{name}", json.dumps(machine.plain(read_json(run.save_dir, file)))))
+                self.add(Entry.of(f"{own}/{name}", read_inside(run.save_dir, file, MAX_LIST_BYTES)))
         if part.publication:
             self.add(Entry.of(f"{own}/metrics.json", json.dumps(part.publication, indent=1)))
             figures = run.save_dir / DIAG / str(part.publication.get("generation"))
@@ -151,7 +151,7 @@ class Crate:
                 self.add(Entry.of(f"{own}/{DIAG}/{figures.name}", b""))  # the mark of a folder that is no output
                 self._add_tree(hash_path(figures), figures, f"{part.folder}/{DIAG}/{figures.name}")
         if run.record.environment:
-            self.add(Entry.of(f"environment/{run.run_id}.txt", _requirements(run.record)))
+            self.add(Entry.of(f"environment/{run.run_id}.txt", _requirements(run.record.environment)))
         if self.wishes.machine:
             self.add(Entry.of(f"machine/{run.run_id}.lock", read_inside(run.save_dir, run.lock_path)))
             log = run.save_dir / CONSOLE_LOG
@@ -164,8 +164,10 @@ class Crate:
         key = (code.name, str(code.tree))
         if key in self._code:
             return self._code[key]
-        is_new = all(known != code.name for known, _ in self._code)
-        name = self._code[key] = code.name if is_new else f"{code.name}-{str(code.tree)[:12]}"
+        name = re.sub(r"[^\w.-]+", "_", code.name) or "code"
+        if name.endswith(".bundle") or name.casefold() in map(str.casefold, self._code.values()):
+            name = f"{name}-{str(code.tree)[:12]}"
+        self._code[key] = name
         files, bundle = self.folder / f"{len(self._code)}", self.folder / f"{len(self._code)}.bundle"
         repository = repository_of(code)
         try:
@@ -184,7 +186,7 @@ class Crate:
         """Add the inputs of a run; give the path of each, and where it lies in the crate."""
         base = base_of(run.record)
         for upstream in run.record.upstream:
-            self.add_run(load_run(find_upstream(upstream, base) or upstream.save_dir), asked=False)
+            self.add_run(load_run(str(find_upstream(upstream, base))), asked=False)  # it was found a moment ago
         runs = [base / upstream.save_dir for upstream in run.record.upstream]
         for key, data in run.record.data.items():
             for text in texts(data.path):
@@ -230,25 +232,24 @@ def _require_new(target: Path, runs: Sequence[Run]) -> None:
             raise UsageError(f"'{target}' would be a new output of run {run.run_id}", hint="--to <a file elsewhere>")
 
 
-def _require_whole(run: Run, *, data: bool) -> None:
-    """Refuse a run that could not be computed again, or whose results are no longer those that it left."""
+def _whole(run: Run, *, data: bool) -> Tree:
+    """Give the outputs of a run; one that could not be computed again, or whose results have changed, is refused."""
     if reasons := lacks(run):
         raise NagaError(f"run {run.run_id} cannot be exported: {reasons[0]}", hint="naga ls")
-    if hash_outputs(run.save_dir).hash != run.record.outputs.hash:  # type: ignore[union-attr]  # `lacks` has looked
+    outputs = hash_outputs(run.save_dir)
+    if run.record.outputs is None or outputs.hash != run.record.outputs.hash:
         raise SaveDirError(f"the outputs of run {run.run_id} are not what it left", hint=f"naga verify {run.run_id}")
     if data and (changed := list(changed_inputs(run.record))):
-        raise NagaError(
-            f"run {run.run_id} cannot be exported with its data: {changed[0]}", hint="leave out --with-data"
-        )
+        raise NagaError(f"run {run.run_id}: {changed[0]}", hint="leave out --with-data")
+    return outputs
 
 
-def _requirements(record: Record) -> str:
-    environment = record.environment
-    lines = [f"# Python {environment.python}"] if environment else []
-    for name, version in environment.packages.items() if environment else ():
-        is_elsewhere = environment is not None and name in environment.origins
-        lines.append(f"# {name}=={version} came from no index" if is_elsewhere else f"{name}=={version}")
-    return "\n".join(lines) + "\n"
+def _requirements(environment: Environment) -> str:
+    """List the packages as pip takes them; what came from no index stands there as a comment."""
+    lines = [
+        f"{'# ' * (name in environment.origins)}{name}=={version}" for name, version in environment.packages.items()
+    ]
+    return "\n".join([f"# Python {environment.python}", *lines, ""])
 
 
 def _write(target: Path, entries: Sequence[Entry]) -> None:
@@ -260,7 +261,8 @@ def _write(target: Path, entries: Sequence[Entry]) -> None:
                 _put(archive, entry)
         with new.open("rb") as file:
             os.fsync(file.fileno())
-        _place(new, target)
+        target.open("xb").close()  # the name is ours from here on: who else wants it is refused
+        new.replace(target)
     except FileExistsError:
         raise SaveDirError(f"'{target}' is there already", hint="--to <a new file>") from None
     except OSError as error:
@@ -292,14 +294,3 @@ def _way(entry: Entry) -> int:
     packer = zlib.compressobj()
     size = sum(len(packer.compress(chunk)) for chunk in entry.chunks()) + len(packer.flush())
     return zipfile.ZIP_STORED if entry.size > size * MOST_RATIO // 2 else zipfile.ZIP_DEFLATED
-
-
-def _place(new: Path, target: Path) -> None:
-    """Give a file its name, which must be free."""
-    try:
-        os.link(new, target)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS):
-            raise
-        target.open("xb").close()  # a file system without hard links: the name is ours from here on
-        new.replace(target)

@@ -29,7 +29,9 @@ from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATI
 from naga.runs.find import Run
 
 _MOST_FILES = 200_000
-_OURS = re.compile(rf"(?<![\w.]){ROOT}(?=/|$)")
+_KINDS = (0, 0o4, 0o10)  # unknown, a folder, a file
+_OURS = re.compile(r"/[^\s'\"]*/naga-crate-\w+/machine(?:/up)*(?=/)")
+_PLACEHOLDER = re.compile(rf"(?<![\w.]){ROOT}(?=/|$)")
 
 
 class Unpacked(NamedTuple):
@@ -43,9 +45,12 @@ class Unpacked(NamedTuple):
         """Say of a verdict what was left out where the zip was made, and of its reasons nothing of our folders."""
         if self.base is None:
             return verdict
-        reasons = tuple(reason.replace(f"{self.base}/", "") for reason in verdict.not_restored)
+        reasons, differences = (
+            tuple(_OURS.sub(ROOT, line.replace(f"{self.base}/", "")) for line in lines)
+            for lines in (verdict.not_restored, verdict.differences)
+        )
         changed = tuple(f"config: {key}: what it says of the machine of then is not in the zip" for key in self.changed)
-        return replace(verdict, not_restored=reasons, differences=(*verdict.differences, *changed))
+        return replace(verdict, not_restored=reasons, differences=(*differences, *changed))
 
 
 @contextmanager
@@ -71,25 +76,19 @@ def unpacked(file: Path, *, most: int = MOST_BYTES) -> Iterator[list[Unpacked]]:
 
 def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
     """Refuse names that mean files elsewhere or twice, what is no file, and what unfolds without measure."""
-    names, entries = Names(), archive.infolist()
-    if len(entries) > _MOST_FILES or sum(entry.file_size for entry in entries) > most:
-        raise NagaError(
-            f"'{archive.filename}' unfolds to more than {most} bytes in {_MOST_FILES} files", hint="--large"
-        )
+    names, entries, is_bounded = Names(), archive.infolist(), most <= MOST_BYTES
+    total = sum(entry.file_size for entry in entries)
+    if is_bounded and (len(entries) > _MOST_FILES or total > most):
+        raise NagaError(f"'{archive.filename}' unfolds to {total} bytes in {len(entries)} files", hint="--large")
     for entry in entries:
-        kind = entry.external_attr >> 28
+        name = f"'{archive.filename}': {entry.orig_filename[:200]!r}"
+        is_packed = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not entry.flag_bits & 1
         if problem := names.problem(entry.orig_filename):
-            raise NagaError(f"'{archive.filename}': {entry.orig_filename!r} {problem}")
-        if (
-            kind not in (0, 4, 8)
-            or entry.flag_bits & 1
-            or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-        ):
-            raise NagaError(f"'{archive.filename}': {entry.orig_filename!r} is a link, a device, or encrypted")
-        if entry.file_size > max(SMALL_BYTES, entry.compress_size * MOST_RATIO) and most <= MOST_BYTES:
-            raise NagaError(
-                f"'{archive.filename}': {entry.orig_filename!r} unfolds to {entry.file_size} bytes", hint="--large"
-            )
+            raise NagaError(f"{name} {problem}")
+        if entry.external_attr >> 28 not in _KINDS or not is_packed:
+            raise NagaError(f"{name} is a link, a device, or encrypted")
+        if is_bounded and entry.file_size > max(SMALL_BYTES, entry.compress_size * MOST_RATIO):
+            raise NagaError(f"{name} unfolds to {entry.file_size} bytes", hint="--large")
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
@@ -180,7 +179,7 @@ def _moved(value: Any, top: Path) -> Any:
         return {_moved(key, top): _moved(item, top) for key, item in value.items()}
     if isinstance(value, list):
         return [_moved(item, top) for item in value]
-    return _OURS.sub(lambda _: str(top), value) if isinstance(value, str) else value
+    return _PLACEHOLDER.sub(lambda _: str(top), value) if isinstance(value, str) else value
 
 
 def _require_below(top: Path, path: Path) -> None:
