@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from naga.errors import NagaError, SaveDirError, UsageError
@@ -31,8 +32,8 @@ def reproduce_run(words: argparse.Namespace) -> int:
         except (NagaError, OSError, KeyboardInterrupt) as error:
             if words.format == "json":  # who reads it gets an object, whatever comes
                 reason = error.message if isinstance(error, NagaError) else str(error) or "interrupted"
-                about = {"verdict": NOT_RESTORED, "not_restored": (reason,)}
-                _print_json([Verdict(run_id=one.run.run_id, **about) for one in runs])
+                failed = Verdict(verdict=NOT_RESTORED, run_id="", not_restored=(reason,))
+                _print_json([replace(failed, run_id=one.run.run_id) for one in runs])
             raise
     if words.format == "json":
         _print_json(verdicts)

@@ -169,8 +169,9 @@ class Crate:
             name = f"{name}-{str(code.tree)[:12]}"
         self._code[key] = name
         files, bundle = self.folder / f"{len(self._code)}", self.folder / f"{len(self._code)}.bundle"
-        repository = repository_of(code)
         try:
+            if (repository := repository_of(code, run.record.code)) is None:
+                raise GitError("it is in no repository here")
             lay_out(repository, str(code.commit), files)
             write_bundle(repository, str(code.commit), bundle, when=run.record.started, history=self.wishes.history)
         except GitError as error:

@@ -24,7 +24,7 @@ from naga.record.schema import Code, Record, Upstream, from_plain, to_plain
 from naga.reproduce.bundle import read_bundle
 from naga.reproduce.machine import ROOT
 from naga.reproduce.reproduce import Verdict
-from naga.reproduce.restore import link_inputs, steps_up, texts
+from naga.reproduce.restore import link_inputs, texts
 from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATIO, SMALL_BYTES, Names
 from naga.runs.find import Run
 
@@ -124,7 +124,9 @@ class _Opened:
         record = parse_lock(read_inside(place, place / LOCK_NAME).decode())
         if record.run_id != about["run_id"]:  # by which its folder is called
             raise LockError(f"run {record.run_id} lies in the folder of another")
-        top = self.folder.joinpath("machine", *["up"] * steps_up(record))
+        held = [[data.path for data in record.data.values()], [one.save_dir for one in record.upstream]]
+        up = max((Path(path).parts.count("..") for path in texts(held)), default=0)  # so far above looks the run
+        top = self.folder.joinpath("machine", *["up"] * min(up, 100))
         record = from_plain(Record, _moved(to_plain(record), top))
         about["data"] = {_moved(text, top): name for text, name in about["data"].items()}
         base = Path(record.process.cwd)
@@ -148,7 +150,9 @@ class _Opened:
             _link(base / str(text), target)
         upstream = tuple(self._with_upstream(one, base) for one in record.upstream)
         record = replace(record, code=code, upstream=upstream)
-        link_inputs(record, base, Path.cwd())
+        # Those of the zip are there; of the others, what is found here.
+        inputs = replace(record, data={}) if about["data"] else record
+        link_inputs(inputs, base, Path.cwd(), top=self.folder / "machine")
         for text in texts([data.path for data in record.data.values()]):
             if Path(text).is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
                 near = Path(text).relative_to(base) if Path(text).is_relative_to(base) else Path(text).name
