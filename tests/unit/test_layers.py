@@ -15,6 +15,7 @@ LAYERS = [
     ["__init__", "mlflow_log", "pytest_plugin"],
     ["cli"],
     ["task"],
+    ["crate"],
     ["sweep", "reproduce"],
     ["run"],
     ["diagnose.batch"],

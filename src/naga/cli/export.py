@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from naga.cli.tables import size_text
+from naga.crate.export import Crate, Wishes, export
+from naga.crate.zip_format import MOST_BYTES
 from naga.paths import near
-from naga.reproduce.export import Crate, Wishes, export
-from naga.reproduce.zip_format import MOST_BYTES
 from naga.runs.filter import Filter
 from naga.runs.select import select_runs
 from naga.terminal import print_asked, printable

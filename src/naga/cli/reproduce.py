@@ -11,14 +11,14 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from naga.crate.unpack import Unpacked, unpacked
+from naga.crate.zip_format import MOST_BYTES
 from naga.errors import NagaError, SaveDirError, UsageError
 from naga.layout import LOCK_NAME
 from naga.paths import near
 from naga.reproduce.reproduce import EXIT_CODES, NOT_RESTORED, Verdict, free_place, repeated, reproduce
 from naga.reproduce.restore import lay_out_code
-from naga.reproduce.unpack import Unpacked, unpacked
 from naga.reproduce.verdict import tolerances_of
-from naga.reproduce.zip_format import MOST_BYTES
 from naga.runs.find import Run, load_run
 from naga.terminal import print_asked, printable, say
 from naga.wording import shortened

@@ -11,7 +11,7 @@ from naga.layout import DIAG, OWN_FOLDER
 from naga.reproduce.restore import texts
 
 if TYPE_CHECKING:
-    from naga.reproduce.export import Crate, Part
+    from naga.crate.export import Crate, Part
 
 _PROFILE = "https://w3id.org/ro/wfrun/process/0.5"
 _DONE = "http://schema.org/CompletedActionStatus"

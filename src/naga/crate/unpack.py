@@ -16,16 +16,16 @@ from naga.capture.code.git import GitError
 from naga.capture.code.scratch import scratch
 from naga.capture.data.manifest import compare, listed
 from naga.capture.data.outputs import hash_outputs
+from naga.crate.bundle import read_bundle
+from naga.crate.machine import ROOT
+from naga.crate.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATIO, SMALL_BYTES, Names
 from naga.errors import LockError, NagaError
 from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
 from naga.record.lockfile import lock_hash, parse_lock, write_lock
 from naga.record.opener import read_inside, read_json
 from naga.record.schema import Code, Record, Upstream, from_plain, to_plain
-from naga.reproduce.bundle import read_bundle
-from naga.reproduce.machine import ROOT
 from naga.reproduce.reproduce import Verdict
 from naga.reproduce.restore import link_inputs, texts
-from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATIO, SMALL_BYTES, Names
 from naga.runs.find import Run
 
 _MOST_FILES = 200_000

@@ -17,6 +17,9 @@ from naga.capture.code.git import GitError
 from naga.capture.code.scratch import scratch
 from naga.capture.data.outputs import hash_outputs
 from naga.compare.lineage import base_of, find_upstream
+from naga.crate.bundle import write_bundle
+from naga.crate.machine import Machine
+from naga.crate.zip_format import CRATE, CRATE_SCHEMA, MOST_RATIO, SMALL_BYTES, Names
 from naga.errors import NagaError, SaveDirError, UsageError
 from naga.frozen import dataclass
 from naga.hashing.format import Tree
@@ -25,10 +28,7 @@ from naga.layout import CONSOLE_LOG, DIAG, INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST,
 from naga.record.lockfile import lock_text
 from naga.record.opener import MAX_LIST_BYTES, read_inside
 from naga.record.schema import Environment, Record
-from naga.reproduce.bundle import write_bundle
-from naga.reproduce.machine import Machine
 from naga.reproduce.restore import changed_inputs, lacks, repository_of, texts
-from naga.reproduce.zip_format import CRATE, CRATE_SCHEMA, MOST_RATIO, SMALL_BYTES, Names
 from naga.runs.find import Run, load_run
 from naga.runs.metrics import last_publication
 
@@ -210,7 +210,7 @@ def export(runs: Sequence[Run], target: Path, wishes: Wishes, tell: Callable[[Cr
     _require_new(target, runs)
     if find_spec("rocrate") is None:
         raise NagaError("naga export needs rocrate", hint="pip install 'naga-runs[crate]'")
-    from naga.reproduce.crate import metadata
+    from naga.crate.metadata import metadata
 
     with scratch("naga-export-") as folder:
         crate = Crate(folder, wishes)
