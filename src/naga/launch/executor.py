@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from typing import Any
 
+from naga.errors import NagaError
 from naga.launch.local import Local
 from naga.wording import first_line_of
 
@@ -20,16 +21,26 @@ def alone(fn: Function, point: dict[str, Any], timeout: float | None) -> dict[st
 
 
 class Through(Executor):
-    """An executor that sends points through another one; what that raises is what the point died of."""
+    """An executor that sends points through another one; what that raises is what the point died of.
+
+    ``gone`` says, before each point, that what the other one stands on is no longer there: it would never answer.
+    """
 
     def __init__(
-        self, executor: Executor, *, timeout: float | None, close: Callable[[], object] = lambda: None
+        self,
+        executor: Executor,
+        *,
+        timeout: float | None,
+        close: Callable[[], object] = lambda: None,
+        gone: Callable[[], str] = lambda: "",
     ) -> None:
-        self._executor, self._timeout, self._close = executor, timeout, close
+        self._executor, self._timeout, self._close, self._gone = executor, timeout, close, gone
         self._sent: list[Future[dict[str, Any]]] = []
 
     def submit(self, fn: Function, point: dict[str, Any], /) -> "Future[dict[str, Any]]":  # type: ignore[override]
         """Send a point."""
+        if reason := self._gone():
+            raise NagaError(reason, hint="the same command goes on where this one stopped")
         said: Future[dict[str, Any]] = Future()
         said.set_running_or_notify_cancel()
         self._sent.append(self._executor.submit(alone, fn, point, self._timeout))
@@ -38,9 +49,10 @@ class Through(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """End the other executor, and then what it stands on; what cannot be called back any more goes on."""
-        for future in self._sent if cancel_futures else ():
-            future.cancel()
-        self._executor.shutdown(wait=wait and not cancel_futures)
+        if not self._gone():
+            for future in self._sent if cancel_futures else ():
+                future.cancel()
+            self._executor.shutdown(wait=wait and not cancel_futures)
         self._close()
 
 

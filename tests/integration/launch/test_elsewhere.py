@@ -62,21 +62,31 @@ def place(project: Path) -> Path:
     return project
 
 
-@pytest.fixture
-def dask() -> Iterator[tuple[str, Callable[[], "subprocess.Popen[str]"]]]:
-    """A scheduler's address, and what starts a worker that knows nothing of this process."""
-    started: list[subprocess.Popen[str]] = []
+def start_dask(*words: str) -> "subprocess.Popen[str]":
+    """Start a part of a cluster of Dask's, which knows nothing of this process."""
+    command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
-    def start(*words: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
-        started.append(subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True))
+
+def start_scheduler() -> tuple["subprocess.Popen[str]", str]:
+    """Start a scheduler, and read its address."""
+    scheduler = start_dask("dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
+    assert scheduler.stderr
+    return scheduler, next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
+
+
+@pytest.fixture
+def dask() -> Iterator[Dask]:
+    """A scheduler's address, and what starts a worker."""
+    scheduler, address = start_scheduler()
+    started = [scheduler]
+
+    def start() -> "subprocess.Popen[str]":
+        words = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
+        started.append(start_dask("dask_worker", address, *words))
         return started[-1]
 
-    scheduler = start("dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
-    assert scheduler.stderr
-    address = next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
-    words = ("--nthreads", "1", "--no-nanny", "--no-dashboard")
-    yield address, lambda: start("dask_worker", address, *words)
+    yield address, start
     for process in reversed(started):
         process.kill()
         process.communicate()
@@ -138,6 +148,28 @@ def test_workers_of_dask_die(place: Path, script: Script, dask: Dask, points: in
             script(*words)
     if points == 200:
         write_row("Dask, eight workers", "a worker after every third point")
+
+
+def test_a_scheduler_that_dies(place: Path, script: Script) -> None:
+    """The driver says so in one line, and ends; on another cluster the same command finishes the rest."""
+    scheduler, address = start_scheduler()
+    worker = start_dask("dask_worker", address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
+    words = sweep("--launcher", "dask", "--jobs", "1")
+    command = [sys.executable, *words, "-l", f"address={address}"]
+    Path("wait").touch()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as driver:
+        wait_until(lambda: len(running()) == 1)
+        for process in (scheduler, worker):
+            process.kill()
+            process.communicate()
+        said = driver.communicate(timeout=90)[1].splitlines()
+    Path("wait").unlink()
+    assert driver.returncode == 2
+    assert f"naga: Dask no longer answers at {address}" in said
+    assert "Traceback" not in "".join(said)
+    wait_until(lambda: not running())
+    assert "4 finished of 4" in script(*words).stderr
+    assert count() == Counter("0123")
 
 
 def running() -> list[str]:
