@@ -1,0 +1,3 @@
+"""A helper."""
+
+FACTOR = 2
