@@ -91,6 +91,7 @@ def _reproduce(commands: Any) -> None:
                        help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
     again.add_argument("--env", default="current", choices=("current", "recorded"),
                        help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
+    again.add_argument("--build", action="store_true", help="with --env recorded: also build what has no wheel")
     again.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's")
     again.add_argument("--trust", action="store_true", help="run the code of a zip, or of a folder of another user")
     again.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")

@@ -53,6 +53,8 @@ def _verdicts(runs: Sequence[Unpacked], words: argparse.Namespace) -> list[Verdi
         _require_trust(words, [one.run for one in runs])
     if words.to and (words.repeat > 1 or len(runs) > 1):
         raise UsageError("--to names one folder, and there will be several", hint="leave it out")
+    if words.build and words.env == "current":
+        raise UsageError("--build without --env recorded builds nothing", hint="--env recorded --build")
     return [_verdict(one, words) for one in runs]
 
 
@@ -78,6 +80,7 @@ def _verdict(one: Unpacked, words: argparse.Namespace) -> Verdict:
             to=words.to or (free_place(Path.cwd(), one.run.run_id) if one.base else None),
             tolerances=tolerances,
             recorded_environment=words.env == "recorded",
+            build=words.build,
             current_code=words.code == "current",
             tell=say,
         )

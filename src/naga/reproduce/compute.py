@@ -55,17 +55,26 @@ def _start(process: Process, restored: Restored, top: Path, tops: Sequence[str])
     return start_of(process.argv, place_of, [*restored.folders.values()])
 
 
+def own_place(folder: Path) -> Path:
+    """Give a folder that holds this Naga, which is what runs, and nothing that is beside it."""
+    only = folder / "naga"
+    only.mkdir(exist_ok=True)
+    with suppress(FileExistsError):
+        (only / "naga").symlink_to(Path(__file__).resolve().parents[1])
+    return only
+
+
 def _ran(
     python: list[str], order: dict[str, Any], recorded: Mapping[str, str], cwd: Path, folder: Path
 ) -> tuple[int, list[str]]:
     """Start the process, and give its exit code with the lines that it said as errors."""
-    written, error, only = folder / "order.json", folder / "stderr", folder / "naga"
-    only.mkdir(exist_ok=True)  # what runs is this Naga, and nothing that is beside it
-    with suppress(FileExistsError):
-        (only / "naga").symlink_to(Path(__file__).resolve().parents[1])
+    written, error, only = folder / "order.json", folder / "stderr", own_place(folder)
     was = recorded.get("PYTHONPATH", "")
     python_path = os.pathsep.join(relocated(was.split(os.pathsep), order["folders"])) if was else ""
     variables = variables_for(recorded) | {"NAGA_SNAPSHOT": "on"}
+    if (bin_ := Path(python[0]).parent).is_relative_to(folder):  # as if the environment that was made were activated
+        variables = {name: value for name, value in variables.items() if name != "VIRTUAL_ENV"}
+        variables["PATH"] = f"{bin_}{os.pathsep}{variables.get('PATH', os.defpath)}"
     variables["PYTHONPATH"] = os.pathsep.join(filter(None, (python_path, str(only))))
     written.write_text(json.dumps(order | {"python_path": python_path}), encoding="utf-8")
     # -P: nothing of the laid-out code stands in for a module of Python's.

@@ -4,32 +4,103 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+import naga
 from naga.errors import NagaError
-from naga.record.schema import Environment
+from naga.paths import relocated
+from naga.record.schema import Environment, Origin
+from naga.reproduce.restore import NotRestoredError
 
 _OWN = "naga-runs"  # what runs is this Naga: an older one cannot reproduce
 
 
-def make_environment(environment: Environment, folder: Path) -> tuple[str, list[str]]:
-    """Make an environment; give its interpreter, and what could not be restored, each with its reason."""
+def make_environment(
+    environment: Environment, folder: Path, repositories: Mapping[str, str], own: Path, *, build: bool
+) -> tuple[str, list[str]]:
+    """Make an environment; give its interpreter, and what does not fit together in it.
+
+    ``repositories`` are those of the run, by where they were; ``own`` is the folder that this Naga is imported from.
+    """
     uv = shutil.which("uv") or shutil.which("uv", path=str(Path(sys.executable).parent))
     if uv is None:
         raise NagaError("--env recorded needs uv", hint="pip install 'naga-runs[reproduce]'")
-    elsewhere = {name: origin.url for name, origin in environment.origins.items() if name != _OWN}
-    # Fetched by name they might be another's.
-    lacking = [f"environment: {name} came from {url}, not from an index" for name, url in elsewhere.items()]
-    made = _ran([uv, "venv", "--quiet", "--python", environment.python, "--no-python-downloads", str(folder)])
-    if made:
-        return "", [f"environment: Python {environment.python} is not here"]
+    version = environment.python
+    if _ran([uv, "venv", "--quiet", "--python", version, "--no-python-downloads", str(folder)]):
+        raise NotRestoredError(f"environment: Python {version} is not here")
     python = str(folder / "bin" / "python")
-    wanted = [f"{name}=={version}" for name, version in environment.packages.items() if name not in {_OWN, *elsewhere}]
-    install = [uv, "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", "--python", python]
-    if said := _ran([*install, *wanted]):
-        named = [word for word in wanted if re.search(rf"\b{re.escape(word.partition('==')[0])}\b", said)]
-        lacking.append(f"environment: {', '.join(named) or 'packages'}: {said.strip().splitlines()[-1].strip()}")
-    return python, lacking
+    wanted, linked, lacking = _sorted_out(environment, repositories, build=build)
+    only = () if build else ("--only-binary", ":all:")
+    lacking += _installed([uv, "pip", "install", "--quiet", "--no-deps", *only, "--python", python], wanted)
+    if lacking:
+        raise NotRestoredError(lacking[0], reasons=lacking)
+    _link(folder, {_OWN: (naga.__version__, own)} | linked)
+    said = _ran([uv, "pip", "check", "--python", python])
+    return python, [f"environment: {line}" for line in said.splitlines() if line.startswith("The package")]
+
+
+def _sorted_out(
+    environment: Environment, repositories: Mapping[str, str], *, build: bool
+) -> tuple[dict[str, str], dict[str, tuple[str, Path]], list[str]]:
+    """Tell what an index has, or git, from what is linked in the run's own code, and from what cannot be had."""
+    wanted: dict[str, str] = {}
+    linked: dict[str, tuple[str, Path]] = {}
+    lacking: list[str] = []
+    for name, version in environment.packages.items():
+        origin = environment.origins.get(name)
+        if name == _OWN:
+            continue
+        if origin is None:
+            wanted[name] = f"{name}=={version}"
+            continue
+        was = unquote(urlsplit(origin.url).path)
+        place = Path(relocated(was, repositories))
+        if origin.editable and str(place) != was:
+            linked[name] = version, place / "src" if (place / "src").is_dir() else place
+        elif build and origin.commit and not origin.editable and "redacted" not in origin.url:
+            wanted[name] = f"{name} @ git+{origin.url}@{origin.commit}"
+        else:
+            lacking.append(f"environment: {name} {version} {_why_lacking(origin)}")
+    return wanted, linked, lacking
+
+
+def _why_lacking(origin: Origin) -> str:
+    if origin.editable:
+        return f"was a link to '{unquote(urlsplit(origin.url).path)}', which is in no snapshot of the run"
+    if origin.commit:
+        return f"is commit {origin.commit[:12]} of {origin.url}, which has to be built (--build)"
+    return f"came from {origin.url}, not from an index"  # fetched by name it might be another's
+
+
+def _installed(install: list[str], wanted: dict[str, str]) -> list[str]:
+    """Install packages; give those that cannot be had, each with what uv says of it, which names one at a time."""
+    lacking: list[str] = []
+    while wanted and (said := _ran([*install, *wanted.values()])):
+        _, _, cause = " ".join(said.split()).rpartition(" cause: ")
+        reason = re.split(r",? and you require|, we can conclude", cause.removeprefix("Because "))[0][:300]
+        named = next((name for name in wanted if re.search(_pattern(name), cause, re.IGNORECASE)), None)
+        if named is None:
+            return [*lacking, f"environment: {reason}"]
+        lacking.append(f"environment: {wanted.pop(named)}: {reason}")
+    return lacking
+
+
+def _pattern(name: str) -> str:
+    """Match a name of a package however it is spelled: ``ruamel.yaml`` is ``ruamel-yaml``, and no other's beginning."""
+    return rf"(?<![\w.-]){'[-_.]+'.join(map(re.escape, re.split('[-_.]+', name)))}(?![-_.]*\w)"
+
+
+def _link(folder: Path, linked: Mapping[str, tuple[str, Path]]) -> None:
+    """Let packages be imported from where they are, and known by their versions, without anything being built."""
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "naga-reproduce.pth").write_text("".join(f"{place}\n" for _, place in linked.values()), "utf-8")
+    for name, (version, _) in linked.items():
+        about = packages / f"{name.replace('-', '_')}-{version}.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", "utf-8")
+        (about / "WHEEL").write_text("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n", "utf-8")
 
 
 def _ran(words: list[str]) -> str:

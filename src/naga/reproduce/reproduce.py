@@ -23,9 +23,9 @@ from naga.layout import LOCK_NAME, REPRODUCED
 from naga.process.signals import Signalled, Signals
 from naga.record.lockfile import lock_hash
 from naga.record.schema import Environment, from_plain, to_plain
-from naga.reproduce.compute import compute
+from naga.reproduce.compute import compute, own_place
 from naga.reproduce.environment import make_environment
-from naga.reproduce.restore import NotRestoredError, restore
+from naga.reproduce.restore import NotRestoredError, Restored, restore
 from naga.reproduce.verdict import IDENTICAL, WITHIN, OutputVerdict, verdicts
 from naga.runs.find import Run, load_run
 
@@ -67,6 +67,7 @@ def reproduce(
     to: Path | None = None,
     tolerances: Mapping[str, float] | None = None,
     recorded_environment: bool = False,
+    build: bool = False,
     current_code: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
@@ -77,10 +78,12 @@ def reproduce(
             with _begun(_place(run, to), signals) as place, scratch("naga-reproduce-") as folder:
                 tell("restoring the code and the inputs")
                 restored = restore(run, folder / "code", current=current_code)
-                python = _python(run, folder / "environment", tell) if recorded_environment else ""
+                if recorded_environment:
+                    tell("restoring the environment")
+                python, unfit = _environment(run, restored, folder, build=build) if recorded_environment else ("", [])
                 before = _looked_at(run)
                 tell(f"running {run.record.task} in '{place}'")
-                said = compute(run, restored, place, folder, python)
+                said = unfit + compute(run, restored, place, folder, python)
                 tell("comparing")
                 now = _as_laid_out(load_run(place), folder / "code")
                 return _judged(run, now, said, before, tolerances or {}, with_code=current_code)
@@ -124,15 +127,12 @@ def free_place(beside: Path, run_id: str) -> Path:
     return next(place for place in places if not place.exists())
 
 
-def _python(run: Run, folder: Path, tell: Callable[[str], None]) -> str:
-    """Give the interpreter of an environment with the recorded packages."""
+def _environment(run: Run, restored: Restored, folder: Path, *, build: bool) -> tuple[str, list[str]]:
     if run.record.environment is None:
         raise NotRestoredError("environment: none is recorded")
-    tell("restoring the environment")
-    python, lacking = make_environment(run.record.environment, folder)
-    if lacking:
-        raise NotRestoredError(lacking[0], reasons=lacking)
-    return python
+    return make_environment(
+        run.record.environment, folder / "environment", restored.folders, own_place(folder), build=build
+    )
 
 
 def _as_laid_out(now: Run, top: Path) -> Run:
