@@ -3,9 +3,9 @@
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
@@ -13,6 +13,10 @@ from naga.capture.code.changes import patch
 from naga.cli.tables import ended, plain, print_table
 from naga.compare.diff import Diff, Difference, diff
 from naga.errors import UsageError
+from naga.runs.find import Run
+
+if TYPE_CHECKING:
+    from naga.diagnose.batch.why import Crossed
 
 _OF_FILES = ("code", "data", "outputs")
 
@@ -22,10 +26,16 @@ def diff_runs(words: argparse.Namespace) -> int:
     if len(words.runs) < 2:
         raise UsageError("a diff needs two runs", hint="naga diff results/a results/b")
     found = diff(*words.runs, only=[name.strip() for name in words.only.split(",")] if words.only is not None else ())
+    if words.why and len(found.runs) != 2:
+        raise UsageError(f"--why explains two runs, not {len(found.runs)}", hint="naga diff results/a results/b --why")
+    why = _why(*found.runs) if words.why else []
     if words.format == "json":
-        print(json.dumps(found.to_dict(), indent=2, default=str))
+        crossed = [{"key": one.key, "values": list(one.values), "because": one.because} for one in why]
+        print(json.dumps(found.to_dict() | ({"why": crossed} if words.why else {}), indent=2, default=str))
     else:
         _print(found)
+        if words.why:
+            _print_why(why)
         if words.patch:
             sys.stdout.flush()
             print("".join(_patches(found)), end="")
@@ -45,6 +55,23 @@ def _print(found: Diff) -> None:
         for place, row in enumerate(part):
             table.add_row(name if place == 0 else "", plain(row.key), *map(plain, _cells(name, row)))
     print_table(table)
+
+
+def _why(a: Run, b: Run) -> "list[Crossed]":
+    from naga.diagnose.batch.why import why_metrics_differ  # a diff without it needs nothing of diags
+
+    return why_metrics_differ(a, b)
+
+
+def _print_why(why: "Sequence[Crossed]") -> None:
+    table = Table(box=None, pad_edge=False)
+    for heading in ("metric", "first diag: first", "second results", "second diag: first", "second results"):
+        table.add_column(heading)
+    for one in why:
+        table.add_row(plain(one.key), *(plain("-" if value is None else f"{value:.6g}") for value in one.values))
+    if why:
+        print_table(table)
+    print("\n".join(one.sentence() for one in why) or "no metric differs")
 
 
 def _cells(part: str, row: Difference) -> Iterator[str]:

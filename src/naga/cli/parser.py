@@ -71,6 +71,7 @@ def _compare(commands: Any) -> None:
     diff.add_argument("--only", metavar="PART,...",
                       help="of config, code, data, environment, outputs, metrics; default: all")  # fmt: skip
     diff.add_argument("--patch", action="store_true", help="also the patch between the codes")
+    diff.add_argument("--why", action="store_true", help="is it the results or the diag? each diag on both results")
     _add_format(diff, "json")
     graph = _command(commands, "graph", "tidy:graph", "show which runs were made from which")
     graph.add_argument("root", nargs="?", default=".", metavar="ROOT|RUN", help="default: the current folder")
