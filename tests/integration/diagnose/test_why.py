@@ -61,7 +61,7 @@ def why(*words: str) -> tuple[int, Any, str]:
 
 
 def test_the_results_or_the_diag(published: Path) -> None:
-    """Four values, and which of the two has changed them; what is the same needs no word; what has no answer says so."""
+    """Four values, and which of the two has changed them; what has no answer says so."""
     before = {file: file.read_bytes() for file in Path("results").rglob("*") if file.is_file()}
     refs = git("for-each-ref", cwd=published)
     for runs, values, because in (
