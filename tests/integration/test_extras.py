@@ -63,7 +63,8 @@ def test_uv_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a program: without it an environment cannot be made again."""
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(NagaError) as refused:
-        make_environment(Environment(python="3.11.7", executable="python", platform="Linux"), tmp_path)
+        recorded = Environment(python="3.11.7", executable="python", platform="Linux")
+        make_environment(recorded, tmp_path, {}, tmp_path, build=False)
     assert refused.value.hint == "pip install 'naga-runs[reproduce]'"
 
 
