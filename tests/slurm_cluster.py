@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FILE = Path("/etc/slurm/slurm.conf")  # where its parts look for it: jobs lose SLURM_CONF
@@ -118,7 +118,9 @@ class Cluster:
         for name in reversed(list(self._daemons)):
             self._end(name, signal.SIGTERM)
         for pid in _started_by(self.folder):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not _started_by(self.folder))
 
     def _run(self, *words: str, key: str = "") -> None:
         with (self.folder / f"{key or words[0]}.out").open("ab") as out:
@@ -176,14 +178,13 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _started_by(folder: Path) -> list[int]:
-    """List the steps that a killed slurmd has left: their spool folder is the cluster's."""
+    """List what daemons have left: steps, whose spool folder is the cluster's, and what these have started."""
     found = []
     for place in Path("/proc").glob("[0-9]*"):
-        try:
-            words = (place / "cmdline").read_bytes()
-            files = {str(link.readlink()) for link in (place / "fd").iterdir()} if b"slurmstepd" in words else set()
-        except OSError:
-            continue
-        if any(file.startswith(str(folder)) for file in files):
-            found.append(int(place.name))
+        with suppress(OSError):
+            is_step = b"slurmstepd" in (place / "cmdline").read_bytes()
+            files = [str(link.readlink()) for link in (place / "fd").iterdir()] if is_step else []
+            is_of_job = b"SLURM_CLUSTER_NAME=naga\0" in (place / "environ").read_bytes()  # there is one at a time
+            if is_of_job or any(file.startswith(str(folder)) for file in files):
+                found.append(int(place.name))
     return found

@@ -236,7 +236,6 @@ def test_diag(cluster: Cluster, place: Path, script: Script, tmp_path: Path, mon
         monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
         assert "6 published" in naga("diag", "look.py", "results/**", "--launcher", "slurm", "--jobs", "20").stdout
     assert len({run.metrics["job"] for run in find_runs("results")}) == 6
-    assert slurm("squeue", "-h") == ""
 
 
 def test_preempted_points_are_requeued(cluster: Cluster, place: Path, driver: Driver) -> None:
