@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -408,3 +409,60 @@ def test_random_kills(place: Path, points: int, jobs: int) -> None:
         sweep(*words)
     if points == 200:
         write_row("local, 8 processes", "three drivers, points at random")
+
+
+def _mounted(place: Path, options: str) -> bool:
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)]
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def test_a_full_disk(place: Path) -> None:
+    """It stops the sweep at once, in one line; with room again, the same command does the rest."""
+    small = place / "small"
+    if not _mounted(small, "size=64k"):
+        pytest.skip("nothing can be mounted here")
+    try:
+        words = ("--sweep", "seed=range(20)", "save_dir=small/s", "--jobs", "1")
+        done = sweep(*words, code=1)
+        assert done.stderr.count("No space left") == 1
+        assert "Traceback" not in done.stderr
+        assert re.search(", 1 (failed|lost), ", done.stderr.splitlines()[-1])
+        before = counted()
+        finished = [run.record.config["seed"] for run in find_runs(small) if run.status == "finished"]
+        assert 0 < len(finished) < 20
+        subprocess.run(["mount", "-o", "remount,size=9m", str(small)], check=True)
+        sweep(*words)
+        assert {run.status for run in find_runs(small)} == {"finished"}
+        assert all((counted() - before)[seed] == 0 for seed in finished)
+    finally:
+        subprocess.run(["umount", str(small)], check=True)
+
+
+def test_results_that_cannot_be_written(place: Path) -> None:
+    """One line before anything is computed: below a file, and on what is mounted to be read."""
+    Path("file.txt").touch()
+    roots = ["file.txt/s", *(["fixed/s"] if _mounted(place / "fixed", "ro") else [])]
+    try:
+        for root in roots:
+            said = sweep("--sweep", "seed=range(3)", f"save_dir={root}", code=2).stderr
+            assert f"{root}' cannot be written: " in said
+            assert said.count("\n") == 2
+    finally:
+        subprocess.run(["umount", str(place / "fixed")], check=len(roots) > 1, capture_output=True)
+    assert not counted()
+
+
+def test_points_of_files_and_spaced_ones(place: Path) -> None:
+    """Rows of CSV and YAML, multiplied with what is listed; numbers evenly spaced on a line, or by their powers."""
+    Path("points.csv").write_text('seed,worse\n1,a\n3,"b,c"\n')
+    Path("points.yaml").write_text("- {seed: 5, sleep: 0.0}\n- {seed: 6}\n")
+    assert "2 finished of 2" in sweep("--sweep-file", "points.csv", "save_dir=results/s").stderr
+    assert {run.record.config["worse"] for run in find_runs("results")} == {"a", "b,c"}
+    words = ("--sweep-file", "points.yaml", "--sweep", "worse=x,y", "save_dir=results/t")
+    assert "4 finished of 4" in sweep(*words).stderr
+    planned = sweep("--sweep", "sleep=logspace(-3,-1,3)", "save_dir=results/u", "--dry-run").stdout
+    assert [line.rpartition("=")[2] for line in planned.splitlines()[:3]] == ["0.001", "0.01", "0.1"]
+    assert "--sweep-file none.csv" in sweep("--sweep-file", "none.csv", code=2).stderr
+    Path("points.csv").write_text("sed\n1\n")
+    assert "unknown key 'sed'" in sweep("--sweep-file", "points.csv", code=2).stderr

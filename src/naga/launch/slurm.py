@@ -279,8 +279,11 @@ def _require_submitit() -> None:
 
 def _private(folder: Path) -> Path:
     """Make a folder that only its user can open: what is in it is run by the jobs."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    about = folder.lstat()
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        about = folder.lstat()
+    except OSError as error:
+        raise NagaError(f"'{folder}' cannot be made: {error.strerror}", hint="NAGA_CACHE_DIR=...") from None
     if about.st_uid != os.getuid() or about.st_mode & 0o077:
         raise NagaError(f"'{folder}' can be opened by others", hint=f"chmod 700 '{folder}', or NAGA_CACHE_DIR=...")
     return folder

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from dataclasses import field
 from typing import Any
 
+from naga.errors import SaveDirError
 from naga.frozen import dataclass
 from naga.runs.find import Run
 from naga.sweep.point import run_point
@@ -105,7 +106,7 @@ class Driver:
             if state == _RUNNING:
                 self._elsewhere.append(point)
                 self.progress.states[point.label] = _RUNNING
-            elif self._may_try(state, point):
+            elif self._may_try(state, point, run):
                 self._tried.add(point.digest)
                 self.progress.states[point.label] = _RUNNING
                 self._begun[self.executor.submit(run_point, self.order_of(point))] = point, time.monotonic()
@@ -127,6 +128,8 @@ class Driver:
         elif state == _RUNNING:  # its lock, but no process any more
             state = "lost"
         self.progress.note(point, state, run, said.get("error") or said.get("died") or "")
+        if said.get("stops"):  # a full disk is one to all points: they wait for the next call
+            self._waiting.clear()
         if state == "finished" and self.publisher:
             self.publisher.add(point.save_dir)
         self.progress.seconds.append(time.monotonic() - start)
@@ -145,10 +148,12 @@ class Driver:
             else:
                 self._waiting.append(point)
 
-    def _may_try(self, state: str, point: Point) -> bool:
+    def _may_try(self, state: str, point: Point, run: Run | None) -> bool:
         """Tell whether a point is tried: once in a call, and one that ended badly only where that is asked for."""
         again = {"lost": ("lost", "killed"), "failed": ("lost", "killed", "failed"), "none": ()}[self.orders.retry]
         # A finished one that is not done is one of other code, or another's: its own process says what becomes of it.
+        if state == "failed" and run and run.record.error and run.record.error.type == SaveDirError.__name__:
+            state = "lost"  # its function was not called, or not to blame
         return point.digest not in self._tried and state in ("waiting", "finished", *again)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from naga.capture.code.imports import import_from, moved
 from naga.declarations import Call
-from naga.errors import ClaimError, NagaError, SnapshotError, one_line
+from naga.errors import ClaimError, NagaError, SaveDirError, SnapshotError
 from naga.process.identity import name_job
 from naga.record.schema import Code, from_plain
 from naga.sweep.laid_out import imported_from
@@ -33,7 +33,7 @@ def run_point(point: dict[str, Any]) -> dict[str, Any]:
     except ClaimError as error:
         said = {"taken": True, "error": error.message}
     except NagaError as error:
-        said = {"error": error.message, "line": one_line(error)}
+        said = {"error": error.message, "stops": isinstance(error, SaveDirError)}
     except BaseException as error:  # noqa: BLE001  # the run.lock says the rest
         said = {"error": first_line_of(error)}
     return said

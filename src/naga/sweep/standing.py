@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.config.upgrade import config_digest
-from naga.errors import LockError, RunNotFoundError, UsageError
+from naga.errors import LockError, RunNotFoundError, SaveDirError, UsageError
 from naga.launch.elsewhere import job_states, mark_of
 from naga.launch.slurm import has_ended
 from naga.layout import LOCK_NAME
@@ -49,13 +49,17 @@ def write_asked(sweep: Sweep, name: str, task: str, launcher: str) -> None:
         {"label": point.label, "overrides": point.overrides, "digest": point.digest, "save_dir": str(point.save_dir)}
         for point in sweep.points
     ]
-    folder = sweep.root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.json"
+    file = sweep.root / FOLDER / f"{name}.json"
     launchers = sorted({launcher, *_launchers(file)})
     about = {"schema": "naga.sweep/1", "id": name, "task": task, "launchers": launchers}
     text = json.dumps({**about, "driver": to_plain(this_process()), "points": points}, indent=1)
-    write_atomic(file, text.encode())
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(file, text.encode())
+    except OSError as error:
+        raise SaveDirError(
+            f"'{sweep.root}' cannot be written: {error.strerror}", hint="save_dir=<a folder you can write>"
+        ) from None
 
 
 def _launchers(file: Path) -> list[str]:
