@@ -408,7 +408,7 @@ def test_random_kills(place: Path, points: int, jobs: int) -> None:
                 time.sleep(0.1)
         sweep(*words)
     if points == 200:
-        write_row("local, 8 processes", "three drivers, points at random")
+        write_row("local, 8 processes", "three drivers, and points at random")
 
 
 def _mounted(place: Path, options: str) -> bool:
