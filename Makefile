@@ -100,5 +100,5 @@ clean: ## Remove .venv and everything built
 # The other supported OmegaConf, and the Hydra that needs it, beside the environment: PYTHONPATH puts them in front.
 .venv/omegaconf-2.3: .venv/dev
 	@$(PIP) --no-deps --upgrade --target $@ omegaconf==2.3.1 hydra-core==1.3.8 hydra-joblib-launcher==1.2.0 \
-		antlr4-python3-runtime==4.9.3
+		hydra-submitit-launcher==1.2.0 antlr4-python3-runtime==4.9.3
 	@touch $@

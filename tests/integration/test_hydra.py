@@ -61,22 +61,34 @@ def test_a_sweep_of_hydra_is_several_runs(hydra_project: Path, script: Script) -
     assert sorted(load_run(folder).record.config["model"]["depth"] for folder in Path("results").iterdir()) == [1, 2, 3]
 
 
-def test_a_multirun_goes_on(hydra_project: Path, script: Script) -> None:
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+def test_a_multirun_goes_on(hydra_project: Path, script: Script, launcher: str) -> None:
     """With ``existing="reuse"`` the same command computes what is not there, and each lock names its own job alone."""
+    if launcher != "basic":
+        pytest.importorskip(f"hydra_plugins.hydra_{launcher.removesuffix('_local')}_launcher")
     text = EXPERIMENT.replace("@runlock", '@runlock(existing="reuse")').replace(
-        "    Path(cfg", '    print("computing")\n    Path(cfg'
+        "    Path(cfg",
+        """    with Path("count.txt").open("a") as file:
+        file.write(f"{cfg.model.depth} ")
+    if cfg.model.depth == 2 and not Path("good").exists():
+        raise ValueError("diverged")
+    Path(cfg""",
     )
     Path("hydra_exp.py").write_text(text)
     Path("conf/config.yaml").write_text(
         "defaults: [{model: small}, _self_]\nsave_dir: results/${model.depth}\ninput_data: data/raw.csv\n"
     )
-    words = ("hydra_exp.py", "--multirun", "input_data=data/raw.csv")
-    assert script(*words, "model.depth=1,2").stdout.count("computing") == 2
-    assert script(*words, "model.depth=1,2,3").stdout.count("computing") == 1
+    words = ("hydra_exp.py", "--multirun", f"hydra/launcher={launcher}", "input_data=data/raw.csv", "model.depth=1,2,3")
+    assert script(*words, check=False).returncode != 0
+    began = Path("count.txt").read_text().split()
+    assert began[:2] == ["1", "2"] if launcher == "basic" else {"1", "2"} <= set(began)
+    Path("good").touch()
+    script(*words)
+    assert sorted(Path("count.txt").read_text().split()) == ["1", "2", "2", "3"]
+    assert {load_run(f"results/{depth}").status for depth in (1, 2, 3)} == {"finished"}
     record = load_run("results/3").record
-    overrides = ["input_data=data/raw.csv", "model.depth=3"]
-    assert list(record.process.argv[1:]) == [str(hydra_project / "hydra_exp.py"), *overrides]
-    assert list(record.sweep["overrides"]) == overrides
+    assert list(record.sweep["overrides"]) == ["input_data=data/raw.csv", "model.depth=3"]
+    assert list(record.process.argv[1:]) == [str(hydra_project / "hydra_exp.py"), *record.sweep["overrides"]]
 
 
 def test_what_a_user_can_mend_is_one_line(hydra_project: Path, script: Script) -> None:
