@@ -97,12 +97,12 @@ FURTHER = {"sacred": ["setuptools<81"]}
 ENVIRONMENTS = Path(__file__).parents[1] / ".venv"
 
 
-def other_python(requirement: str) -> str | None:
+def other_python(requirement: str, *more: str) -> str | None:
     """Return the interpreter that has another tool, installing it first; None where that cannot be had."""
     name = requirement.partition("==")[0]
     python = ENVIRONMENTS / name / "bin" / "python"
     if not python.exists():
-        install = [str(python), "-m", "pip", "install", "-qq", requirement, *FURTHER.get(name, [])]
+        install = [str(python), "-m", "pip", "install", "-qq", requirement, *more, *FURTHER.get(name, [])]
         for words in ([sys.executable, "-m", "venv", str(ENVIRONMENTS / name)], install):
             if subprocess.run(words, check=False, capture_output=True).returncode:
                 return None
