@@ -23,6 +23,8 @@ def compute(seed, folder="."):
         file.write(f"{seed}\\n")
     time.sleep(float(os.environ.get("TAKES", "0")))
     Path(folder, f"result-{seed}.txt").write_text(str(seed))
+    with open(os.environ["COUNT"].replace("count", "ended"), "a") as file:
+        file.write(f"{seed}\\n")
 """
 NAGA = """
 from dataclasses import dataclass
@@ -208,9 +210,9 @@ def run(folder: Path, typed: list[list[str]], takes: float, kill_at: int = 0) ->
     return lines[-1] if lines else ""
 
 
-def counted(folder: Path) -> Counter[str]:
-    """Count how often each point was begun."""
-    file = folder / "count.txt"
+def counted(folder: Path, what: str = "count") -> Counter[str]:
+    """Count how often each point was begun, or ended."""
+    file = folder / f"{what}.txt"
     return Counter(file.read_text().split()) if file.exists() else Counter()
 
 
@@ -229,13 +231,13 @@ def row(sweep: Sweep) -> str:
         complete = len(counted(folders[0]))
         run(folders[1], typed, 1, kill_at=POINTS // 2)
         time.sleep(3)  # for what goes on without its driver
-        before = counted(folders[1])
+        before, ended = counted(folders[1]), counted(folders[1], "ended")
         said = run(folders[1], typed[-1:], 1)
         after = counted(folders[1])
-        again = sum(after[seed] > 1 for seed in after)
+        again = sum(after[seed] > before[seed] for seed in ended)
         cells = (
             f"{seconds:.2f} s" if complete == POINTS else f"{complete} of {POINTS} computed",
-            f"{before.total()} begun, {len(after)} of {POINTS} in the end, {again} computed twice",
+            f"{len(ended)} had ended, {again} of them computed again, {len(counted(folders[1], 'ended'))} in the end",
             said[-100:].replace("|", "\\|"),
         )
         return f"| {sweep.name} | {' | '.join(cells)} |"
