@@ -1,12 +1,13 @@
 """Sweeps beside those of other tools: seconds a point, and what the same command does after SIGKILL half way."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -240,7 +241,17 @@ def row(sweep: Sweep) -> str:
             f"{len(ended)} had ended, {again} of them computed again, {len(counted(folders[1], 'ended'))} in the end",
             said[-100:].replace("|", "\\|"),
         )
+        for folder in folders:
+            end_what_is_left(folder)
         return f"| {sweep.name} | {' | '.join(cells)} |"
+
+
+def end_what_is_left(folder: Path) -> None:
+    """Kill the workers that a tool has left, which know the folder from their environment."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if f"COUNT={folder}/".encode() in (place / "environ").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 def main() -> None:
