@@ -144,7 +144,7 @@ def test_workers_of_dask_die(place: Path, script: Script, dask: Dask, points: in
                 workers.pop(0).kill()
                 workers.append(start())
                 until = finished() + points // 12
-                wait_until(lambda until=until: finished() >= until or driver.poll() is not None, 120)  # type: ignore[misc]
+                wait_until(lambda until=until: finished() >= until or driver.poll() is not None, 600)  # type: ignore[misc]
             script(*words)
     if points == 200:
         write_row("Dask, four workers", "a dozen workers, one after the other")
