@@ -1,7 +1,7 @@
 # Everything a clone needs is Python 3.11 or newer, git and make; all else is installed into .venv.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs docs-heavy pictures tables stress mutants matrix release benchmark constraints clean
+.PHONY: help demo test lint docs docs-heavy pictures tables coverage stress mutants matrix release benchmark constraints clean
 
 # The first interpreter that is new enough and can make a virtual environment; `make PYTHON=...` overrules.
 PYTHON ?= $(shell for name in python3.11 python3 python3.12 python3.13 python; do \
@@ -43,14 +43,21 @@ pictures: .venv/dev ## Draw the pictures of the documentation
 tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTRIBUTING.md
 	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults tests/unit/test_contributing.py
 
+coverage: .venv/dev .venv/omegaconf-2.3 ## Run the tests, in all their processes, under coverage; at least 92% of all branches
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 tests src
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
 stress: .venv/dev ## Run the long forms of the slow tests; `make test` has their short forms
 	$(BIN)/pytest -m stress --timeout 3600
 
 mutants: .venv/dev ## Change the source of ROOM in 200 small ways, and list those that its tests let live
 	$(BIN)/python tests/mutants.py $(or $(ROOM),secrets record save_dir run tracking process config capture)
 
-benchmark: .venv/dev ## Measure what Naga costs
-	$(BIN)/python -m benchmarks
+benchmark: .venv/dev ## Measure what Naga costs, and write it down for the page that draws releases side by side
+	$(BIN)/python -m benchmarks --save
+	$(BIN)/python docs/draw.py benchmarks
 
 matrix: .venv/dev ## Run the tests under every Python, OmegaConf and MLflow that is supported and found
 	$(BIN)/python tests/matrix.py $(MATRIX)

@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Self
 
+from benchmarks._figures import found
 from benchmarks.snapshot import flexlock_python
 
 ROUNDS = 15
@@ -170,6 +171,8 @@ def compare(store: str, uris: dict[str, str], folder: Path, flexlock: str | None
         calls = max(one[1] for one in column)
         requests = f" {calls:3} requests" if calls else ""
         print(f"   {name} {seconds * 1000:4.0f} ms{requests}", end="")
+        if name == "naga":
+            found(f"a publication, {store}", seconds * 1000, "ms")
     print(f"   (budget of naga {BUDGET} requests)")
 
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchmarks._figures import found
 from naga.capture.environment import capture_environment
 from naga.process.identity import this_process
 from naga.record.lockfile import write_lock
@@ -75,6 +76,7 @@ def main() -> None:
             took = seconds([*NAGA, "diag", "exp.py", "results/**", "--jobs", jobs], folder)
             what = f"naga diag of {RUNS} runs, --jobs {jobs}"
             print(f"{what:42} {took:8.1f} s  {loop / took:.0f} x faster (at least 20)")
+            found(f"{RUNS} runs diagnosed again, --jobs {jobs}", took, "s")
         took = seconds([*NAGA, "diag", "exp.py", "--stale", "results/**"], folder)
         print(f"{'naga diag --stale, nothing to do':42} {took:8.1f} s")
         memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
+from benchmarks._figures import found
+
 ROUNDS = 15
 FILES = 50_000
 BUDGETS = {"clean": 1.2, "slightly dirty": 1.5}
@@ -122,6 +124,7 @@ def compare(state: str, top: Path, flexlock: str | None) -> None:
     for name, median in zip(tools, taken, strict=True):
         print(f"   {name} {median * 1000:5.0f} ms = {median / status:.2f} x", end="")
     print(f"   (budget of naga {BUDGETS[state]} x)")
+    found(f"a snapshot of 50,000 files, {state}", taken[0] / status, "times git status", BUDGETS[state])
 
 
 def main() -> None:

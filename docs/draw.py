@@ -1,7 +1,7 @@
 """Draw the pictures of the documentation anew: ``make pictures``.
 
 The terminal and the lineage are of real sessions in a temporary repository; the figures are those of
-``benchmarks/results``; the workflow and the sequence of claims are drawn from the tables below.
+``benchmarks/releases``; the workflow and the sequence of claims are drawn from the tables below.
 """
 
 import io
@@ -51,7 +51,10 @@ if __name__ == "__main__":
 
 
 def main() -> None:
-    """Write every picture."""
+    """Write every picture, or the one that is named."""
+    if "benchmarks" in sys.argv:
+        (IMAGES / "benchmarks.svg").write_text(benchmarks())
+        return
     (IMAGES / "workflow.svg").write_text(workflow())
     (IMAGES / "claims.svg").write_text(claims())
     (IMAGES / "benchmarks.svg").write_text(benchmarks())
@@ -172,19 +175,20 @@ def benchmarks() -> str:
     """Draw what was measured of each release, a small diagram for each figure."""
     releases = {
         file.stem: json.loads(file.read_text())
-        for file in sorted((DOCS.parent / "benchmarks" / "results").glob("*.json"))
+        for file in sorted((DOCS.parent / "benchmarks" / "releases").glob("*.json"))
     }
     names = list(dict.fromkeys(name for figures in releases.values() for name in figures["figures"]))
+    every = [one for figures in releases.values() for one in figures["figures"].values()]
+    largest = {
+        unit: max(one["value"] for one in every if one["unit"] == unit) for unit in {one["unit"] for one in every}
+    }
 
     def parts() -> Iterator[str]:
         for row, name in enumerate(names):
             y = 40 + 90 * row
             found = {release: figures["figures"].get(name) for release, figures in releases.items()}
-            top = max(
-                [one["value"] for one in found.values() if one]
-                + [one.get("budget") or 0 for one in found.values() if one]
-            )
             unit, budget = next((one["unit"], one.get("budget")) for one in reversed(found.values()) if one)
+            top = largest[unit]
             yield text(
                 20,
                 y,
