@@ -17,8 +17,8 @@ from naga.record.schema import BEING_HASHED, Failure, Outputs, Record
 from naga.run.begin import Watched, label_of, now
 from naga.run.plan import Plan
 from naga.save_dir.claim import Claim
-from naga.terminal import say
-from naga.wording import text_of
+from naga.terminal import say, tell
+from naga.wording import text_of, took
 
 
 def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: Claim | None, signals: Signals) -> None:
@@ -52,6 +52,8 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
                 write_final_lock(claim.place(), final, superseded=True)
         for warning in final.warnings[len(record.warnings) :]:  # the others were said at the start
             say(f"warning: {warning}")
+        if final.status == "finished" and claim and not plan.sweep and not plan.reproduces:  # those say what they did
+            tell(f"finished {final.save_dir} in {took(final.duration_s)} (run {final.run_id})")
 
 
 def _say_that_it_returned(claim: Claim | None, final: Record) -> None:

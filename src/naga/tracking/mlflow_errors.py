@@ -13,7 +13,8 @@ FIRST_ANSWER_S = 8
 
 _TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 _ANOTHER = "MLFLOW_TRACKING_URI names another store"
-_PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}  # where it is not called as what is imported
+# Where what is installed is not called as what is imported.
+_PACKAGES = {"psycopg": '"psycopg[binary]"', "psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient"}
 
 # What an error says, how it is reported (empty: in its own words), and what helps. None: trying again later does.
 _KNOWN: tuple[tuple[str, str, str | None], ...] = (
@@ -35,11 +36,16 @@ _KNOWN: tuple[tuple[str, str, str | None], ...] = (
         "copy it, then: mlflow db upgrade URI; or install that version",
     ),
     (
-        r"error code 40[13]|credentials|password authentication failed",
+        r"error code 40[13]|credentials|password authentication failed|Unauthorized|Forbidden|Not authenticated",
         "it refuses the user or the password",
         "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
     ),
-    (r"error code 404\b", "there is no MLflow server at that address (404)", _ANOTHER),
+    (r"error code 404\b|Not Found", "there is no MLflow server at that address (404)", _ANOTHER),
+    (
+        "unsupported URI|not supported in the current version",
+        "MLflow has no stores of that kind",
+        "MLFLOW_TRACKING_URI=http://..., https://..., sqlite:///..., postgresql://... or mysql://...",
+    ),
     (
         r"valid JSON format|<html|<!DOCTYPE",
         "it answers with a web page, not as MLflow does: a login page?",

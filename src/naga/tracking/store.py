@@ -44,7 +44,7 @@ def tracking_store(start: Path) -> Iterator[str]:
     """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
     uri = store_of(start)
     file = _sqlite_file(uri)
-    if file is not None and not file.exists():
+    if file is not None and not file.exists() and file.parent.is_dir():
         say(f"creating the MLflow store {uri}" if _configured() else f"no MLflow tracking URI is set: creating {uri}")
     create_if_missing(uri)
     if file == project_root(start) / _FILE:
@@ -83,7 +83,7 @@ def _used(uri: str) -> Iterator[None]:
 def store_of(start: Path) -> str:
     """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
     root = project_root(start)
-    said = _configured()
+    said = (_configured() or "").strip()
     return _absolute(said, root) if said else _sqlite_uri(root / _FILE)
 
 
@@ -102,13 +102,15 @@ def _absolute(uri: str, root: Path) -> str:
     """Say where a store is whatever the current folder is; a script may change that, the project stays."""
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
         raise TrackerError(f"MLflow takes '{uri}' for a folder", hint=f"MLFLOW_TRACKING_URI=http://{uri}")
-    if re.match(r"sqlite://[^/]", uri):
-        path = uri.removeprefix("sqlite://")
-        raise TrackerError(f"'{uri}' has two slashes and names no file", hint=f"MLFLOW_TRACKING_URI=sqlite:///{path}")
+    if found := re.match(r"sqlite:/{0,2}(?!/)(.+)", uri):
+        problem = f"'{uri}' names no file: three slashes come before a path"
+        raise TrackerError(problem, hint=f"MLFLOW_TRACKING_URI=sqlite:///{found[1]}")
+    if re.match(r"https?:(?!//[^/])", uri):
+        raise TrackerError(f"'{uri}' names no server", hint="MLFLOW_TRACKING_URI=http://localhost:5000")
     if uri.startswith("sqlite:///") and "?" not in uri:
         path = uri.removeprefix("sqlite:///")
         return uri if path.startswith(("/", ":memory:")) or not path else f"sqlite:///{root / path}"
-    return str(root / uri) if ":" not in uri and uri != "databricks" else uri
+    return str(root / uri) if ":" not in uri and not uri.startswith("databricks") else uri
 
 
 def use_store(uri: str) -> None:

@@ -185,7 +185,10 @@ def own_diag(project: Path) -> Any:
 @pytest.mark.parametrize(
     "case",
     [
-        ("sqlite://mlflow.db", "two slashes", "sqlite:///mlflow.db"),
+        ("sqlite://mlflow.db", "names no file", "MLFLOW_TRACKING_URI=sqlite:///mlflow.db"),
+        ("sqlite:mlflow.db", "names no file", "MLFLOW_TRACKING_URI=sqlite:///mlflow.db"),
+        ("http:/tracker:5000", "names no server", "MLFLOW_TRACKING_URI=http://"),
+        ("htp://tracker:5000", "has no stores of that kind", "MLFLOW_TRACKING_URI=http://"),
         ("localhost:5000", "for a folder", "http://localhost:5000"),
         ("postgresql+nowhere://ana:hunter22@127.0.0.1:9/x", "nowhere", "MLFLOW_TRACKING_URI"),
         ("mysql+pymysql://ana:hunter22@127.0.0.1:9/x", "pymysql is not installed", "pip install pymysql"),
