@@ -5,7 +5,9 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from math import isnan
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from naga.cli.tables import failures_table
@@ -60,8 +62,9 @@ def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
         raise UsageError(f"-l {words.options[0]}: the local launcher has no options", hint="--jobs 4")
     _say_out_of_date(runs)
     outcomes = []
-    with _progress(len(runs)) as show:
-        for outcome in diagnose_all(order, runs, jobs=words.jobs, preview=preview, any_task=any_task, **where):
+    with _progress(len(runs)) as (begins, show):
+        pass_over = partial(diagnose_all, order, runs, jobs=words.jobs, begins=begins)
+        for outcome in pass_over(preview=preview, any_task=any_task, **where):
             outcomes.append(outcome)
             show(outcome)
     return _report(outcomes, check=order.check)
@@ -118,13 +121,14 @@ def _summary(counts: Counter[str], skipped: Sequence[str]) -> str:
 
 
 @contextmanager
-def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
-    """Show how far the pass is: a bar on a terminal, elsewhere nothing but what the diags print."""
+def _progress(total: int) -> Iterator[tuple[Callable[[Path], None], Callable[[Outcome], None]]]:
+    """Show which run the pass is at, and how far: a bar on a terminal, elsewhere nothing but what the diags print."""
     said: set[str] = set()
     if not sys.stderr.isatty():
-        yield lambda outcome: _tell(outcome, total, said)
+        yield lambda _: None, lambda outcome: _tell(outcome, total, said)
         return
     from rich.console import Console
+    from rich.markup import escape
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     counts: Counter[str] = Counter()
@@ -132,12 +136,16 @@ def _progress(total: int) -> Iterator[Callable[[Outcome], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("", total=total)
 
+        def begins(save_dir: Path) -> None:
+            done = f"{_summary(counts, []).replace(' ()', '')}; " if counts else ""
+            bar.update(task, description=escape(f"{done}{printable(near(save_dir), lines=False)}"), refresh=True)
+
         def show(outcome: Outcome) -> None:
             counts[outcome.kind] += 1
             _tell(outcome, total, said)
             bar.update(task, advance=outcome.kind != "left", description=_summary(counts, []).replace(" ()", ""))
 
-        yield show
+        yield begins, show
 
 
 def _tell(outcome: Outcome, total: int, said: set[str]) -> None:

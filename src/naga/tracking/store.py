@@ -42,6 +42,12 @@ def require_mlflow() -> None:
 @contextmanager
 def tracking_store(start: Path) -> Iterator[str]:
     """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
+    with _used(uri := ready_store(start)):
+        yield uri
+
+
+def ready_store(start: Path) -> str:
+    """Create the store where it is the first time that it is needed, which takes seconds; give its URI."""
     uri = store_of(start)
     file = _sqlite_file(uri)
     if file is not None and not file.exists() and file.parent.is_dir():
@@ -49,8 +55,7 @@ def tracking_store(start: Path) -> Iterator[str]:
     create_if_missing(uri)
     if file == project_root(start) / _FILE:
         _bring_along(file)
-    with _used(uri):
-        yield uri
+    return uri
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import multiprocessing
 import signal
 import tempfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -52,8 +52,9 @@ def diagnose_all(
     any_task: bool = False,
     launcher: str = "local",
     options: tuple[str, ...] = (),
+    begins: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Diagnose many runs, and tell of each as soon as it is done.
+    """Diagnose many runs, and tell of each when it begins, here, and as soon as it is done.
 
     The first Ctrl-C lets the runs that have begun be finished, and the others are ``left``; the second ends all.
     """
@@ -69,7 +70,7 @@ def diagnose_all(
             store.mkdir()
             order = replace(order, scratch=store) if preview else order
             if launcher == "local":
-                yield from _shared(order, work, jobs, folder)
+                yield from _shared(order, work, jobs, folder, begins)
             else:
                 own = [one.run.save_dir for one in work]
                 yield from diagnose_launched(order, own, jobs=jobs, launcher=launcher, options=options)
@@ -141,7 +142,9 @@ class Worker:
         self._pool = None
 
 
-def _shared(order: BatchOptions, work: Sequence[Work], jobs: int, folder: Path) -> Iterator[Outcome]:
+def _shared(
+    order: BatchOptions, work: Sequence[Work], jobs: int, folder: Path, begins: Callable[[Path], None]
+) -> Iterator[Outcome]:
     """Share the work among workers, each of which has one run at a time."""
     waiting = deque(sorted(work, key=lambda one: one.code.tree or "" if one.code else ""))
     free = [Worker(order, folder) for _ in range(max(1, min(jobs, len(work))))]
@@ -152,6 +155,7 @@ def _shared(order: BatchOptions, work: Sequence[Work], jobs: int, folder: Path) 
             while begun or (waiting and not stop):
                 while waiting and free and not stop:
                     worker, one = free.pop(), waiting.popleft()
+                    begins(one.run.save_dir)
                     begun[worker.begin(one)] = worker, one
                 for future in wait(begun, return_when=FIRST_COMPLETED).done:
                     worker, one = begun.pop(future)

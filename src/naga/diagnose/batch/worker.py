@@ -4,6 +4,7 @@ import io
 import multiprocessing
 import os
 import re
+import sys
 import threading
 import traceback
 from contextlib import redirect_stderr, redirect_stdout
@@ -22,7 +23,7 @@ from naga.frozen import dataclass
 from naga.project import project_root
 from naga.runs.find import Run, load_run
 from naga.tracking.published_runs import artifacts_of, metrics_of, newest_published
-from naga.tracking.store import check_store, require_mlflow, store_of, use_store
+from naga.tracking.store import check_store, local_file, ready_store, require_mlflow, store_of, use_store
 from naga.wording import first_line_of
 
 
@@ -110,6 +111,10 @@ def _done(order: BatchOptions, prepared: Prepared, run: Run) -> Outcome:
     file, _, function = call.key.diag.rpartition(":")
     if order.only_stale and prepared.freshness.is_fresh(run, file=file, function=function, recorded=order.recorded):
         return Outcome(save_dir=run.save_dir, kind="unchanged")
+    store = local_file(prepared.uri)
+    if store is not None and order.scratch is None and not store.exists():
+        with redirect_stderr(sys.__stderr__):  # what it says is of this moment, not of the run
+            ready_store(order.script.parent)
     prepared.diag.publish(call, prepared.options)
     done = Outcome(save_dir=run.save_dir, kind="published", reading=replace(call.reading, value=None))
     if order.scratch is None:

@@ -38,7 +38,8 @@ def kinds(monkeypatch: pytest.MonkeyPatch, ends: ENDS, jobs: int = 1, code: Code
 
     monkeypatch.setattr(many.Worker, "begin", begin)
     work = [many.Work(run_named(str(number)), code) for number in range(6)]
-    return Counter(outcome.kind for outcome in many._shared(BatchOptions(script=Path("exp.py")), work, jobs, Path()))
+    order = BatchOptions(script=Path("exp.py"))
+    return Counter(outcome.kind for outcome in many._shared(order, work, jobs, Path(), lambda _: None))
 
 
 DONE = Outcome(save_dir=Path("a"), kind="published")
