@@ -1,7 +1,7 @@
 """Which of several publications is the newest."""
 
-from naga.tracking.history import PublishedRun
-from naga.tracking.tags import Tag
+from naga.tracking.history import PublishedRun, _linked, unlinked
+from naga.tracking.tags import Status, Tag
 
 
 def published(run_id: str, generation: str, start_time: int) -> PublishedRun:
@@ -38,3 +38,25 @@ def test_a_folder_is_the_same_on_all_hosts_that_share_it() -> None:
     assert known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x", Tag.FOLDER: "7:/x"})
     assert not known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x", Tag.FOLDER: "8:/x"})
     assert not known.is_of({Tag.RUN_ID: "r2", Tag.PLACE: "two:/x"})
+
+
+def test_links_of_a_description() -> None:
+    """They are one line below what people wrote; each verb once, whatever earlier releases wrote."""
+    note = _linked("My words.\n\nOf two paragraphs.", "Supersedes", "Supersedes [a](x)")
+    assert note == "My words.\n\nOf two paragraphs.\n\nSupersedes [a](x)"
+    note = _linked(note, "Superseded by", "Superseded by [b](y)")
+    assert note.endswith("paragraphs.\n\nSuperseded by [b](y) · Supersedes [a](x)")
+    assert _linked(note, "Superseded by", "Superseded by [c](z)").count("Superseded by") == 1
+    assert _linked(note, "Superseded by") == "My words.\n\nOf two paragraphs.\n\nSupersedes [a](x)"
+    assert _linked("Mine\n\nSupersedes [a](x)\n\nSuperseded by [b](y)", "Supersedes") == "Mine\n\nSuperseded by [b](y)"
+
+
+def test_what_leads_nowhere() -> None:
+    """What leads to something gone, and the largest of a circle: once that is linked, the others lead to it."""
+    tags = {"a": "b", "b": "end", "c": "gone", "d": "e", "e": "d"}
+    known = {
+        name: PublishedRun(name, "0", 0, {Tag.STATUS: Status.DEPRECATED, Tag.SUPERSEDED_BY: to})
+        for name, to in tags.items()
+    }
+    known["end"] = PublishedRun("end", "0", 0, {Tag.STATUS: Status.ACTIVE})
+    assert {entry.run_id for entry in unlinked(known, {"end"})} == {"c", "e"}

@@ -1,0 +1,23 @@
+"""One tag for what no person asks for, read as if each had its own."""
+
+import pytest
+
+from naga.tracking.tags import Tag, packed, unpacked
+
+
+def test_there_and_back() -> None:
+    """What is written is read again, any letters."""
+    tags = {Tag.RUN_ID: "r1", Tag.DIAG: "ü☃.py:diag", Tag.PLACE: 'host:/a "b"'}
+    assert set(packed(tags)) == {Tag.RUN_ID, Tag.DETAILS}
+    assert unpacked(packed(tags)) == tags
+
+
+def test_tags_of_earlier_releases() -> None:
+    """A tag of its own is what it was."""
+    assert unpacked({Tag.DIAG: "exp.py:diag"}) == {Tag.DIAG: "exp.py:diag"}
+
+
+@pytest.mark.parametrize("edited", ["", "no JSON", "[1]", "3", "null"])
+def test_edited_by_hand(edited: str) -> None:
+    """Whatever somebody has written there, the other tags count."""
+    assert unpacked({Tag.DETAILS: edited, Tag.RUN_ID: "r1"}) == {Tag.RUN_ID: "r1"}
