@@ -2,11 +2,13 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from naga import clicfg, fail, load_run, load_stage, runlock, track_data
 from naga.declarations import Call
 from naga.errors import ClaimError, NagaError
 from naga.process.ranks import Meeting, Rank
-from naga.run.life import share
+from naga.run.life import run, share
 
 PREAMBLE = "import os, sys, signal, shutil, time\nfrom pathlib import Path\nimport naga\n"
 
@@ -420,3 +422,32 @@ def test_rank_0_alone_has_a_run(project: Path, monkeypatch: pytest.MonkeyPatch, 
     except NagaError as error:
         assert "rank 0 has not said" in error.message
     assert len(list(Path().rglob("run.lock"))) == locks
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        (1, {}, r"naga: finished results/a in \d+ ms \(run \S+\)\n"),
+        (0, {}, ""),
+        (1, {"sweep": {"id": "s"}}, ""),
+        (1, {"reproduces": {"run_id": "r"}}, ""),
+    ],
+    ids=["finished", "failed", "a point", "a reproduction"],
+)
+def test_one_line_says_that_a_run_has_finished(
+    project: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[int, dict[str, Any], str],
+) -> None:
+    """Of one that somebody started for itself, and that ended well; others say what became of them."""
+    monkeypatch.delenv("NAGA_QUIET")
+    rate, call, said = case
+
+    @runlock(console=False)
+    def main(cfg: Any) -> float:
+        return 1 / rate
+
+    with suppress(ZeroDivisionError):
+        run(main.fn, main.declares, Call(args=({"save_dir": "results/a"},), **call))
+    assert re.fullmatch(said, capsys.readouterr().err)
