@@ -42,19 +42,14 @@ def publication_of(
     logical_id = logical_run_id(record.save_dir)
     home, archived = home_of(run.save_dir, run.run_id)
     tags = {
-        Tag.LOGICAL_ID: shortened(logical_id, TAG_LIMIT),
-        Tag.LOGICAL_KEY: logical_run_key(logical_id),
-        Tag.STATUS: Status.PENDING,
-        Tag.RUN_ID: record.run_id,
-        Tag.LOCK_HASH: run.lock_hash,
+        **_protocol(run, logical_id),
         Tag.DIAG_KEY: key.key(run.lock_hash),
-        Tag.OWNER: _owner(),
-        **({Tag.DIAG_COMMIT: diag_commit} if diag_commit else {}),
-        **({Tag.TAGS: shortened(", ".join(run.tags), TAG_LIMIT)} if run.tags else {}),
+        Tag.DIAG_COMMIT: diag_commit or "",
         **key.tags(),
         **_places(home),
         **_story(record, published_by),
-        **_filled(filled),
+        Tag.TAGS: shortened(", ".join(run.tags), TAG_LIMIT),
+        Tag.CONFIG_FILLED: _filled(filled),
         **_code(record),
     }
     return Publication(
@@ -63,19 +58,29 @@ def publication_of(
         run_id=record.run_id,
         former=former_runs(home),
         archived=archived,
-        tags=tags,
+        tags={name: value for name, value in tags.items() if value},
         params=batches(parameters(record.config)),
         artifacts=(run.lock_path, *((log,) if log else ())),
         datasets=tuple(_dataset(key, data) for key, data in record.data.items() if data.hash),
     )
 
 
-def _filled(filled: Mapping[str, Filled]) -> dict[str, str]:
-    """Mark what the diag was given though no run.lock holds it: the parameters are what was recorded."""
-    if not filled:
-        return {}
+def _protocol(run: Run, logical_id: str) -> dict[str, str]:
+    """Give what decides which publication is the active one."""
+    return {
+        Tag.LOGICAL_ID: shortened(logical_id, TAG_LIMIT),
+        Tag.LOGICAL_KEY: logical_run_key(logical_id),
+        Tag.STATUS: Status.PENDING,
+        Tag.RUN_ID: run.run_id,
+        Tag.LOCK_HASH: run.lock_hash,
+        Tag.OWNER: _owner(),
+    }
+
+
+def _filled(filled: Mapping[str, Filled]) -> str:
+    """Name what the diag was given though no run.lock holds it: the parameters are what was recorded."""
     values = {key: {"value": one.value, "why": one.why} for key, one in filled.items()}
-    return {Tag.CONFIG_FILLED: shortened(json.dumps(redact_config(values), default=str), TAG_LIMIT)}
+    return shortened(json.dumps(redact_config(values), default=str), TAG_LIMIT) if values else ""
 
 
 def _owner() -> str:
@@ -94,17 +99,16 @@ def _places(home: Path) -> dict[str, str]:
 def _story(record: Record, published_by: str) -> dict[str, str]:
     """Tell of the computation: in tags that sort as text, and in a line that the table of runs shows unformatted."""
     host, seconds = record.process.host, record.duration_s
-    known = {
+    where = f" on {_plain(host)}" if host else ""
+    length = f" in {took(seconds)}" if seconds is not None else ""
+    note = f"{_plain(record.task)}: computed {record.started[:16].replace('T', ' ')}{where}{length}, {record.status}"
+    return {
+        Tag.NOTE: shortened(f"{note}; published by {_plain(published_by)}", TAG_LIMIT),
         Tag.COMPUTED: f"{record.started[:19].replace('T', ' ')}Z",
         Tag.DURATION: "" if seconds is None else f"{seconds:12.1f}",
         Tag.HOST: shortened(host or "", TAG_LIMIT),
         Tag.ENDED_AS: record.status,
     }
-    where = f" on {_plain(host)}" if host else ""
-    length = f" in {took(seconds)}" if seconds is not None else ""
-    note = f"{_plain(record.task)}: computed {record.started[:16].replace('T', ' ')}{where}{length}, {record.status}"
-    known[Tag.NOTE] = shortened(f"{note}; published by {_plain(published_by)}", TAG_LIMIT)
-    return {name: value for name, value in known.items() if value}
 
 
 def _plain(name: str) -> str:

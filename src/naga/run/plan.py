@@ -92,14 +92,13 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         require_switches()
     declared = declared_config(fn)
     request = _request(fn, declared, call)
+    task = call.task or task_name(fn)
     if declared and call == Call():
         _warn_of_unread(fn, declared, is_reader=declares.command_line)
     if request.existing and not declares.lock:
         raise UsageError(f"--existing {request.existing}: {fn.__name__}() owns no folder", hint="@runlock")
     if request.reuse is not None:
-        return reuse_named(
-            declared, declares.former, load_run(request.reuse), call.task or task_name(fn), request.overrides
-        )
+        return reuse_named(declared, declares.former, load_run(request.reuse), task, request.overrides)
     given, keywords, args, kwargs = _arguments(fn, declared, call)
     config = _compose(declared, request, given, keywords)
     if request.show_config:
@@ -115,7 +114,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
     return Plan(
         run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
         fn=fn,
-        task=call.task or task_name(fn),
+        task=task,
         script=file_of(fn),
         sweep=call.sweep,
         reproduces=call.reproduces,
