@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from naga.errors import LockError, RunNotFoundError
 from naga.layout import LOCK_NAME
+from naga.paths import near
 from naga.record.lockfile import lock_hash, read_hashed_lock
 from naga.record.schema import Record
 from naga.runs.walk import run_folders
 from naga.save_dir.heartbeat import is_living
+from naga.wording import first_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -183,9 +185,12 @@ def _by_run_id(prefix: str, root: Path) -> Run:
             hint="naga ls shows those that are there",
         )
     names = sorted({run.run_id for run in found})
-    shown = ", ".join(names[:5] if len(names) > 1 else sorted(run.folder for run in found)[:5])
-    hint = "type more of it" if len(names) > 1 else f"naga show {shlex.quote(found[0].folder)}"
-    raise RunNotFoundError(f"'{prefix}' is the beginning of {len(found)} runs: {shown}", hint=hint)
+    if len(names) == 1:
+        shown = first_of(sorted(near(run.save_dir) for run in found), 5)
+        problem = f"run {names[0]} is in {len(found)} folders, of which all but one are copies: {shown}"
+        raise RunNotFoundError(problem, hint=f"naga show {shlex.quote(near(found[0].save_dir))}")
+    problem = f"'{prefix}' is the beginning of {len(names)} runs: {first_of(names, 5)}"
+    raise RunNotFoundError(problem, hint="type more of it")
 
 
 def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:

@@ -1,5 +1,6 @@
 """Finding runs by whatever names them."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -48,6 +49,14 @@ def test_a_name_that_names_no_run_or_several(runs: Path, name: str, said: str) -
     """Said with what to type instead."""
     with pytest.raises(RunNotFoundError, match=said):
         load_run(name)
+
+
+def test_a_name_of_copies(runs: Path) -> None:
+    """Each folder is named, in words that other commands take."""
+    run = load_run("results/run")
+    shutil.copytree(run.save_dir, runs / "results" / "copy")
+    with pytest.raises(RunNotFoundError, match="is in 2 folders, .*: results/copy, results/run"):
+        load_run(run.run_id)
 
 
 def test_a_run_is_shown_in_a_line_and_in_a_notebook_as_a_table(runs: Path) -> None:

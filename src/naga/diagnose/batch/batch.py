@@ -26,6 +26,7 @@ from naga.diagnose.diag_code import code_files
 from naga.diagnose.freshness import Freshness
 from naga.errors import DiagError
 from naga.frozen import dataclass
+from naga.paths import near
 from naga.project import project_root
 from naga.record.schema import Code
 from naga.runs.find import Run
@@ -82,8 +83,11 @@ def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> 
     pages = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
     freshness, file = Freshness(pages, root), order.script.relative_to(root).as_posix()
     unfinished = order.check or not order.only_stale or _takes_unfinished(order.script)
+    originals = _originals(runs)
     for run in runs:
-        if not any_task and not is_of_script(run.record.task, order.script):
+        if run.save_dir != (original := originals[run.run_id]):
+            yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it is a copy of {near(original)}")
+        elif not any_task and not is_of_script(run.record.task, order.script):
             yield Outcome(save_dir=run.save_dir, kind="skipped", reason=f"it is of the task {run.record.task}")
         elif freshness.is_fresh(run, file=file, function=order.function, recorded=order.recorded):
             yield Outcome(save_dir=run.save_dir, kind="unchanged")
@@ -96,6 +100,14 @@ def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> 
                 yield Outcome(save_dir=run.save_dir, kind="failed", reason=error.message)
         else:
             yield Work(run)
+
+
+def _originals(runs: Sequence[Run]) -> dict[str, Path]:
+    """Give the folder of each run; of copies, of which each would supersede the other, the one it was computed in."""
+    folders: dict[str, Path] = {}
+    for run in sorted(runs, key=lambda run: not str(run.save_dir).endswith(run.record.save_dir)):
+        folders.setdefault(run.run_id, run.save_dir)
+    return folders
 
 
 def _takes_unfinished(script: Path) -> bool:

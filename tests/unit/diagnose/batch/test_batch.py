@@ -71,3 +71,17 @@ def test_a_script_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> No
     assert kinds(monkeypatch, [DiagError("no"), *[DONE] * 5], code=code) == {"published": 5, "failed": 1}
     with pytest.raises(UsageError):
         kinds(monkeypatch, [UsageError("which?")], code=code)
+
+
+def test_of_copies_one_is_published() -> None:
+    """The one that lies where it was computed; that another was left out is said, with its name."""
+    record = run_named("results/a").record
+    runs = [Run(Path(folder), record) for folder in ("/p/backup", "/p/results/a", "/p/results/b")]
+    assert many._originals(runs) == {record.run_id: Path("/p/results/a")}
+    assert many._originals(runs[::2]) == {record.run_id: Path("/p/backup")}
+    found = list(many._sorted_out(BatchOptions(script=Path(__file__)), runs, any_task=True))
+    assert [(str(one.save_dir), one.reason) for one in found if isinstance(one, Outcome)] == [
+        ("/p/backup", "it is a copy of /p/results/a"),
+        ("/p/results/b", "it is a copy of /p/results/a"),
+    ]
+    assert len(found) == 3
