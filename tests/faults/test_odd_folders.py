@@ -78,7 +78,8 @@ def test_what_is_no_file_is_one_line_for_each_command(
 ) -> None:
     """And the good run beside it is listed and verified all the same."""
     put(folder / name, KINDS[kind])
-    for words in (["ls"], ["verify", "run", "good"], ["show", "run"], ["diff", "run", "good"]):
+    for words in (["ls"], ["verify", "run", "good"], ["show", "run"], ["diff", "run", "good"],
+                  ["status", "."], ["log", "run"]):  # fmt: skip
         assert main(words) in (0, 1, 2)
         said = capsys.readouterr()
         assert "Traceback" not in said.err

@@ -53,15 +53,27 @@ def _redact_file(log: BinaryIO) -> None:
     """Redact a log in place, a part after the other: it may be larger than the memory."""
     read, written, clean, block = 0, 0, b"", b"more"
     while block or clean:
+        if read == written and not clean:  # nothing was moved yet: what holds no data stays as it is
+            read = written = _next_data(log, read)
         log.seek(read)
         block = log.read(_BLOCK) + log.readline(_BLOCK)  # a secret that is all in one line is never divided
         read += len(block)
         clean += secrets.redact_text(block.decode(errors="surrogateescape")).encode(errors="surrogateescape")
+        if read - written == len(block) and clean == block:
+            written, clean = read, b""
+            continue
         log.seek(written)
         # What is longer than what it stands for must not overwrite what has not been read.
         count = log.write(clean[: read - written] if block else clean)
         written, clean = written + count, clean[count:]
     log.truncate(written)
+
+
+def _next_data(log: BinaryIO, place: int) -> int:
+    try:
+        return os.lseek(log.fileno(), place, os.SEEK_DATA)
+    except OSError:  # up to the end there is none
+        return os.fstat(log.fileno()).st_size
 
 
 class Console:

@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from naga.compare.lineage import Lineage
-from naga.errors import RunNotFoundError, UsageError
+from naga.errors import LockError, RunNotFoundError, UsageError
 from naga.layout import CONSOLE_LOG
+from naga.record.opener import open_inside
 from naga.runs.find import Run, load_run
 from naga.sweep.cancel import cancel
 from naga.sweep.screen import last_line
@@ -57,9 +58,14 @@ def log(words: argparse.Namespace) -> int:
     """Print a run's console.log, and what is added to it while the run goes on."""
     run = load_run(words.run)
     place = run.save_dir / CONSOLE_LOG
-    if not place.is_file():
-        raise RunNotFoundError(f"'{place}' is not there: the run has logged nothing", hint="@runlock(console=True)")
-    with place.open("rb") as file:
+    try:
+        opened = open_inside(run.save_dir, place)
+    except FileNotFoundError:
+        problem = f"'{place}' is not there: the run has logged nothing"
+        raise RunNotFoundError(problem, hint="@runlock(console=True)") from None
+    except LockError as error:
+        raise RunNotFoundError(f"'{place}' {error.message}", hint=error.hint) from None
+    with opened as file:
         while True:
             goes_on = words.follow and load_run(run.save_dir).status == "running"
             while block := file.read(1 << 20):

@@ -19,6 +19,7 @@ from naga.runs.find import Run, load_run
 from naga.terminal import say
 
 _LOGS = ("experiment.log", CONSOLE_LOG)
+_LARGEST_LOG = 2**30
 _UNFINISHED = {
     "running": "wait for it to finish",
     "failed": "run it again",
@@ -110,7 +111,12 @@ def _log(run: Run, config: Any, path: PathOf) -> Path | None:
     if path is None:
         logs = (run.save_dir / name for name in _LOGS)
         # A link could lead to what its owner never meant to publish.
-        return next((log for log in logs if log.is_file() and is_inside(run.save_dir, log)), None)
+        found = next((log for log in logs if log.is_file() and is_inside(run.save_dir, log)), None)
+        if found is None or found.stat().st_size <= _LARGEST_LOG:
+            return found
+        most = f"{_LARGEST_LOG >> 30} GiB"
+        say(f"warning: '{found}' is larger than {most}: it is not published, unless log_file_path names it")
+        return None
     log = _path(path, config)
     if log.is_file() and os.access(log, os.R_OK):
         return log

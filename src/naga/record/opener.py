@@ -8,6 +8,7 @@ import errno
 import json
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,13 +29,20 @@ def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
     Traceback (most recent call last):
     naga.errors.LockError: is not a file
     """
+    with open_inside(folder, file) as opened:
+        return _bounded(opened, os.fstat(opened.fileno()).st_size, most)
+
+
+def open_inside(folder: Path, file: Path) -> BinaryIO:
+    """Open a regular file in ``folder`` for reading, as `read_inside` does."""
     for _ in range(_TRIES):
         # O_NONBLOCK, or opening a fifo would wait for its writer.
         try:
             descriptor = os.open(file, _READ)
         except ValueError as error:
             raise LockError("has a name that no file can have") from error
-        with os.fdopen(descriptor, "rb") as opened:
+        with ExitStack() as failing:
+            failing.callback(os.close, descriptor)
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise LockError("is not a file")
@@ -42,7 +50,8 @@ def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
                 raise LockError("is a link that leads out of its folder", hint=f"readlink -f '{file}'")
             # Between opening and looking, another file may have taken the name: of which of them was it asked?
             if os.path.samestat(status, file.stat()):
-                return _bounded(opened, status.st_size, most)
+                failing.pop_all()
+                return os.fdopen(descriptor, "rb")
     raise LockError("is replaced all the time")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from naga.errors import LockError
 from naga.layout import CONSOLE_LOG
+from naga.record.opener import open_inside
 from naga.sweep.driver import Progress
 from naga.sweep.points import Sweep
 from naga.sweep.standing import STATUSES, run_at
@@ -76,10 +78,10 @@ def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
 def last_line(folder: Path) -> str:
     """Give what a run has printed last."""
     try:
-        with (folder / CONSOLE_LOG).open("rb") as log:
+        with open_inside(folder, folder / CONSOLE_LOG) as log:
             log.seek(max(log.seek(0, 2) - 2000, 0))
             lines = log.read().decode(errors="replace").strip().splitlines()
-    except OSError:
+    except (OSError, LockError):
         return ""
     return lines[-1] if lines else ""
 

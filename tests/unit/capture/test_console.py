@@ -1,5 +1,6 @@
 """What became known as a secret while a function ran is taken out of its log."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -18,3 +19,16 @@ def test_a_log_is_redacted_a_part_after_the_other(tmp_path: Path, monkeypatch: p
     with log.open("r+b") as file:
         _redact_file(file)
     assert log.read_bytes().decode(errors="surrogateescape") == text.replace("q7w8", "<redacted>")
+
+
+def test_what_is_no_data_is_not_read(tmp_path: Path) -> None:
+    """Of a log that a task has made twenty gigabytes long, nothing is written either."""
+    log = tmp_path / "console.log"
+    log.write_text("a line\n")
+    os.truncate(log, 20 << 30)
+    with log.open("r+b") as file:
+        _redact_file(file)
+        assert os.fstat(file.fileno()).st_size == 20 << 30
+        assert os.fstat(file.fileno()).st_blocks < 100
+        assert file.seek(0) == 0
+        assert file.read(8) == b"a line\n\0"
