@@ -43,10 +43,12 @@ def without(script: Script) -> Callable[..., str]:
     return run
 
 
+NAGA = "import sys; from naga.cli import main; sys.exit(main(sys.argv[1:]))"
 NEEDS_WORDS = {
     "slurm": ("submitit", ["exp.py", "--sweep", "learning_rate=1,2", "save_dir=results/sweep", "--launcher", "slurm"]),
     "dask": ("distributed", ["exp.py", "--sweep", "learning_rate=1,2", "save_dir=results/sweep", "--launcher", "dask"]),
     "remote": ("fsspec fsspec.core", ["exp.py", "input_data=s3://bucket/raw.csv"]),
+    "crate": ("rocrate rocrate.rocrate", ["-c", NAGA, "export", "results/run", "--to", "run.zip"]),
     "mlflow": ("mlflow", ["diag.py"]),
 }
 

@@ -78,7 +78,7 @@ def _compare(commands: Any) -> None:
     graph.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"))
     graph.add_argument("--files", action="store_true", help="also inputs, and figures of runs and diags")
     whence = _command(commands, "whence", "tidy:whence_files", "find the run, or the diag, that made a file")
-    whence.add_argument("files", nargs="+", metavar="FILE")
+    whence.add_argument("files", nargs="+", metavar="FILE", help="a figure, a table: any file, wherever it is now")
     verify = _command(commands, "verify", "runs:verify_runs", "report what has changed since the runs")
     verify.add_argument("runs", nargs="+", metavar="RUN", help=_RUNS)
 
@@ -100,7 +100,7 @@ def _reproduce(commands: Any) -> None:
     _add_format(again, "json")
     checkout = _command(commands, "checkout", "reproduce:checkout", "lay out the code of a run in a new folder")
     checkout.add_argument("run", metavar="RUN", help=f"{_RUN}, or a zip of naga export")
-    checkout.add_argument("folder", type=Path, metavar="DIR")
+    checkout.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
     checkout.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
     export = _command(commands, "export", "export:export_runs", "write runs to a zip that others can compute again")
     export.add_argument("run", nargs="+", metavar="RUN", help=_RUNS)
