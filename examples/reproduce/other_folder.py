@@ -1,4 +1,4 @@
-"""A task that goes to another folder, with an input that it overwrites there: reproduced, the original as it was."""
+"""A task that goes to another folder and writes its input there anew: reproduced, and the original is not touched."""
 
 import json
 import os
@@ -23,7 +23,7 @@ def main(cfg: Config) -> None:
     here = Path.cwd()
     os.chdir("data")
     result = Path("scratch.txt").read_text()
-    Path("scratch.txt").write_text("overwritten")
+    Path("scratch.txt").write_text(result)
     os.chdir(here)
     Path(cfg.save_dir, "result.json").write_text(json.dumps(result))
 

@@ -72,7 +72,7 @@ def verify_runs(words: argparse.Namespace) -> int:
 
 def _again(run: Run, problems: Sequence[str]) -> str:
     """Say whether a run could be computed again now."""
-    reasons = lacks(run) or [line for line in problems if line.startswith(("data: ", "upstream: ", "code: "))]
+    reasons = lacks(run) or [line for line in problems if line.startswith(("data: ", "upstream: "))]
     if reasons:
         return f"cannot be computed again: {reasons[0]}"
     now, then = capture_environment(None), run.record.environment

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.environment import variables_for
+from naga.capture.packages import installed_packages
 from naga.layout import LOCK_NAME
 from naga.paths import relocated
 from naga.record.schema import Process
@@ -42,7 +43,16 @@ def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str
         own = [line.removeprefix("naga: ") for line in lines if line.startswith("naga: ")]
         last = (own or lines or [f"its process ended with {code}"])[-1]
         said = [f"the task was called by itself, since its script did not come to that: {last}"]
-    raise NotRestoredError(f"run: {last}")
+    lacking = [] if python else _not_installed(run)
+    raise NotRestoredError(f"run: {last}", reasons=[f"run: {last}", *lacking])
+
+
+def _not_installed(run: Run) -> list[str]:
+    """Name the packages that the run had and that this environment, in which it does not start, has not."""
+    here = {name.lower() for name, _ in installed_packages()}
+    packages = run.record.environment.packages if run.record.environment else {}
+    lacking = {name: version for name, version in packages.items() if name.lower() not in here}
+    return [f"environment: {name} {version} is not installed here" for name, version in lacking.items()]
 
 
 def _start(process: Process, restored: Restored, top: Path, tops: Sequence[str]) -> Start:
