@@ -104,6 +104,7 @@ class _Rows:
         self.is_chosen = bool(columns)
         self.columns = list(columns or _STANDARD)
         self._written: dict[str, list[str]] = {}
+        self._widths: dict[str, int] = {}
         if not columns and any(run.tags for run in runs):
             self.columns.insert(2, "tags")
 
@@ -125,7 +126,10 @@ class _Rows:
 
     def widths(self) -> list[int]:
         """Give the cells of the terminal that each column takes, its name included."""
-        return [max(cell_widths((key, *self.column(key)))) for key in self.columns]
+        for key in self.columns:
+            if key not in self._widths:
+                self._widths[key] = max(cell_widths((key, *self.column(key))))
+        return [self._widths[key] for key in self.columns]
 
     def varying(self) -> Iterator[str]:
         """Name what differs among the runs: first what was configured, then what was measured."""
@@ -194,7 +198,6 @@ def _fit(rows: _Rows, width: int) -> None:
         rows.columns.insert(-2 if "run_id" in rows.columns else -1, key)
         if is_too_wide():
             rows.columns.remove(key)
-            break
 
 
 def _print_columns(rows: _Rows, widths: Sequence[int], paint: Callable[[str], str] | None = None) -> None:

@@ -104,17 +104,16 @@ class Runs(Sequence[Run]):
         """Be shown by a notebook as a table, one row a run."""
         from html import escape
 
-        columns = ("run_id", "status", "task", "started", "save_dir")
-        keys = list(
-            dict.fromkeys(key for run in self._runs[:_SHOWN] for key in run.summary.config if key != "save_dir")
+        from naga.runs.filter import keys_of_all, value_of
+
+        runs = self._runs[:_SHOWN]
+        columns = ["run_id", "status", "task", "started", "save_dir"]
+        columns += [key for key in keys_of_all(runs) if key != "config.save_dir"]
+        head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+        values = ([value_of(run, key) for key in columns] for run in runs)
+        rows = (
+            "".join(f"<td>{escape('' if cell is None else str(cell)[:200])}</td>" for cell in row) for row in values
         )
-        head = "".join(f"<th>{escape(str(name))}</th>" for name in (*columns, *keys))
-        rows = []
-        for run in self._runs[:_SHOWN]:
-            known = run.summary
-            cells = (run.run_id, run.status, known.task, known.started, run.save_dir)
-            values = (*cells, *(known.config.get(key, "") for key in keys))
-            rows.append("".join(f"<td>{escape(str(value)[:200])}</td>" for value in values))
         more = f"<p>and {len(self) - _SHOWN} more</p>" if len(self) > _SHOWN else ""
         return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>{more}"
 
