@@ -77,7 +77,8 @@ def fill_mlflow(folder: Path, count: int) -> None:
     subprocess.run(words, check=True, capture_output=True)
     with sqlite3.connect(file) as database:
         named = ("run_uuid", "name", "source_type", "source_name", "entry_point_name", "user_id", "status",
-                 "start_time", "end_time", "source_version", "lifecycle_stage", "artifact_uri", "experiment_id")  # fmt: skip
+                 "start_time", "end_time", "source_version", "lifecycle_stage", "artifact_uri",
+                 "experiment_id")  # fmt: skip
         insert = f"INSERT INTO runs ({', '.join(named)}) VALUES ({', '.join('?' * len(named))})"
         rows = (
             (f"{n:032x}", f"r{n}", "UNKNOWN", "", "", "u", "FINISHED", n, n, "", "active", "a", 0) for n in range(count)

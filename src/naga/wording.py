@@ -64,6 +64,17 @@ def first_line_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {text_of(error)}".splitlines()[0][:500].strip()
 
 
+def ended(text: str, most: int = 200) -> str:
+    """Cut a text to the letters of a cell, and show that: one odd value must not push others out of a table.
+
+    Examples
+    --------
+    >>> ended("abcdefgh", 6), ended("abc", 6)
+    ('abc...', 'abc')
+    """
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
 def and_more(rest: int) -> str:
     """Say that there are more, where there are."""
     return f" and {rest:,} more" if rest > 0 else ""

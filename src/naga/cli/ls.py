@@ -22,12 +22,11 @@ from naga.record.lockfile import ANOTHER_TOOL
 from naga.runs.filter import check_keys, checked_key, items_of, parse_filter, sort_key, value_of
 from naga.runs.find import Run, look_for_runs
 from naga.terminal import printable, say
-from naga.wording import took
+from naga.wording import ended, took
 
 _STANDARD = ("status", "diag", "started", "took", "task", "save_dir", "run_id")
 _CSV = ("run_id", "save_dir", "status", "task", "started", "duration_s", "diag")
 _NARROW = ("run_id", "task", "took", "diag", "started")  # what a narrow terminal does without, in this order
-_LONGEST = 200  # letters of a cell: one odd run.lock must not push those of others out of the table
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 _MOST_COLOURED = 500  # rows; who looks at more pages through them
 _WARNED = 10  # locks that cannot be read and are named, each in its line
@@ -116,8 +115,7 @@ class _Rows:
             if key == "status":
                 old = map(self._lineage.is_out_of_date, self.runs)
                 texts = [f"{text}, out of date" if is_old else text for text, is_old in zip(texts, old, strict=True)]
-            cut = (text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..." for text in texts)
-            self._written[key] = [printable(text, lines=False) for text in cut]
+            self._written[key] = [printable(ended(text), lines=False) for text in texts]
         return self._written[key]
 
     def cells(self) -> Iterator[tuple[str, ...]]:

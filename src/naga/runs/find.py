@@ -15,7 +15,7 @@ from naga.record.lockfile import lock_hash, read_hashed_lock
 from naga.record.schema import Record
 from naga.runs.walk import run_folders
 from naga.save_dir.heartbeat import is_living
-from naga.wording import first_of
+from naga.wording import ended, first_of
 
 if TYPE_CHECKING:
     from omegaconf import DictConfig
@@ -130,7 +130,7 @@ class Run:
         about = {"run": record.run_id, "status": self.status, "task": record.task, "save_dir": self.save_dir}
         about |= {"started": record.started, **{f"config.{key}": value for key, value in record.config.items()}}
         cells = (
-            f"<th>{escape(key)}</th><td>{escape(str(value)[:200])}</td>" for key, value in list(about.items())[:_SHOWN]
+            f"<th>{escape(key)}</th><td>{escape(ended(str(value)))}</td>" for key, value in list(about.items())[:_SHOWN]
         )
         return f"<table>{''.join(f'<tr>{cell}</tr>' for cell in cells)}</table>"
 

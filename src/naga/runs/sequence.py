@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from naga.errors import NagaError, UsageError
 from naga.runs.find import Run, each_run
-from naga.wording import plural
+from naga.wording import ended, plural
 
 if TYPE_CHECKING:
     import pandas
@@ -112,7 +112,7 @@ class Runs(Sequence[Run]):
         head = "".join(f"<th>{escape(name)}</th>" for name in columns)
         values = ([value_of(run, key) for key in columns] for run in runs)
         rows = (
-            "".join(f"<td>{escape('' if cell is None else str(cell)[:200])}</td>" for cell in row) for row in values
+            "".join(f"<td>{escape('' if cell is None else ended(str(cell)))}</td>" for cell in row) for row in values
         )
         more = f"<p>and {len(self) - _SHOWN} more</p>" if len(self) > _SHOWN else ""
         return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>{more}"
