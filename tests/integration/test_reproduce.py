@@ -315,6 +315,16 @@ def test_another_place(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert reproduce("results/run")[1]["verdict"] == "reproduced"
 
 
+@pytest.mark.parametrize("now", ["changed", "gone"])
+def test_an_input_that_the_snapshot_holds(place: Path, now: str) -> None:
+    """What is committed with the code is had from there, whatever has become of it since."""
+    git("add", "-f", "data/raw.csv", cwd=place)
+    git("commit", "-qm", "Data", cwd=place)
+    compute("len(Path(cfg.raw).read_text())", decorators='@track_data("raw")')
+    Path("data/raw.csv").write_text("9\n") if now == "changed" else Path("data/raw.csv").unlink()
+    assert reproduce("results/run")[1]["verdict"] == "reproduced"
+
+
 def test_todays_code(place: Path) -> None:
     """What differs then is the code's doing."""
     compute("helper.FACTOR")

@@ -20,7 +20,7 @@ from naga.frozen import dataclass
 from naga.paths import relocated
 from naga.process.entry_point import is_called, script_module
 from naga.project import top_of
-from naga.record.schema import Code, Record, Upstream
+from naga.record.schema import Code, Data, Record, Upstream
 from naga.reproduce.inputs import Inputs
 from naga.reproduce.verdict import files_of
 from naga.runs.find import Run, load_run
@@ -46,11 +46,6 @@ class NotRestoredError(NagaError):
     def __init__(self, message: str, *, hint: str = "", reasons: Sequence[str] = ()) -> None:
         super().__init__(message, hint=hint)
         self.reasons = tuple(reasons or (message,))
-
-
-def why_not(run: Run) -> list[str]:
-    """Name, without running anything, what keeps a run from being computed again; its inputs are read."""
-    return lacks(run) or list(changed_inputs(run.record, fresh=False))
 
 
 def lacks(run: Run) -> list[str]:
@@ -84,24 +79,33 @@ def _lacking_code(record: Record) -> Iterator[str]:
             yield f"code: commit {code.commit[:12]} of {code.name} is neither in {code.path} nor here ({get})"
 
 
-def changed_inputs(record: Record, *, fresh: bool = True) -> Iterator[str]:
-    """Name the inputs and upstream runs that are not as they were; all are read, or believed by the cache of hashes."""
+def changed_inputs(record: Record, *, fresh: bool = True, code: Path | None = None) -> Iterator[str]:
+    """Name the inputs and upstream runs that are not as they were, and how; all are read, or known to the hash cache.
+
+    ``code`` is the folder in which the laid-out code starts: an input that it brings as it was has not changed.
+    """
     base = base_of(record)
     places = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
     runs = [replace(upstream, save_dir=str(places[upstream.save_dir])) for upstream in record.upstream]
+    found = {old: str(new) for old, new in places.items() if new}
     for key, data in record.data.items():
-        if not data.hash:
-            yield f"data: {key}: {data.reason}"
-            continue
-        try:
-            now = replace(data, path=relocated(data.path, {old: str(new) for old, new in places.items() if new}))
-            if hash_again(key, now, base, runs, fresh=fresh).hash != data.hash:
-                yield f"data: {key} = {data.path} has changed"
-        except NagaError as error:
-            yield f"data: {error.message}"
+        now = replace(data, path=relocated(data.path, found))
+        change = _change(key, now, base, runs, fresh=fresh)
+        if change and not (code and not _change(key, data, code, (), fresh=fresh)):
+            yield change
     for upstream in record.upstream:
         if places[upstream.save_dir] is None:
             yield f"upstream: {upstream.save_dir} is no longer run {upstream.run_id} as it was"
+
+
+def _change(key: str, data: Data, base: Path, runs: Sequence[Upstream], *, fresh: bool) -> str:
+    if not data.hash:
+        return f"data: {key}: {data.reason}"
+    try:
+        is_same = hash_again(key, data, base, runs, fresh=fresh).hash == data.hash
+    except NagaError as error:
+        return f"data: {error.message}"
+    return "" if is_same else f"data: {key} = {data.path} has changed"
 
 
 def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
@@ -116,14 +120,13 @@ def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
 
 def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
     """Lay out a run's code and inputs below a folder; with ``current``, find today's code where the run's was."""
-    record = run.record
-    if reasons := why_not(run):
-        raise NotRestoredError(f"run {run.run_id} cannot be computed again: {reasons[0]}", reasons=reasons)
-    base = base_of(record)
+    record, base = run.record, base_of(run.record)
+    _refuse(run, lacks(run))
     found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
     # One at a relative path is laid out there.
     moved = {old: str(new) for old, new in found.items() if new and os.path.isabs(old) and Path(old) != new}  # noqa: PTH117
     if current:
+        _refuse(run, list(changed_inputs(record, fresh=False)))
         top = Path(record.code[0].path)
         return Restored(base, _script(record, base, top if top.is_dir() else base), moved=moved)
     places = lay_out_code(record.code, folder, mirrored=True)
@@ -131,10 +134,16 @@ def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
         (place / ".git").touch()  # what searches for the root of the project stops here
     start = at_its_place(folder, record.process.cwd)
     start.mkdir(parents=True, exist_ok=True)
+    _refuse(run, list(changed_inputs(record, fresh=False, code=start)))
     script = _script(record, start, places[0])
     link_inputs(record, start, base, top=folder)
     folders = {code.path: str(place) for code, place in zip(record.code, places, strict=True)}
     return Restored(start, script, folders, moved)
+
+
+def _refuse(run: Run, reasons: Sequence[str]) -> None:
+    if reasons:
+        raise NotRestoredError(f"run {run.run_id} cannot be computed again: {reasons[0]}", reasons=reasons)
 
 
 def at_its_place(folder: Path, path: str) -> Path:
@@ -202,8 +211,12 @@ def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = N
     """Lay inputs and upstream runs below ``top`` where the recorded relative paths find them from ``start``."""
     inputs = Inputs(top or start)
     found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
-    for data in record.data.values():
-        for word in texts(data.path):
+    for key, data in record.data.items():
+        words = list(texts(data.path))
+        is_relative = not any(map(os.path.isabs, words))
+        if is_relative and not _change(key, data, start, (), fresh=False):
+            continue  # the code has brought it
+        for word in words:
             is_pattern = glob.has_magic(word)
             # Not Path.glob: names that begin with a dot, and absolute patterns, are another matter there.
             names = glob.glob(word, root_dir=base, recursive=True) if is_pattern else [word]  # noqa: PTH207
