@@ -1,7 +1,9 @@
 """`naga export`: what goes into a zip of runs, and the zip."""
 
 import argparse
+import re
 import sys
+from collections import Counter
 
 from naga.cli.tables import size_text
 from naga.crate.export import Crate, Wishes, export
@@ -13,6 +15,7 @@ from naga.terminal import print_asked, printable
 from naga.wording import and_more, plural
 
 _SHOWN = 100
+_CODE = re.compile(r"code/[^/]+/")
 
 
 def export_runs(words: argparse.Namespace) -> int:
@@ -27,8 +30,11 @@ def _list(crate: Crate) -> None:
     """List the files with their sizes, and what is not among them."""
     total = sum(entry.size for entry in crate.entries)
     lines = [f"naga: {plural(len(crate.entries), 'file')}, {size_text(total)}:"]
-    lines += [f"{size_text(entry.size):>12}  {entry.name}" for entry in crate.entries[:_SHOWN]]
-    lines += [f"{and_more(len(crate.entries) - _SHOWN)}"] if len(crate.entries) > _SHOWN else []
+    listed = Counter[str]()
+    for entry in crate.entries:  # of code, of which the bundle is the same, each repository
+        listed["/".join([*entry.name.split("/")[:2], ""]) if _CODE.match(entry.name) else entry.name] += entry.size
+    lines += [f"{size_text(size):>12}  {name}" for name, size in [*listed.items()][:_SHOWN]]
+    lines += [and_more(len(listed) - _SHOWN)] * (len(listed) > _SHOWN)
     lines += ["  to read it takes --large"] * (total > MOST_BYTES)
     lines += [f"  left out: {line}" for line in (*crate.left_out, *_not_asked(crate))]
     print("\n".join(printable(line, lines=False) for line in lines), file=sys.stderr)

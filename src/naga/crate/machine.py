@@ -38,14 +38,11 @@ class Machine:
         plain = to_plain(redacted(self.record))
         plain["process"] = {key: item for key, item in plain["process"].items() if key not in _OF_PROCESS}
         plain["process"] |= {"host": LEFT_OUT, "pid": 0, "cwd": self.path(self.record.process.cwd)}
-        plain["code"] = [{key: item for key, item in code.items() if key != "remote"} for code in plain.get("code", [])]
         if environment := plain.get("environment"):
             environment["executable"] = PurePosixPath(environment["executable"]).name
             environment["gpus"] = [
                 {key: item for key, item in gpu.items() if key != "uuid"} for gpu in environment.get("gpus", [])
             ]
-            for origin in environment.get("origins", {}).values():
-                origin["url"] = LEFT_OUT
         for holder, key in ((plain, "warnings"), (plain["process"], "argv")):
             # The name of the script is what the task is found by.
             holder[key] = [

@@ -124,20 +124,14 @@ class _Opened:
         record = parse_lock(read_inside(place, place / LOCK_NAME).decode())
         if record.run_id != about["run_id"]:  # by which its folder is called
             raise LockError(f"run {record.run_id} lies in the folder of another")
-        held = [[data.path for data in record.data.values()], [one.save_dir for one in record.upstream]]
-        up = max((Path(path).parts.count("..") for path in texts(held)), default=0)  # so far above looks the run
+        up = max((Path(path).parts.count("..") for path in _named(record)), default=0)  # so far above looks the run
         top = self.folder.joinpath("machine", *["up"] * min(up, 100))
         record = from_plain(Record, _moved(to_plain(record), top))
         about["data"] = {_moved(text, top): name for text, name in about["data"].items()}
         base = Path(record.process.cwd)
-        inputs = (
-            [data.path for data in record.data.values()],
-            [one.save_dir for one in record.upstream],
-            [*about["data"]],
-        )
-        for path in (base, *(code.path for code in record.code), *texts(inputs)):
-            if "://" not in str(path) or ".." in str(path):
-                _require_below(top, base / str(path))
+        for path in (str(base), *(code.path for code in record.code), *_named(record), *about["data"]):
+            if "://" not in path or ".." in path:
+                _require_below(top, base / path)
         return record
 
     def _run(self, about: dict[str, Any], record: Record) -> Unpacked:
@@ -153,7 +147,7 @@ class _Opened:
         # Those of the zip are there; of the others, what is found here.
         inputs = replace(record, data={}) if about["data"] else record
         link_inputs(inputs, base, Path.cwd(), top=self.folder / "machine")
-        for text in texts([data.path for data in record.data.values()]):
+        for text in _named(record):
             if Path(text).is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
                 near = Path(text).relative_to(base) if Path(text).is_relative_to(base) else Path(text).name
                 _link(Path(text), Path.cwd() / near)
@@ -175,6 +169,11 @@ class _Opened:
             return upstream
         _link(base / upstream.save_dir, run.save_dir)
         return replace(upstream, lock_hash=lock_hash(run.lock_path))
+
+
+def _named(record: Record) -> list[str]:
+    """Give the paths of all that a run read."""
+    return [*texts([data.path for data in record.data.values()]), *(one.save_dir for one in record.upstream)]
 
 
 def _moved(value: Any, top: Path) -> Any:
