@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from naga.errors import SaveDirError
-from naga.save_dir.archive import check_movable, former_runs, home_of
+from naga.save_dir.archive import check_movable, check_spared, former_runs, home_of
 
 
 def test_former_runs_are_those_in_the_archive_and_the_attempts_before(tmp_path: Path) -> None:
@@ -39,3 +39,18 @@ def test_what_is_more_than_a_folder_is_not_moved(tmp_path: Path, monkeypatch: py
         (folder / ".git").mkdir()
     with pytest.raises(SaveDirError, match="it is not moved"):
         check_movable(folder)
+
+
+@pytest.mark.parametrize("parent", ["+archive", ".archive2", "-"])
+def test_a_folder_beside_the_archive_is_none(tmp_path: Path, parent: str) -> None:
+    """Only the archive's own name makes one."""
+    assert home_of(tmp_path / parent / "run~a", "a") == (tmp_path / parent / "run~a", False)
+
+
+def test_what_a_new_run_needs_is_spared_only_where_it_would_be_moved(tmp_path: Path) -> None:
+    """With refuse and reuse nothing is moved."""
+    for existing in ("refuse", "reuse"):
+        check_spared(tmp_path / "r", [tmp_path / "r/model.pt"], existing)
+    check_spared(tmp_path / "r", [tmp_path / "data"], "archive")
+    with pytest.raises(SaveDirError, match="which this run needs"):
+        check_spared(tmp_path / "r", [tmp_path / "data", tmp_path / "r/model.pt"], "archive")

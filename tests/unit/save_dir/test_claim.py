@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from workbench import some_record
 
 from naga.declarations import Existing
 from naga.errors import ClaimError, LockError, SaveDirError
@@ -20,7 +21,7 @@ from naga.process.identity import started_ticks, this_process
 from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import BEING_HASHED, Outputs, Process, Record
 from naga.save_dir import chain, kernel_lock
-from naga.save_dir.claim import Claim, TakenError, claim_folder
+from naga.save_dir.claim import Claim, TakenError, claim_folder, set_aside
 
 
 def dead_process() -> Process:
@@ -461,3 +462,115 @@ def test_a_lock_is_looked_for_in_files_alone(tmp_path: Path, kind: str) -> None:
     assert kernel_lock.is_held(tmp_path / "run/.naga/claims/first")
     assert not kernel_lock.is_held(odd)
     claim.release()
+
+
+def test_the_third_attempt_is_the_third(tmp_path: Path) -> None:
+    """Attempts are counted one by one."""
+    folder = tmp_path / "r"
+    for attempt in (1, 2, 3):
+        claim = claim_folder(folder, f"run{attempt}", dead_process())
+        assert claim.attempt == attempt
+        write_lock(folder, some_record(run_id=f"run{attempt}", status="failed", attempt=attempt))
+        claim.release()
+
+
+@pytest.mark.parametrize("later", ["a", "z"])
+def test_the_later_claim_owns_whatever_its_name(tmp_path: Path, later: str) -> None:
+    """Run ids begin with a time, which clocks an hour apart may turn round; the chain decides."""
+    old = claim_folder(tmp_path / "r", "m", dead_process())
+    old.release()
+    new = claim_folder(tmp_path / "r", later, this_process())
+    assert (old.is_mine(), new.is_mine()) == (False, True)
+    new.release()
+
+
+@pytest.mark.parametrize("named", ["a", "z"])
+def test_the_last_claim_is_asked_not_the_lock_of_another(tmp_path: Path, named: str) -> None:
+    """A lock of another run than the last claim's says nothing of the one that begins just now."""
+    folder = tmp_path / "r"
+    claim = claim_folder(folder, "m", this_process())
+    write_lock(folder, some_record(run_id=named, status="failed"))
+    with pytest.raises(ClaimError, match="in use by run m, which is still running"):
+        claim_folder(folder, "new", this_process())
+    claim.release()
+
+
+def test_the_seconds_since_a_sign_of_another_host_are_said(tmp_path: Path) -> None:
+    """They tell whether to wait."""
+    leave(tmp_path / "r", "one", "running", replace(this_process(), host="elsewhere"))
+    for file in (tmp_path / "r").rglob("*"):
+        os.utime(file, (time.time() - 200, time.time() - 200))
+    with pytest.raises(ClaimError, match=r"elsewhere, last seen 2\d\d s ago"):
+        claim_folder(tmp_path / "r", "two", this_process())
+
+
+def test_a_folder_that_cannot_be_made_ready_is_given_back(tmp_path: Path) -> None:
+    """The next run is not kept waiting for one that never began."""
+    folder = tmp_path / "r"
+    leave(folder, "one", "failed")
+    (tmp_path / "there").mkdir()
+    (folder / ".naga/attempts").symlink_to(tmp_path / "there")
+    with pytest.raises(SaveDirError, match="is a link"):
+        claim_folder(folder, "two", this_process())
+    (folder / ".naga/attempts").unlink()
+    claim_folder(folder, "three", this_process()).release()
+
+
+def test_a_run_that_was_emptied_of_its_claims_looks_at_the_last_of_others(tmp_path: Path) -> None:
+    """One that came before its own says nothing, one that came after took the folder over."""
+    claim = claim_folder(tmp_path / "r", "one", this_process())
+    shutil.rmtree(tmp_path / "r/.naga/claims")
+    for run_id in ("b", "c"):
+        claim_folder(tmp_path / "r", run_id, dead_process()).release()
+    claims = [file for file, _ in chain.owners(tmp_path / "r")]
+    before, after = claim.claimed_ns - 10**9, claim.claimed_ns + 10**9
+    for times, mine in (((before, before), True), ((before, after), False), ((after, before), True)):
+        for file, mtime in zip(claims, times, strict=True):
+            os.utime(file, ns=(mtime, mtime))
+        assert claim.is_mine() is mine
+    os.utime(claims[-1], ns=(claim.claimed_ns, claim.claimed_ns))
+    assert claim.is_mine()
+    claim.release()
+
+
+def test_a_run_that_ended_is_set_aside(tmp_path: Path) -> None:
+    """And nothing of the asking stays in its chain, so that a new run begins in its place."""
+    folder = tmp_path / "r"
+    leave(folder, "one", "failed")
+    target = set_aside(folder, this_process(), run_id="one")
+    assert target == tmp_path / ".archive/r~one"
+    assert [owner.run_id for _, owner in chain.owners(target)] == ["one"]
+    assert not folder.exists()
+    with pytest.raises(SaveDirError, match="does not hold run one any more"):
+        set_aside(folder, this_process(), run_id="one")
+    leave(folder, "two", "failed")
+    with pytest.raises(SaveDirError, match="does not hold run one any more"):
+        set_aside(folder, this_process(), run_id="one")
+    assert [owner.run_id for _, owner in chain.owners(folder)] == ["two"]
+
+
+def test_a_live_run_is_not_set_aside(tmp_path: Path) -> None:
+    """Nor is anything claimed in its folder."""
+    leave(tmp_path / "r", "one", "running", this_process())
+    with pytest.raises(ClaimError, match="still running"):
+        set_aside(tmp_path / "r", this_process(), run_id="one")
+    assert [owner.run_id for _, owner in chain.owners(tmp_path / "r")] == ["one"]
+
+
+def test_a_run_that_changed_while_it_was_set_aside_is_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody wrote between the two looks is not moved unseen."""
+    folder, append = tmp_path / "r", chain.append
+    record = leave(folder, "one", "failed")
+
+    def slow(save_dir: Path, tail: chain.Owner | None, owner: chain.Owner) -> int | None:
+        descriptor = append(save_dir, tail, owner)
+        write_lock(folder, replace(record, run_id="other"))
+        return descriptor
+
+    monkeypatch.setattr(chain, "append", slow)
+    with pytest.raises(SaveDirError, match="does not hold run one any more"):
+        set_aside(folder, this_process(), run_id="one")
+    assert folder.exists()
+    assert [owner.run_id for _, owner in chain.owners(folder)] == ["one"]

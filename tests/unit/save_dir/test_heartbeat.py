@@ -16,7 +16,7 @@ from naga.record.lockfile import read_lock, write_lock
 from naga.record.schema import Process, Record
 from naga.save_dir import heartbeat
 from naga.save_dir.claim import claim_folder
-from naga.save_dir.heartbeat import STALE_S, beating, is_living
+from naga.save_dir.heartbeat import STALE_S, beating, filesystem_time, is_living
 
 ELSEWHERE = replace(this_process(), host="node17", pid=1)
 
@@ -170,3 +170,18 @@ def test_a_refusal_says_when_a_run_of_another_host_was_last_seen(tmp_path: Path)
     with pytest.raises(ClaimError, match=r"last seen 10\d s ago") as refused:
         claim_folder(tmp_path / "run", "two", this_process())
     assert "not seen for 300 s, it is taken for dead" in refused.value.hint
+
+
+def test_the_time_of_a_folder_that_cannot_be_written_is_that_of_this_host(tmp_path: Path) -> None:
+    """`naga ls` asks in folders of others, too."""
+    (tmp_path / ".naga").touch()
+    assert abs(filesystem_time(tmp_path) - time.time()) < 60
+
+
+@pytest.mark.parametrize("other", ["a", "z"])
+def test_the_lock_that_another_run_holds_is_no_sign_of_life(tmp_path: Path, other: str) -> None:
+    """A run is dead whose successor lives in its folder."""
+    claim = claim_folder(tmp_path, other, this_process())
+    assert is_living(tmp_path, other, this_process())
+    assert not is_living(tmp_path, "m", replace(this_process(), started_ticks=1))
+    claim.release()
