@@ -173,6 +173,17 @@ def test_what_is_to_blame_is_named(name: str, named: str, moved: Path) -> None:
     assert any(line.startswith(named) for line in said["not_restored"] + said["differences"]), said
 
 
+def test_what_could_be_computed_again(moved: Path) -> None:
+    """It is said of each without anything being run; the packages that are not here any more are one of the others."""
+    command = [str(moved / "environment/bin/python"), "-c", NAGA, "verify", *(f"results/{name}" for name in NAMES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "API_KEY": SECRET})
+    said = {Path(line.split()[2]).name: line for line in done.stdout.splitlines() if line[:1] != " "}
+    assert "cannot be computed again: data: raw = data/raw.csv has changed" in said.pop("changed_input")
+    assert said.keys() == {*NAMES} - {"changed_input"}
+    for line in said.values():
+        assert "can be computed again, here with other versions of 1 package; --env recorded restores them" in line
+
+
 def test_a_helper_of_today(moved: Path) -> None:
     """Today's code computes something else, and which file that is in."""
     code, said = reproduce(moved, "changed_helper", "--code", "current")

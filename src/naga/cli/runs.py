@@ -12,13 +12,14 @@ from naga.compare.lineage import Lineage
 from naga.compare.verify import verify
 from naga.errors import NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
-from naga.reproduce.restore import lacks
+from naga.reproduce.environment import not_restorable
+from naga.reproduce.restore import changed_inputs, lacks
 from naga.runs.find import Run, load_run
 from naga.runs.repair import record_outputs, repair_runs
 from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
-from naga.wording import plural
+from naga.wording import first_of, plural
 
 # Each repairs what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
 _REPAIRS = (repair_runs, repair_history)
@@ -64,21 +65,25 @@ def verify_runs(words: argparse.Namespace) -> int:
             continue
         code = code or int(bool(problems or old))
         verdict = _verdict(problems) or ("out of date" if old else "verified")
-        print(_one_line(f"{verdict}  {run.run_id}  {run.save_dir}  ({_again(run, problems)})"))
+        print(_one_line(f"{verdict}  {run.run_id}  {run.save_dir}  ({_again(run)})"))
         for line in (*problems, *old):
             print(f"  {_one_line(line)}")
     return code
 
 
-def _again(run: Run, problems: Sequence[str]) -> str:
-    """Say whether a run could be computed again now."""
-    reasons = lacks(run) or [line for line in problems if line.startswith(("data: ", "upstream: "))]
-    if reasons:
+def _again(run: Run) -> str:
+    """Say whether a run could be computed again now: what was read to verify it need not be read again."""
+    if reasons := lacks(run) or list(changed_inputs(run.record, fresh=False)):
         return f"cannot be computed again: {reasons[0]}"
     now, then = capture_environment(None), run.record.environment
-    others = then.packages.items() ^ now.packages.items() if then else ()
-    names = {name for name, _ in others}
-    return "can be computed again" + (f", here with other versions of {plural(len(names), 'package')}" if names else "")
+    names = {name for name, _ in then.packages.items() ^ now.packages.items()} if then else set()
+    if not then or not names:
+        return "can be computed again"
+    lacking = names & not_restorable(then, [code.path for code in run.record.code])
+    how = (
+        f", of which {first_of(sorted(lacking), 3)} cannot be restored" if lacking else "; --env recorded restores them"
+    )
+    return f"can be computed again, here with other versions of {plural(len(names), 'package')}{how}"
 
 
 def _verdict(problems: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -39,6 +39,12 @@ def make_environment(
     _link(folder, {_OWN: (naga.__version__, own)} | linked)
     said = _ran([uv, "pip", "check", "--python", python])
     return python, [f"environment: {line}" for line in said.splitlines() if line.startswith("The package")]
+
+
+def not_restorable(environment: Environment, repositories: Iterable[str]) -> set[str]:
+    """Name the packages that no environment can be given again, without asking an index for the others."""
+    wanted, linked, _ = _sorted_out(environment, dict.fromkeys(repositories, "/laid-out"), build=True)
+    return environment.packages.keys() - wanted.keys() - linked.keys() - {_OWN}
 
 
 def _sorted_out(
