@@ -174,6 +174,7 @@ def test_another_machine(place: Path, tmp_path: Path, elsewhere: Callable[[], Pa
     code, said = reproduce(tmp_path / "x.zip")
     assert (code, said["verdict"], said["run_id"]) == (0, "reproduced", known.run_id), said
     assert said["outputs"] == [{"path": "result.json", "verdict": "identical", "note": ""}]
+    assert [line for line in said["differences"] if "left out" in line] == []
     made = load_run(said["save_dir"])
     assert made.record.reproduces["run_id"] == known.run_id
     assert made.record.reproduces["lock_hash"] == f"blake3:{blake3(before['results/run/run.lock']).hexdigest()}"
@@ -314,6 +315,17 @@ def test_odd_outputs(place: Path, tmp_path: Path, elsewhere: Callable[[], Path])
     assert (code, said["verdict"]) == (0, "reproduced"), said
 
 
+def test_without_the_extra(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is to be installed is said."""
+    compute()
+    monkeypatch.setitem(sys.modules, "rocrate", None)
+    assert main(["export", "results/run", "--to", str(tmp_path / "x.zip")]) == 2
+    assert "pip install 'naga-runs[crate]'" in capsys.readouterr().err
+    assert not (tmp_path / "x.zip").exists()
+
+
 def test_what_cannot_be_exported(place: Path, tmp_path: Path) -> None:
     """One line each, and nothing is written."""
     compute()
@@ -364,6 +376,26 @@ def test_a_full_disk_and_ctrl_c(place: Path, tmp_path: Path) -> None:
         said = process.communicate()[1].splitlines()
     assert (process.returncode, said[-1]) == (130, "naga: interrupted")
     assert list((tmp_path / "to").iterdir()) == []
+
+
+def test_ctrl_c_while_the_code_of_a_zip_runs(place: Path, tmp_path: Path, elsewhere: Callable[[], Path]) -> None:
+    """What was begun is removed, and what was opened."""
+    waits = (
+        f"(Path({str(tmp_path / 'slow')!r}).exists() and (Path({str(tmp_path / 'runs')!r}).touch(), time.sleep(60)))"
+    )
+    compute(body=waits, imports="import time")
+    export("results/run", "--with-data", to=tmp_path / "x.zip").close()
+    (tmp_path / "slow").touch()
+    here = elsewhere()
+    words = [PROGRAM, "reproduce", str(tmp_path / "x.zip"), "--trust"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        while not (tmp_path / "runs").exists():
+            time.sleep(0.05)
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        said = process.communicate()[1]
+    assert (process.returncode, said.splitlines()[-1]) == (130, "naga: interrupted")
+    assert list(here.iterdir()) == []
 
 
 def rewritten(file: Path, change: Callable[[str, bytes], bytes | None]) -> None:

@@ -17,7 +17,7 @@ from naga.capture.code.scratch import scratch
 from naga.capture.data.manifest import compare, listed
 from naga.capture.data.outputs import hash_outputs
 from naga.crate.bundle import read_bundle
-from naga.crate.machine import ROOT
+from naga.crate.machine import LEFT_OUT, ROOT
 from naga.crate.zip_format import CRATE, CRATE_SCHEMA, MOST_BYTES, MOST_RATIO, SMALL_BYTES, Names
 from naga.errors import LockError, NagaError
 from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
@@ -46,7 +46,10 @@ class Unpacked(NamedTuple):
         if self.base is None:
             return verdict
         reasons, differences = (
-            tuple(_OURS.sub(ROOT, line.replace(f"{self.base}/", "")) for line in lines)
+            # What was left out of the lock is no difference.
+            tuple(
+                _OURS.sub(ROOT, line.replace(f"{self.base}/", "")) for line in lines if f" {LEFT_OUT} -> " not in line
+            )
             for lines in (verdict.not_restored, verdict.differences)
         )
         changed = tuple(f"config: {key}: what it says of the machine of then is not in the zip" for key in self.changed)
