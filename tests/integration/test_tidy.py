@@ -87,6 +87,24 @@ def test_graph(place: Path) -> None:
     assert naga("graph", "--format", "mermaid").startswith("flowchart LR\n")
 
 
+def test_whence_of_a_figure_of_a_diag(place: Path) -> None:
+    """Copied into a paper, it leads to the diag, its MLflow run, the run and its commit; also an earlier one."""
+    Path("look.py").write_text(
+        "from naga import diag_dir\nfrom naga.mlflow_log import mlflow_log_run\n@mlflow_log_run\ndef diag(cfg, text='1'):\n"
+        "    (diag_dir() / 'figure.svg').write_text(text)\n"
+    )
+    for text in ("first", "second"):
+        python(f"import look; look.diag('results/prep', text='{text}')")
+    run = load_run("results/prep")
+    noted = run.summary.publication
+    shutil.copy("results/prep/diag/2/figure.svg", "in_the_paper.svg")
+    said = naga("whence", "in_the_paper.svg", "results/prep/diag/1/figure.svg").splitlines()
+    assert (
+        f"  diag look.py:diag (MLflow run {noted['mlflow_run_id']}) of run {run.run_id} (exp.prep, commit " in said[0]
+    )
+    assert "an earlier diag (1) of run" in said[1]
+
+
 def test_whence(place: Path) -> None:
     """A copy leads to the run by its content; what was changed, to the folder that it is in; others to none."""
     shutil.copy("results/prep/p.txt", "figure.txt")

@@ -61,10 +61,18 @@ def whence_files(words: argparse.Namespace) -> int:
 
 def _origin(origin: Origin) -> str:
     run = origin.run
-    made = "a diag of " if origin.is_diag else ""
+    made = f"{_diag_of(origin)} of " if origin.is_diag else ""
     commit = next((f", commit {code.commit[:10]}" for code in run.record.code if code.commit), "")
     changed = "" if origin.is_content else "; it is there, but its content is not what was recorded"
     return f"{made}run {run.run_id} ({run.summary.task}{commit}), {near(run.save_dir)}/{origin.path}{changed}"
+
+
+def _diag_of(origin: Origin) -> str:
+    """Name the diag and its MLflow run, which has its commit, where it is the one that was published last."""
+    noted, folder = origin.run.summary.publication, Path(origin.path).parts[1]
+    if str(noted.get("generation")) != folder:
+        return f"an earlier diag ({folder})" if folder.isdecimal() else "a diag"
+    return f"diag {noted.get('diag') or 'of a notebook'} (MLflow run {noted.get('mlflow_run_id')})"
 
 
 def rm(words: argparse.Namespace) -> int:

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -227,7 +228,10 @@ def _outputs(runs: Sequence[Run]) -> Iterator[Difference]:
 
 
 def _metrics(runs: Sequence[Run]) -> Iterator[Difference]:
-    return _rows([last_publication(run.save_dir).get("metrics", {}) for run in runs])
+    for row in _rows([last_publication(run.save_dir).get("metrics", {}) for run in runs]):
+        numbers = [value for value in row.values if isinstance(value, int | float)]
+        is_pair = len(row.values) == len(numbers) == 2
+        yield replace(row, note=f"{numbers[1] - numbers[0]:+.6g}") if is_pair else row
 
 
 def _list(run: Run, name: str) -> Any:

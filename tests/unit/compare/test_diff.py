@@ -69,6 +69,7 @@ def test_metrics_and_what_is_not_recorded(pair: Path) -> None:
     note_publication(Path("results/b"), {**facts, "metrics": {"acc": 0.5, "loss": 2.0}})
     found = naga.diff("results/a", "results/b", only=["metrics"])
     assert (changed(found, "metrics"), found.unknown) == ({"loss": (1.0, 2.0)}, {})
+    assert [row.note for row in found.parts["metrics"]] == ["+1"]
 
 
 def test_what_cannot_be_compared_file_by_file(pair: Path, tmp_path: Path) -> None:
