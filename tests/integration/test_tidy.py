@@ -90,7 +90,8 @@ def test_graph(place: Path) -> None:
 def test_whence_of_a_figure_of_a_diag(place: Path) -> None:
     """Copied into a paper, it leads to the diag, its MLflow run, the run and its commit; also an earlier one."""
     Path("look.py").write_text(
-        "from naga import diag_dir\nfrom naga.mlflow_log import mlflow_log_run\n@mlflow_log_run\ndef diag(cfg, text='1'):\n"
+        "from naga import diag_dir\nfrom naga.mlflow_log import mlflow_log_run\n\n"
+        "@mlflow_log_run\ndef diag(cfg, text='1'):\n"
         "    (diag_dir() / 'figure.svg').write_text(text)\n"
     )
     for text in ("first", "second"):
