@@ -14,8 +14,10 @@ from naga.errors import NagaError, one_line, unreadable
 from naga.hashing.hash_tree import hash_path
 from naga.reproduce.environment import not_restorable
 from naga.reproduce.restore import changed_inputs, lacks
+from naga.runs.filter import Filter
 from naga.runs.find import Run, load_run
 from naga.runs.repair import record_outputs, repair_runs
+from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
@@ -54,12 +56,13 @@ def show(words: argparse.Namespace) -> int:
 def verify_runs(words: argparse.Namespace) -> int:
     """Compare all that runs name with what it was."""
     code, lineage = 0, Lineage()
-    for name in words.runs:
+    # Each word by itself: one run that cannot be read keeps no other from being verified.
+    for name in [each for word in words.runs for each in _named(word)]:
         try:
             run = load_run(name)
             problems = verify(run)
             old = [f"out of date: {reason}" for reason in lineage.out_of_date(run)]
-        except (NagaError, OSError) as error:  # one run that cannot be read keeps no other from being verified
+        except (NagaError, OSError) as error:
             print(one_line(error if isinstance(error, NagaError) else unreadable(error)), file=sys.stderr)
             code = NagaError.exit_code
             continue
@@ -69,6 +72,10 @@ def verify_runs(words: argparse.Namespace) -> int:
         for line in (*problems, *old):
             print(f"  {_one_line(line)}")
     return code
+
+
+def _named(word: str) -> list[str]:
+    return [str(run.save_dir) for run in select_runs([word], Filter())] if is_pattern(word) else [word]
 
 
 def _again(run: Run) -> str:

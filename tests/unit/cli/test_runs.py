@@ -223,3 +223,21 @@ def test_ls_names_folders_as_other_commands_take_them(runs: Path, capsys: pytest
     """From where one is, not from the folder that is listed."""
     assert main(["ls", "results"]) == 0
     assert "results/run" in capsys.readouterr().out
+
+
+def test_verify_takes_patterns_and_goes_on_after_what_cannot_be_read(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each run of a pattern by itself, and one that fits nothing is said before."""
+    Path("results/torn").mkdir()
+    Path("results/torn/run.lock").write_text("{a: " * 1000)
+    assert main(["verify", "results/torn", "results/r*"]) == 2
+    said = capsys.readouterr()
+    assert said.out.startswith("verified")
+    assert "results/torn/run.lock': line 1: more than 100 levels" in said.err
+    main(["verify", "results/**"])
+    said = capsys.readouterr()
+    assert "/results/run" in said.out
+    assert "/results/bad" in said.out
+    assert main(["verify", "results/x*"]) == 2
+    assert "no run fits 'results/x*'" in capsys.readouterr().err
