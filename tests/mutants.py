@@ -34,7 +34,13 @@ ROOMS = {
     "secrets": ["unit/test_secrets.py", "property/test_secrets.py", "integration/test_secrets.py"],
     "record": ["unit/record", "faults/test_final_faults.py", "property/test_record.py", "faults/test_hostile_locks.py"],
     "save_dir": ["unit/save_dir", "faults/test_owners.py", "integration/test_save_dir_names.py"],
-    "run": ["unit/run", "unit/test_task.py", "faults/test_owners.py", "integration/test_exits.py"],
+    "run": [
+        "unit/run",
+        "unit/test_task.py",
+        "faults/test_owners.py",
+        "integration/test_exits.py",
+        "integration/test_ranks.py",
+    ],
     "tracking": [
         "unit/tracking",
         "property/test_mlflow_values.py",

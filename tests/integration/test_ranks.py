@@ -102,6 +102,20 @@ def test_secrets_are_given_to_each_rank_and_not_written(job: Path) -> None:
         assert not file.is_file() or b"canary-7f3a" not in file.read_bytes()
 
 
+def test_a_run_that_is_reused_is_computed_by_no_rank(job: Path) -> None:
+    """All get its configuration."""
+    text = JOB.replace('if cfg["lr"] == 5:', 'print("computing")\n    if cfg["lr"] == 5:')
+    (job / "job.py").write_text(text.replace("[main(), main(lr=7)]", "[main()]"))
+    done = subprocess.run(
+        [sys.executable, "job.py", "save_dir=results/a", "lr=3"], capture_output=True, text=True, check=True
+    )
+    assert "computing" in done.stdout
+    words = ("--reuse", "results/a")
+    for code, out, err in ends(start(0, TORCHRUN, *words), start(1, TORCHRUN, *words), start(2, TORCHRUN, *words)):
+        assert (code, "computing" in out) == (0, False), err
+        assert json.loads(out)[0]["lr"] == 3
+
+
 def test_a_killed_job_leaves_nothing_that_the_next_takes(job: Path) -> None:
     """The announcement of a job whose rank 0 is dead and whose ranks have read it is not taken again."""
     first = list(ends(start(0, TORCHRUN), start(1, TORCHRUN), start(2, TORCHRUN)))
