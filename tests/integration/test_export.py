@@ -511,6 +511,20 @@ def test_hostile_zips(
         assert {entry.name for entry in tmp_path.iterdir()} - {"another-cache"} == others, name
 
 
+def test_no_link_is_written_into_the_current_folder(place: Path, tmp_path: Path, elsewhere: Callable[[], Path]) -> None:
+    """An input that is found here is linked; another, said to be inside of it, is not put there."""
+    compute()
+    export("results/run", to=tmp_path / "x.zip").close()
+    lock_with("path: data/raw.csv", "path: [/naga/elsewhere/d, /naga/elsewhere/d/x, /naga/elsewhere/d/y/x]")(
+        tmp_path / "x.zip"
+    )
+    elsewhere()
+    Path("d").mkdir()
+    Path("x").write_text("mine")
+    assert reproduce(tmp_path / "x.zip")[0] == 2
+    assert list(Path("d").iterdir()) == []
+
+
 def hostile_tree(place: Path, row: str) -> str:
     """Write a tree that git itself would not check out."""
     blob = subprocess.run(

@@ -30,7 +30,7 @@ from naga.runs.find import Run
 
 _MOST_FILES = 200_000
 _KINDS = (0, 0o4, 0o10)  # unknown, a folder, a file
-_OURS = re.compile(r"/[^\s'\"]*/naga-crate-\w+/machine(?:/up)*(?=/)")
+_OURS = re.compile(r"/[^\s'\"]*/naga-crate-\w+/machine/[^/]+(?:/up)*(?=/)")
 _PLACEHOLDER = re.compile(rf"(?<![\w.]){ROOT}(?=/|$)")
 
 
@@ -128,7 +128,7 @@ class _Opened:
         if record.run_id != about["run_id"]:  # by which its folder is called
             raise LockError(f"run {record.run_id} lies in the folder of another")
         up = max((Path(path).parts.count("..") for path in _named(record)), default=0)  # so far above looks the run
-        top = self.folder.joinpath("machine", *["up"] * min(up, 100))
+        top = self.folder.joinpath("machine", record.run_id, *["up"] * min(up, 100))
         record = from_plain(Record, _moved(to_plain(record), top))
         about["data"] = {_moved(text, top): name for text, name in about["data"].items()}
         base = Path(record.process.cwd)
@@ -144,16 +144,16 @@ class _Opened:
         for text, name in about["data"].items():
             target = self.folder / str(name)
             _require_below(self.folder / "data", target)
-            _link(base / str(text), target)
+            self._link(base / str(text), target)
         upstream = tuple(self._with_upstream(one, base) for one in record.upstream)
         record = replace(record, code=code, upstream=upstream)
         # Those of the zip are there; of the others, what is found here.
         inputs = replace(record, data={}) if about["data"] else record
         link_inputs(inputs, base, Path.cwd(), top=self.folder / "machine")
         for text in _named(record):
-            if Path(text).is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
-                near = Path(text).relative_to(base) if Path(text).is_relative_to(base) else Path(text).name
-                _link(Path(text), Path.cwd() / near)
+            path = Path(os.path.normpath(text))
+            if path.is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
+                self._link(path, Path.cwd() / (path.relative_to(base) if path.is_relative_to(base) else path.name))
         write_lock(place, record)
         _require_outputs(place, record, [f"missing: {path}" for path in about["missing"]])
         run = self.runs[record.run_id] = Run(place, record)
@@ -170,8 +170,16 @@ class _Opened:
         run = self.runs.get(upstream.run_id)
         if run is None or run.lock_hash != upstream.lock_hash:
             return upstream
-        _link(base / upstream.save_dir, run.save_dir)
+        self._link(base / upstream.save_dir, run.save_dir)
         return replace(upstream, lock_hash=lock_hash(run.lock_path))
+
+    def _link(self, place: Path, target: Path) -> None:
+        """Link what is there, unless a link on the way leads out of our folder: nothing is written elsewhere."""
+        parent = Path(os.path.realpath(place.parent))
+        is_ours = parent.is_relative_to(os.path.realpath(self.folder))
+        if is_ours and target.exists() and not os.path.lexists(place):
+            parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(target.resolve())
 
 
 def _named(record: Record) -> list[str]:
@@ -193,12 +201,6 @@ def _require_below(top: Path, path: Path) -> None:
     inside = Path(os.path.normpath(path))
     if not inside.is_relative_to(top) or ".git" in str(inside.relative_to(top)).casefold().split("/"):
         raise LockError(f"{str(path)[:200]!r} leads out of its folder")
-
-
-def _link(place: Path, target: Path) -> None:
-    if target.exists() and not os.path.lexists(place):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(target.resolve())
 
 
 def _require_outputs(place: Path, record: Record, known: list[str]) -> None:
