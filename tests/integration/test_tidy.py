@@ -193,7 +193,9 @@ def test_out_of_date_is_said_wherever_runs_are_shown(place: Path) -> None:
     }
     assert listed == {"prep": False, "train": True, "t2": True, "bad": True}
     assert "out of date" in naga("show", "results/train")
-    assert "out of date train  made from run" in naga("status", "results")
+    [said] = [line for line in naga("status", "results").splitlines() if line.startswith("out of date train")]
+    assert "  made from run" in said
+    assert said.endswith("now, with other results (p.txt)")
     Path("look.py").write_text(
         "from naga.mlflow_log import mlflow_log_run\n@mlflow_log_run\ndef diag(cfg): ...\n"
         "if __name__ == '__main__':\n    diag()\n"

@@ -5,13 +5,16 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from naga.capture.data.manifest import listed
 from naga.errors import LockError
-from naga.layout import LOCK_NAME
+from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
 from naga.record.lockfile import lock_hash
+from naga.record.opener import read_json
 from naga.record.schema import Record, Upstream
 from naga.runs.find import Run
 from naga.runs.summary import Summary
 from naga.save_dir.archive import archived_places
+from naga.wording import first_of
 
 
 def base_of(record: Record) -> Path:
@@ -47,7 +50,8 @@ class Lineage:
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._known: dict[str, Summary | None] = {run.folder: run.summary for run in runs}
-        self._found: dict[tuple[str, str, str], Summary | None] = {}
+        self._found: dict[tuple[str, str, str], tuple[Path | None, Summary | None]] = {}
+        self._differing: dict[tuple[Path | None, Path], str] = {}
 
     def out_of_date(self, run: Run) -> Iterator[str]:
         """Name the upstream runs, however far up, in whose place newer ones with other results have come."""
@@ -56,11 +60,12 @@ class Lineage:
             reader, through = waiting.popleft()
             base = _base(reader.cwd) if reader.upstream else Path()
             for upstream in reader.upstream:
-                was, now = self._as_it_was(upstream, base), self._at(base / upstream.save_dir)
+                (place, was), now = self._as_it_was(upstream, base), self._at(base / upstream.save_dir)
                 if now and now.run_id != upstream.run_id and now.status == "finished":
                     left = upstream.outputs_hash or (was.outputs_hash if was else None)
                     if left is None or now.outputs_hash != left:
-                        other = f"'{upstream.save_dir}' holds run {now.run_id} now, with other results"
+                        files = self._files(place, base / upstream.save_dir)
+                        other = f"'{upstream.save_dir}' holds run {now.run_id} now, with other results{files}"
                         yield f"{through}made from run {upstream.run_id}, but {other}"
                         continue
                     was = now  # computed again with the same results: what counts is what they rest on now
@@ -72,12 +77,22 @@ class Lineage:
         """Tell whether there is any."""
         return bool(run.summary.upstream_text != "[]" and next(self.out_of_date(run), None))
 
-    def _as_it_was(self, upstream: Upstream, base: Path) -> Summary | None:
+    def _as_it_was(self, upstream: Upstream, base: Path) -> tuple[Path | None, Summary | None]:
         key = (str(base / upstream.save_dir), upstream.run_id, upstream.lock_hash)
         if key not in self._found:
-            known = (self._at(place) for place in _places(upstream, base))
-            self._found[key] = next((one for one in known if one and one.lock_hash == upstream.lock_hash), None)
+            known = ((place, self._at(place)) for place in _places(upstream, base))
+            same = (found for found in known if found[1] and found[1].lock_hash == upstream.lock_hash)
+            self._found[key] = next(same, (None, None))
         return self._found[key]
+
+    def _files(self, was: Path | None, now: Path) -> str:
+        """Name some of the results that differ, where both runs have lists of them."""
+        if (was, now) not in self._differing:
+            lists = [_outputs(folder) for folder in (was, now)]
+            before, after = lists[0] or {}, lists[1] or {}
+            names = sorted(name for name in before | after if before.get(name) != after.get(name))
+            self._differing[was, now] = f" ({first_of(names, 3)})" if all(lists) and names else ""
+        return self._differing[was, now]
 
     def _at(self, folder: Path) -> Summary | None:
         name = os.path.normpath(folder)
@@ -87,6 +102,13 @@ class Lineage:
             except (LockError, OSError):
                 self._known[name] = None
         return self._known[name]
+
+
+def _outputs(folder: Path | None) -> dict[str, str]:
+    try:
+        return listed(read_json(folder, naga_folder(folder) / OUTPUTS_LIST)) if folder else {}
+    except (OSError, LockError, KeyError, TypeError):
+        return {}
 
 
 def out_of_date(run: Run) -> Iterator[str]:
