@@ -149,7 +149,7 @@ def race(counts: tuple[int, ...]) -> None:
     figures: dict[tuple[str, str], list[str]] = {}
     for count in counts:
         for name, words, make in tools():
-            with tempfile.TemporaryDirectory() as top:
+            with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as top:
                 os.environ["NAGA_CACHE_DIR"] = f"{top}/cache"
                 make(Path(top, "runs"), count)
                 time.sleep(4)  # what was written just now is never believed to be unchanged
@@ -165,7 +165,7 @@ def race(counts: tuple[int, ...]) -> None:
 
 def differ() -> None:
     """Print how long `naga diff` takes for two runs of a repository of 50,000 files."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         top = Path(name)
         make_repository(top)
         (top / "task.py").write_text(NAGA_TASK)
