@@ -12,6 +12,7 @@ from naga.frozen import dataclass
 from naga.layout import OWN_FOLDER
 from naga.runs.filter import items_of
 from naga.runs.find import Run
+from naga.terminal import printable
 from naga.wording import plural
 
 _MOST_SINGLE = 50  # from here on, the runs of a task are one node of a picture
@@ -128,9 +129,7 @@ def as_mermaid(graph: Graph) -> Iterator[str]:
     names = {key: f"n{place}" for place, key in enumerate(graph.nodes)}
     yield "flowchart LR"
     for key, node in graph.nodes.items():
-        text = "<br>".join(
-            escape(part).replace('"', "#quot;") for part in (node.title, f"{node.subtitle}, {node.mark}")
-        )
+        text = "<br>".join(_text(part).replace('"', "#quot;") for part in (node.title, f"{node.subtitle}, {node.mark}"))
         yield f'  {names[key]}["{text}"]'
     for source, made in graph.edges:
         yield f"  {names[source]} --> {names[made]}"
@@ -181,13 +180,17 @@ def _columns(graph: Graph) -> dict[str, int]:
     return columns
 
 
+def _text(name: str) -> str:
+    return escape(printable(name, lines=False))
+
+
 def _box(node: Node, x: int, y: int) -> str:
     colour = _COLOURS.get(node.mark, "#ffebee")
     title = node.title if len(node.title) <= 34 else f"...{node.title[-31:]}"
     subtitle = f"{node.subtitle}, {node.mark}" if node.mark != "finished" else node.subtitle
     return (
-        f'<g><title>{escape(node.title)} ({escape(node.key)})</title><rect x="{x}" y="{y}" width="{_WIDTH}" '
+        f'<g><title>{_text(node.title)} ({_text(node.key)})</title><rect x="{x}" y="{y}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" rx="6" fill="{colour}" stroke="#90a4ae"/>'
-        f'<text x="{x + 10}" y="{y + 19}" font-size="13">{escape(title)}</text>'
-        f'<text x="{x + 10}" y="{y + 36}" font-size="11" fill="#546e7a">{escape(subtitle[:44])}</text></g>'
+        f'<text x="{x + 10}" y="{y + 19}" font-size="13">{_text(title)}</text>'
+        f'<text x="{x + 10}" y="{y + 36}" font-size="11" fill="#546e7a">{_text(subtitle[:44])}</text></g>'
     )

@@ -37,7 +37,8 @@ def let_go(descriptor: int) -> None:
         # Closing alone would leave it to a child that has just been forked and has not come to close its own.
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+        with suppress(OSError):  # of a filesystem that says so only now; nothing was written through it
+            os.close(descriptor)
 
 
 def _is_still_held(descriptor: int) -> bool:

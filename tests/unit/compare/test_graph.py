@@ -1,5 +1,6 @@
 """The lineage of thousands is drawn within a second, and that of any shape ends."""
 
+import re
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterable
@@ -76,6 +77,8 @@ def test_a_circle_ends() -> None:
 
 def test_titles_are_text() -> None:
     """What a folder is called is neither markup in a picture nor in Mermaid."""
-    odd = Graph({"a": Node("a", '<b>"x"]', "t", "finished")}, ())
+    odd = Graph({"a": Node("a", '<b>"x"]\r\x1b[2J', "t", "finished")}, ())
+    assert not re.search(r"[\r\x1b]", as_svg(odd) + "".join(as_mermaid(odd)))
+    ET.fromstring(as_svg(odd))
     assert "<b>" not in as_svg(odd)
     assert "<b>" not in "\n".join(as_mermaid(odd))

@@ -574,3 +574,18 @@ def test_a_run_that_changed_while_it_was_set_aside_is_looked_at_again(
         set_aside(folder, this_process(), run_id="one")
     assert folder.exists()
     assert [owner.run_id for _, owner in chain.owners(folder)] == ["one"]
+
+
+def test_a_lock_that_cannot_be_closed_fails_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On network filesystems closing may say that the disk is full; the run has ended well all the same."""
+    claim, close = claim_folder(tmp_path / "r", "one", dead_process()), os.close
+
+    def full(descriptor: int) -> None:
+        close(descriptor)
+        if descriptor == claim.descriptor:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "close", full)
+    claim.release()
+    monkeypatch.undo()
+    claim_folder(tmp_path / "r", "two", dead_process()).release()
