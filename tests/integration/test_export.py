@@ -66,6 +66,9 @@ from naga.mlflow_log import mlflow_log_run
 def diag(cfg):
     import mlflow
     mlflow.log_metric("total", 6.0)
+    mlflow.log_metric("worst", float("nan"))
+    if os.environ.get("FAILS"):
+        raise ValueError("as ordered")
     (diag_dir() / "figure.txt").write_text("a figure")
 """
 
@@ -605,10 +608,10 @@ def test_what_the_crate_says_of_itself(place: Path, tmp_path: Path) -> None:
     compute(imports=DIAG, end="diag(main())")
     run = load_run("results/run")
     with export("results/run", to=tmp_path / "x.zip") as archive:
-        crate = json.loads(archive.read("ro-crate-metadata.json"))
+        crate = json.loads(archive.read("ro-crate-metadata.json"), parse_constant=pytest.fail)
         names = set(archive.namelist())
         said = json.loads(archive.read(f"runs/{run.run_id}/.naga/metrics.json"))
-    assert said["metrics"] == {"total": 6.0}
+    assert said["metrics"]["total"] == 6.0
     assert "tracking_uri" not in said
     assert crate["@context"] == "https://w3id.org/ro/crate/1.1/context"
     context = json.loads((Path(__file__).parents[1] / "crate" / "context.json").read_text())["@context"]
@@ -635,9 +638,21 @@ def test_what_the_crate_says_of_itself(place: Path, tmp_path: Path) -> None:
         assert action["actionStatus"] == "http://schema.org/CompletedActionStatus"
         assert action["agent"] == root["author"]
     made = [graph[one["@id"]] for one in listed(actions[1]["result"])]
-    assert {"figure.txt", "total"} == {one["name"] for one in made}
+    assert {"figure.txt", "total", "worst"} == {one["name"] for one in made}
     read = {one["name"] for ref in actions[0]["object"] for one in [graph[ref["@id"]]]}
     assert {"raw: data/raw.csv", "factor", "api_key"} <= read
+
+
+def test_a_diag_that_failed_is_no_action(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was never published has neither metrics nor figures to give."""
+    monkeypatch.setenv("FAILS", "yes")
+    Path("exp.py").write_text(TASK.format(decorators="", body="1", more="", imports=DIAG, end="diag(main())"))
+    assert subprocess.run([sys.executable, "exp.py"], check=False, capture_output=True).returncode == 1
+    assert Path("results/run/.naga/metrics.json").exists()
+    with export("results/run", to=tmp_path / "x.zip") as archive:
+        crate = json.loads(archive.read("ro-crate-metadata.json"))
+        assert not [name for name in archive.namelist() if name.endswith("metrics.json")]
+    assert [one["@id"][:5] for one in crate["@graph"] if one["@type"] == "CreateAction"] == ["#run-"]
 
 
 def listed(value: Any) -> list[Any]:

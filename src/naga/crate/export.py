@@ -114,8 +114,9 @@ class Crate:
         machine = Machine(run.record)
         record, changed = machine.without()
         about: dict[str, Any] = {"run_id": run.run_id, "lock_hash": run.lock_hash, "asked": asked, "changed": changed}
-        publication = machine.plain(last_publication(run.save_dir))
-        publication = {key: item for key, item in publication.items() if key not in _OF_STORE}
+        said = machine.plain(last_publication(run.save_dir))
+        is_published = said.get("published") is not None  # else a diag has failed, and no more
+        publication = {key: item for key, item in said.items() if key not in _OF_STORE and is_published}
         part = Part(run=run, record=record, about=about, publication=publication)
         self.parts.append(part)
         self.add(Entry.of(f"{part.folder}/", b""))

@@ -1,6 +1,7 @@
 """What a zip of runs says of itself to other programs: the metadata of a Process Run Crate, in JSON-LD."""
 
 import json
+import math
 import mimetypes
 from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
@@ -108,7 +109,8 @@ class _Description:
 
     def _values(self, above: str, values: Mapping[Any, Any]) -> Iterator[dict[str, str]]:
         for key, value in values.items():
-            plain = value if isinstance(value, str | int | float) else json.dumps(value, default=str)
+            is_plain = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+            plain = value if is_plain else json.dumps(value, default=str)
             yield self._add(f"{above}-{quote(str(key))}", "PropertyValue", name=str(key), value=plain)
 
     def _below(self, beginning: str) -> list[dict[str, str]]:
