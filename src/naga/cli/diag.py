@@ -16,12 +16,13 @@ from naga.diagnose.batch.batch import diagnose_all
 from naga.diagnose.batch.outcome import KINDS, BatchOptions, Difference, Outcome
 from naga.diagnose.batch.script import split_name
 from naga.diagnose.reading import reading_lines
-from naga.errors import UsageError
+from naga.errors import TrackerError, UsageError
 from naga.paths import near
 from naga.runs.filter import parse_filter
 from naga.runs.find import Run
 from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable, say
+from naga.tracking.store import absolute_uri
 from naga.wording import first_of, plural
 
 
@@ -45,8 +46,12 @@ def rebuild_store(words: argparse.Namespace) -> int:
     """Make an MLflow store from runs alone."""
     if not urlsplit(words.to).scheme:
         raise UsageError(f"--to {words.to!r} is no tracking URI", hint=f"--to sqlite:///{words.to or 'mlflow.db'}")
+    try:
+        uri = absolute_uri(words.to, Path.cwd())
+    except TrackerError as error:
+        raise UsageError(error.message, hint=error.hint.replace("MLFLOW_TRACKING_URI=", "--to ")) from error
     script, function = split_name(words.script)
-    return _pass(BatchOptions(script=script, function=function, only_stale=True, uri=words.to), words)
+    return _pass(BatchOptions(script=script, function=function, only_stale=True, uri=uri), words)
 
 
 def _pass(order: BatchOptions, words: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PAGE = 100
 
 _SUPERSEDED = " (superseded)"
+_NOT_DEPRECATED = f" and tags.`{Tag.STATUS}` != '{Status.DEPRECATED}'"
 _LINKS, _AND = ("Superseded by [", "Supersedes ["), " · "
 
 
@@ -94,11 +95,15 @@ class History:
 
     def known(self, key: str) -> tuple[dict[str, PublishedRun], bool]:
         """Give the publications of a logical run, and whether all the deprecated ones are among them."""
-        of_key = f"tags.`{Tag.LOGICAL_KEY}` = '{key}'"
+        of_key = _of_key(key)
         runs, token = self._search(of_key, most=PAGE)
         if token is None:
             return runs, True
-        return self.find(f"{of_key} and tags.`{Tag.STATUS}` != '{Status.DEPRECATED}'"), False
+        return self.not_deprecated(key), False
+
+    def not_deprecated(self, key: str) -> dict[str, PublishedRun]:
+        """Give the publications of a logical run that no other has superseded."""
+        return self.find(_of_key(key) + _NOT_DEPRECATED)
 
     def widen(self) -> None:
         """Look into all experiments that the store has now."""
@@ -194,6 +199,10 @@ class History:
         if entry.running:
             self._client.set_terminated(run_id, "KILLED")
         return True
+
+
+def _of_key(key: str) -> str:
+    return f"tags.`{Tag.LOGICAL_KEY}` = '{key}'"
 
 
 def _linked(note: str, verb: str, link: str = "") -> str:

@@ -92,12 +92,12 @@ class OpenRun:
     def log_folder(self, generation: int, folder: Path) -> None:
         """Publish what the diag has made in the folder of its own."""
         files = [path for path in folder.rglob("*") if not path.is_dir()] if generation else []
-        gone = [path for path in files if not path.exists()]
-        for path in gone:
-            say(f"warning: '{path}' is a link to '{os.readlink(path)}', which is not there: it is not published")  # noqa: PTH115
-        for path in [path for path in files if path not in gone] if gone else []:
+        odd = {path: why for path in files if (why := _why_not(path))}
+        for path, why in odd.items():
+            say(f"warning: '{path}' {why}: it is not published")
+        for path in [path for path in files if path not in odd] if odd else []:
             self._client.log_artifact(self._run_id, str(path), str(PurePath(DIAG, path.parent.relative_to(folder))))
-        if files and not gone:
+        if files and not odd:
             self._client.log_artifacts(self._run_id, str(folder), DIAG)
         if files:
             self._history.edit(self._entry, {Tag.DIAG_DIR: f"{DIAG}/{generation}"})
@@ -146,3 +146,12 @@ class OpenRun:
             say(f"warning: the diag ended its own MLflow run (mlflow.end_run()): what it logged afterwards {where}")
         if failures:
             raise failures[0]
+
+
+def _why_not(path: Path) -> str:
+    """Say why a file cannot be published: MLflow would be blamed for it, or wait for ever on a pipe."""
+    if not path.exists():
+        return f"is a link to '{path.readlink()}', which is not there"
+    if not path.is_file():
+        return "is no regular file"
+    return "" if os.access(path, os.R_OK) else "cannot be read"

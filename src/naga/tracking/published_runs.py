@@ -76,8 +76,9 @@ def _listed(client: "MlflowClient", run_id: str, path: str | None) -> Iterator[s
 def _published(uri: str) -> Iterable[PublishedRun]:
     file = local_file(uri)
     if file is None:
-        client, hint = _client(uri), "MLFLOW_TRACKING_URI says where to look"
+        hint = "MLFLOW_TRACKING_URI says where to look"
         with in_one_line(f"nothing can be read from MLflow at '{shown_uri(uri)}'", hint), answering_soon():
+            client = _client(uri)
             return History(client, experiment_ids(client)).find(f"tags.`{Tag.LOGICAL_KEY}` != ''").values()
     if not file.exists():
         return ()

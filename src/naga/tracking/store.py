@@ -89,7 +89,7 @@ def store_of(start: Path) -> str:
     """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
     root = project_root(start)
     said = (_configured() or "").strip()
-    return _absolute(said, root) if said else _sqlite_uri(root / _FILE)
+    return absolute_uri(said, root) if said else _sqlite_uri(root / _FILE)
 
 
 def _configured() -> str | None:
@@ -103,7 +103,7 @@ def _configured() -> str | None:
     return mlflow.get_tracking_uri() if is_set else None
 
 
-def _absolute(uri: str, root: Path) -> str:
+def absolute_uri(uri: str, root: Path) -> str:
     """Say where a store is whatever the current folder is; a script may change that, the project stays."""
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
         raise TrackerError(f"MLflow takes '{uri}' for a folder", hint=f"MLFLOW_TRACKING_URI=http://{uri}")
@@ -124,7 +124,6 @@ def use_store(uri: str) -> None:
 
     file = local_file(uri)
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
         create_if_missing(uri)
         os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (file.parent / "mlruns").as_uri()
     mlflow.set_tracking_uri(uri)

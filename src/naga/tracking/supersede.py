@@ -22,13 +22,12 @@ from naga.tracking.tags import Status, Tag
 
 def next_generation(history: History, publication: Publication) -> int:
     """Give the number that a publication would have if it was complete now."""
-    known, _ = history.known(publication.key)
-    return _next(_related(publication, known))
+    return _next(_related(publication, _predecessors(history, publication)))
 
 
 def supersede(history: History, mine: PublishedRun, publication: Publication, *, reserved: int = 0) -> PublishedRun:
     """Make a publication, which MLflow holds as finished, the active one; give it as it is now, status included."""
-    known, _ = history.known(publication.key)
+    known = _predecessors(history, publication)
     mine = known.pop(mine.run_id) if mine.run_id in known else history.read(mine.run_id)
     mine = _promote(history, mine, known, publication, reserved)
     history.widen()
@@ -49,6 +48,14 @@ def supersede(history: History, mine: PublishedRun, publication: Publication, *,
             history.deprecate(entry, keeper)
     history.abandon(known)
     return mine if keeper is mine else replace(mine, tags={**mine.tags, Tag.STATUS: Status.DEPRECATED})
+
+
+def _predecessors(history: History, publication: Publication) -> dict[str, PublishedRun]:
+    """Find what a publication has to be above: where one is active, no deprecated one has to be read for that."""
+    known = history.not_deprecated(publication.key)
+    if any(entry.status == Status.ACTIVE for entry in _related(publication, known).values()):
+        return known
+    return history.known(publication.key)[0]
 
 
 def _promote(

@@ -1,5 +1,6 @@
 """A diag reads the results of its run; what it writes has a place of its own."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,23 @@ def test_results_are_only_read(store: Store, make_run: MakeRun, capsys: pytest.C
     with pytest.raises(DiagError, match="is new"):
         publish(writes, folder, strict=True)
     assert store.statuses() == ["deprecated", "active", "failed"]
+
+
+def test_what_is_no_file(store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    """A link to nothing, and a pipe that would be waited for, are named and left out; the rest is published."""
+
+    @mlflow_log_run
+    def diag(cfg: Any) -> None:
+        folder = naga.diag_dir()
+        (folder / "sub").mkdir()
+        (folder / "sub" / "scores.csv").write_text("1\n")
+        (folder / "last.ckpt").symlink_to("/gone/epoch3.ckpt")
+        os.mkfifo(folder / "pipe")
+
+    diag(make_run())
+    said = capsys.readouterr().err
+    assert "last.ckpt' is a link to '/gone/epoch3.ckpt', which is not there: it is not published" in said
+    assert "pipe' is no regular file: it is not published" in said
+    run = store.active()[0]
+    assert [file.path for file in store.client.list_artifacts(run.info.run_id, "diag")] == ["diag/sub"]
+    assert [file.path for file in store.client.list_artifacts(run.info.run_id, "diag/sub")] == ["diag/sub/scores.csv"]
