@@ -124,6 +124,8 @@ def use_store(uri: str) -> None:
 
     file = local_file(uri)
     if file is not None:
+        if file.is_relative_to(Path.cwd()):  # elsewhere, a folder that is not there may be a mistyped one
+            file.parent.mkdir(parents=True, exist_ok=True)
         create_if_missing(uri)
         os.environ["_MLFLOW_SERVER_ARTIFACT_ROOT"] = (file.parent / "mlruns").as_uri()
     mlflow.set_tracking_uri(uri)
