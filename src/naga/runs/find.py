@@ -206,11 +206,14 @@ def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> It
     place = os.path.abspath(root)  # noqa: PTH100  # as in load_run
     with Index.of(place) as index:
         known = {folder: index.summary(folder) for folder in run_folders(place, index, archived=archived)}
-        read = read_all([folder for folder, summary in known.items() if summary is None])
+        read: dict[str, Run | LockError] = {}
+        try:
+            read_all([folder for folder, summary in known.items() if summary is None], read)
+        finally:  # who interrupts it after a minute need not wait for that minute again
+            for folder, found in read.items():
+                if isinstance(found, Run):
+                    index.note(folder, found.summary)
         index.forget_others(archived=archived)
-        for folder, found in read.items():
-            if isinstance(found, Run):
-                index.note(folder, found.summary)
         for folder, summary in known.items():
             yield Run(folder, summary=summary) if summary is not None else read[folder]
 

@@ -19,11 +19,12 @@ _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from naga.runs.reader i
 _NONE = b"\n"  # the line of a run that is going on, or whose run.lock cannot be read: who asks looks again
 
 
-def read_all(folders: Sequence[str]) -> dict[str, Run | LockError]:
-    """Read the run.locks of folders; where that takes long, with another process and a bar."""
+def read_all(folders: Sequence[str], found: dict[str, Run | LockError]) -> None:
+    """Read the run.locks of folders into a table; where that takes long, with another process and a bar."""
     if len(folders) < _MANY:
-        return {folder: _read(folder) for folder in folders}
-    found: dict[str, Run | LockError] = {}
+        for folder in folders:
+            found[folder] = _read(folder)
+        return
     with _beside(folders) as lines, Progress("reading", len(folders), counted="runs") as progress:
         done = 0
         for folder in folders:
@@ -36,7 +37,6 @@ def read_all(folders: Sequence[str]) -> dict[str, Run | LockError]:
     for folder in folders[len(found) :]:
         line = theirs[folder]
         found[folder] = _read(folder) if line == _NONE else Run(folder, summary=Summary.from_bytes(line))
-    return found
 
 
 def _read(folder: str) -> Run | LockError:

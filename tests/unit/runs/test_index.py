@@ -295,3 +295,20 @@ def test_names_that_are_no_text(root: Path) -> None:
     write_lock(Path(folder), some_record(run_id="20260101T000000-ffffffff", config={"k": "f"}))
     assert [run.folder for run in each_run(root)] == [run.folder for run in each_run(root)]
     assert folder in [run.folder for run in each_run(root)]
+
+
+def test_an_interrupted_search_is_gone_on_with(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read before Ctrl-C is not read again, and nothing is forgotten."""
+
+    def interrupted(path: Path) -> tuple[Record, str]:
+        if path.name == "c":
+            raise KeyboardInterrupt
+        return lockfile.read_hashed_lock(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(reader, "read_hashed_lock", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            _listed(root)
+    read = _reads(monkeypatch)
+    assert len(_listed(root)) == 3
+    assert [path.name for path in read] == ["c"]
