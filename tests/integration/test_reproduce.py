@@ -194,6 +194,50 @@ def test_the_script_is_started_as_then(words: list[str], block: str, others: dic
     assert len(find_runs("results")) >= 1
 
 
+WORKER = """    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(first, {"save_dir": FOLDER}).result()
+    main()
+"""
+SUBPROCESS = """    import subprocess
+    subprocess.run([sys.executable, "other.py"], check=True)
+    main()
+"""
+OTHER = "from exp import *\nfirst({'save_dir': FOLDER})\n"
+
+
+@pytest.mark.parametrize("block", [WORKER, SUBPROCESS], ids=["a worker", "a subprocess"])
+def test_no_run_of_the_user_is_written_anew(block: str, place: Path) -> None:
+    """Other tasks that the script calls elsewhere than in its own process are refused where they would write."""
+    folder = repr(str(place / "results/first"))
+    Path("exp.py").write_text((STARTED + MAIN + block).replace("FOLDER", folder))
+    Path("other.py").write_text(OTHER.replace("FOLDER", folder))
+    subprocess.run([sys.executable, "exp.py"], check=True, capture_output=True)
+    before = everything()
+    code, said = reproduce("results/run")
+    assert everything() == before
+    assert code == 1  # __name__ is another one where the task is called by itself
+    assert any("the task was called by itself" in line for line in said["differences"]), said
+
+
+def test_tasks_and_diags_of_a_run(place: Path) -> None:
+    """A task that the run itself calls is computed, beside it; a diag before the run publishes nothing."""
+    inner = "    first({'save_dir': cfg['save_dir'] + '/first'})\n    first({'save_dir': 'results/beside'})\n"
+    text = STARTED.replace("    seen = [", inner + "    seen = [").replace('cfg["x"] in (1, 3) or random.random()', "1")
+    diag = "@mlflow_log_run\ndef diag(cfg):\n    Path('diagnosed').touch()\n"
+    again = "    if 'NAGA_REPRODUCES' in os.environ:\n        diag('results/run')\n"
+    block = f"\nif __name__ == '__main__':\n{again}    main()\n"
+    Path("exp.py").write_text("import os\nfrom naga.mlflow_log import mlflow_log_run\n" + text + diag + block)
+    subprocess.run([sys.executable, "exp.py"], check=True, capture_output=True)
+    before = everything()
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (0, "reproduced"), said
+    assert not any("by itself" in line for line in said["differences"])
+    assert everything() == before
+    assert Path(said["save_dir"], "first", "result.txt").exists()
+
+
 def test_a_failed_reproduction_differs(place: Path) -> None:
     """What the run read and did not track is not there: it is said, and the folder stays to be looked at."""
     compute("Path('data/raw.csv').read_text()")

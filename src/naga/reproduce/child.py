@@ -41,11 +41,7 @@ def main(order: str) -> int:
         script = Path(asked["script"])
         _compute(_task(load_script(script, argv=asked["argv"][1:]), record.task), record, asked)
         return 0
-    # Whatever the script calls first of the task, be it without words, for a sweep or under Hydra, is the run.
-    caller = _Caller(record, asked)
-    for kind in Decorated.__subclasses__():
-        for way in {"__call__", "cli", "sweep"} & {*dir(kind)}:
-            setattr(kind, way, lambda task, *args, **kwargs: caller.call(task, args, kwargs))
+    _Caller(record, asked).stand_in()
     _run_as_main(asked)
     raise UsageError(f"the script ended without a call of {record.task}")
 
@@ -73,21 +69,40 @@ def _run_as_main(asked: Mapping[str, Any]) -> None:
 
 
 class _Caller:
-    """What stands in the place of all calls of tasks, in a process that computes one recorded run."""
+    """What stands in the place of all calls of tasks and diags, in a process that computes one recorded run.
+
+    What the script calls first of the task, be it without words, for a sweep or under Hydra, is the run.
+    """
 
     def __init__(self, record: Record, asked: Mapping[str, Any]) -> None:
-        self._record, self._asked = record, asked
-        self._process = os.getpid()
+        self._record, self._asked, self._process, self._done = record, asked, os.getpid(), False
+        kinds, ways = Decorated.__subclasses__(), ("__call__", "cli", "sweep")
+        self._own = {(kind, way): vars(kind)[way] for kind in kinds for way in ways if way in vars(kind)}
 
-    def call(self, task: Decorated[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    def stand_in(self) -> None:
+        """Take the place of the calls."""
+        for kind, way in self._own:
+            setattr(kind, way, lambda task, *args, **kwargs: self._call(task, args, kwargs))
+
+    def _call(self, task: Decorated[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
         """Compute the run and end the process; of another task, give the configuration that a finished run gives."""
+        if self._done:
+            raise SystemExit(0)
+        if not hasattr(task, "declares"):
+            return None  # a diag
         if not _is_same_task(task_name(task.fn), self._record.task):
             declared = declared_config(task.fn)
             given = args[0] if args else None
             return compose(declared, given=given, keywords=kwargs).value if declared else given
         if os.getpid() != self._process or threading.current_thread() is not threading.main_thread():
             raise UsageError(f"{self._record.task} was called in a worker, not by the script itself")
-        _compute(task, self._record, self._asked)
+        for (kind, way), own in self._own.items():  # what the run calls in its turn is called
+            setattr(kind, way, own)
+        try:
+            _compute(task, self._record, self._asked)
+        finally:
+            self._done = True
+            self.stand_in()
         raise SystemExit(0)  # what follows in the script is not part of the run
 
 

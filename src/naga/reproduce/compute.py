@@ -81,7 +81,9 @@ def _ran(
     written, error, only = folder / "order.json", folder / "stderr", own_place(folder)
     was = recorded.get("PYTHONPATH", "")
     python_path = os.pathsep.join(relocated(was.split(os.pathsep), order["folders"])) if was else ""
-    variables = variables_for(recorded) | {"NAGA_SNAPSHOT": "on"}
+    # Other tasks, called by the script or in the run, write no run elsewhere than beside this one.
+    within = os.pathsep.join(map(os.path.realpath, (folder, order["save_dir"])))
+    variables = variables_for(recorded) | {"NAGA_SNAPSHOT": "on", "NAGA_REPRODUCES": within}
     if (bin_ := Path(python[0]).parent).is_relative_to(folder):  # as if the environment that was made were activated
         variables = {name: value for name, value in variables.items() if name != "VIRTUAL_ENV"}
         variables["PATH"] = f"{bin_}{os.pathsep}{variables.get('PATH', os.defpath)}"

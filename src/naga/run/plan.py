@@ -106,7 +106,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         raise SystemExit(0)
     existing = request.existing or (declares.lock.existing if declares.lock else None)
     if declares.lock:
-        _check_save_dir(config)
+        _check_save_dir(config, call)
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, declares.former, finished, config)
 
@@ -264,8 +264,11 @@ def _warn_of_unread(fn: Callable[..., Any], declared: Declared, *, is_reader: bo
             say(f"warning: {name}() does not read {shlex.join(words)}: it has no @clicfg")
 
 
-def _check_save_dir(config: Resolved) -> None:
+def _check_save_dir(config: Resolved, call: Call) -> None:
     if config.written_save_dir is None:
         raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
+    within, folder = os.environ.get("NAGA_REPRODUCES"), os.path.realpath(config.save_dir or "")
+    if within and not call.reproduces and not any(Path(folder).is_relative_to(top) for top in within.split(os.pathsep)):
+        raise ConfigError(f"a reproduction writes no run of another task to '{folder}'", hint="a relative save_dir")
     if redact_text(config.written_save_dir) != config.written_save_dir:
         say("warning: save_dir holds a secret, and names of folders are not redacted")
