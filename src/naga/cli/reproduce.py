@@ -85,7 +85,7 @@ def _verdict(one: Unpacked, words: argparse.Namespace) -> Verdict:
             tell=say,
         )
 
-    return one.reworded(repeated(one.run, words.repeat, once))
+    return one.reworded(repeated(words.repeat, once, tolerances))
 
 
 def _require_trust(words: argparse.Namespace, runs: Sequence[Run]) -> None:

@@ -192,20 +192,18 @@ def _change(part: str, one: Difference) -> str:
     return ("added" if before is None else "removed" if after is None else "changed") + (one.note and f" ({one.note})")
 
 
-def repeated(run: Run, number: int, one: Callable[[], Verdict]) -> Verdict:
+def repeated(number: int, one: Callable[[], Verdict], tolerances: Mapping[str, float]) -> Verdict:
     """Compute a run several times; say whether the program differs from itself, or only from what it did then."""
     made = [one() for _ in range(number)]
-    last = made[-1]
-    if last.verdict != DIFFERS or len(made) < 2 or not all(each.save_dir for each in made):
-        return last
-    runs = [load_run(str(each.save_dir)) for each in made]
-    same = all(each.verdict == IDENTICAL for other in runs[1:] for each in verdicts(runs[0], other, {}))
+    worst = max(made, key=lambda each: EXIT_CODES[each.verdict])
+    if worst.verdict != DIFFERS or len(made) < 2:
+        return worst
+    runs = [load_run(each.save_dir) for each in made if each.save_dir]
+    compared = (each for other in runs[1:] for each in verdicts(runs[0], other, tolerances))
+    same = all(each.verdict in (IDENTICAL, WITHIN) for each in compared)
     line = (
         f"computed {number} times with the same outputs: it differs from what it did then"
         if same
         else f"computed {number} times with different outputs: the program differs from itself"
     )
-    return Verdict(
-        verdict=DIFFERS, run_id=run.run_id, outputs=last.outputs, differences=(line, *last.differences),
-        save_dir=last.save_dir,
-    )  # fmt: skip
+    return replace(worst, differences=(line, *worst.differences))
