@@ -48,6 +48,26 @@ def test_the_largest_relative_difference(suffix: str, before: bytes, after: byte
     assert _largest_difference(suffix, before, after) == pytest.approx(largest)
 
 
+def test_tables_and_archives_of_arrays() -> None:
+    """Columns and arrays by their names; one that is only in one of the files is more than a number."""
+    pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+
+    def table(**columns: list[Any]) -> bytes:
+        box = io.BytesIO()
+        parquet.write_table(pyarrow.table(columns), box)
+        return box.getvalue()
+
+    def archive(**arrays: Any) -> bytes:
+        box = io.BytesIO()
+        np.savez(box, **arrays)
+        return box.getvalue()
+
+    for suffix, write in ((".parquet", table), (".npz", archive)):
+        assert _largest_difference(suffix, write(a=[1.0, 2.0]), write(a=[1.0, 4.0])) == 0.5
+        assert _largest_difference(suffix, write(a=[1.0]), write(b=[1.0])) == math.inf
+    assert _largest_difference(".parquet", table(a=["x"]), table(a=["y"])) == math.inf
+
+
 @pytest.mark.parametrize("suffix", [".json", ".csv", ".npy", ".npz", ".parquet", ".bin"])
 @pytest.mark.parametrize("data", [b"", b"\x93NUMPY", b"PK\x03\x04", b"[" * 100_000, b"[1" + b"0" * 5000 + b", 1.5]"])
 def test_what_cannot_be_read_has_none(suffix: str, data: bytes) -> None:
