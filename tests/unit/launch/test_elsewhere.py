@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from naga.errors import NagaError, UsageError
-from naga.launch import Launch, open_launcher
+from naga.launch import Launch, open_launcher, slurm
 from naga.launch.elsewhere import cancel_jobs, job_states, mark_of
 
 
@@ -121,3 +121,13 @@ def test_marks(tmp_path: Path) -> None:
     assert mark_of("1", tmp_path / "a") == mark_of("1", tmp_path / "link")
     assert mark_of("1", tmp_path / "a") != mark_of("1", tmp_path / "b")
     assert mark_of("1", tmp_path / "a") != mark_of("2", tmp_path / "a")
+
+
+def test_a_folder_for_slurm_that_cannot_be_made(tmp_path: Path) -> None:
+    """One line, as for one that others can open."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NagaError, match="cannot be made: Not a directory"):
+        slurm._private(tmp_path / "file" / "slurm")
+    (tmp_path / "open").mkdir(mode=0o755)
+    with pytest.raises(NagaError, match="can be opened by others"):
+        slurm._private(tmp_path / "open")
