@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,17 +63,21 @@ def place(project: Path) -> Path:
     return project
 
 
-def start_dask(*words: str) -> "subprocess.Popen[str]":
-    """Start a part of a cluster of Dask's, which knows nothing of this process."""
+def start_dask(*words: str, log: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    """Start a part of a cluster of Dask's, which knows nothing of this process; it would wait for who reads a pipe."""
     command = [sys.executable, "-m", "distributed.cli." + words[0], *words[1:]]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, stderr=log, stdout=subprocess.DEVNULL, text=True)
 
 
 def start_scheduler() -> tuple["subprocess.Popen[str]", str]:
     """Start a scheduler, and read its address."""
-    scheduler = start_dask("dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
-    assert scheduler.stderr
-    return scheduler, next(found[0] for line in scheduler.stderr if (found := re.search(r"tcp://\S+", line)))
+    with tempfile.NamedTemporaryFile("r") as log:
+        words = ("dask_scheduler", "--port", "0", "--no-dashboard", "--host", "127.0.0.1")
+        scheduler = start_dask(*words, log=log.fileno())
+        wait_until(lambda: re.search(r"tcp://\S+\n", Path(log.name).read_text()), 60)
+        found = re.search(r"tcp://\S+", Path(log.name).read_text())
+    assert found
+    return scheduler, found[0]
 
 
 @pytest.fixture
