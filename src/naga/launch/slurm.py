@@ -131,7 +131,9 @@ class Slurm(Executor):
         executor = submitit.SlurmExecutor(self._batches[-1])
         setup = {"setup": [self._options["setup"]]} if "setup" in self._options else {}
         # submitit always asks for a signal before the end, and for five minutes: CONT does nothing to anybody.
-        own = {"signal": "CONT@1", **{key: value for key, value in self._options.items() if key != "setup"}}
+        # Its one node is for one task; several may need several.
+        own = {"signal": "CONT@1", "nodes": f"1-{self._options.get('ntasks', 1)}"}
+        own |= {key: value for key, value in self._options.items() if key != "setup"}
         executor.update_parameters(
             job_name=_name(self._mark), time=None, wckey=None, additional_parameters=own, **setup,
             array_parallelism=self._jobs,
