@@ -202,6 +202,20 @@ def test_inputs_by_reference(place: Path, tmp_path: Path, elsewhere: Callable[[]
     assert Path("new/run.lock").exists()
 
 
+@pytest.mark.parametrize("raw", ["data/parts", "data/parts/*.txt", "{place}/data/parts"])
+def test_kinds_of_inputs(raw: str, place: Path, tmp_path: Path, elsewhere: Callable[[], Path]) -> None:
+    """A folder, a pattern, and a folder named absolutely come along, and are found again."""
+    Path("data/parts/deep").mkdir(parents=True)
+    for name in ("a.txt", "b.txt", "deep/c.txt"):
+        Path("data/parts", name).write_text(name)
+    top = "Path(cfg.raw.removesuffix('/*.txt'))"
+    compute(f"raw={raw.format(place=place)}", body=f"sorted(one.read_text() for one in {top}.glob('*.txt'))")
+    export("results/run", "--with-data", to=tmp_path / "x.zip").close()
+    elsewhere()
+    code, said = reproduce(tmp_path / "x.zip")
+    assert (code, said["verdict"]) == (0, "reproduced"), said
+
+
 @pytest.mark.parametrize("is_with_data", [True, False])
 def test_several_runs(place: Path, tmp_path: Path, elsewhere: Callable[[], Path], is_with_data: bool) -> None:
     """Runs of one zip are computed again, made from each other or not; with data, those that were read come, too."""
