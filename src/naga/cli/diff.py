@@ -51,7 +51,7 @@ def _print(found: Diff) -> None:
     table.add_row("status", "", *(plain(ended(run)) for run in found.runs))
     for name, part in found.parts.items():
         if not part:
-            table.add_row(name, plain(found.unknown.get(name, "same")))
+            table.add_row(name, "", plain(found.unknown.get(name, "same")))
         for place, row in enumerate(part):
             table.add_row(name if place == 0 else "", plain(row.key), *map(plain, _cells(name, row)))
     print_table(table)
