@@ -14,7 +14,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -56,6 +56,7 @@ _NO_SECRET = re.compile(r"[\d.+-]{0,5}|true|false|none|null|\?\?\?|<[^<>]*>|\[[^
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,11}\d?")
 _PLACEHOLDERS = {"changeme", "default", "false", "none", "null", "password", "secret", "true", "unset"}
 
+_IN_PAGES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
 _SHORTEST = 6  # characters of a secret that is looked for in other values; below, it would be found by chance
 _SHORTEST_IN_TEXT = 4  # and in texts: what is printed, errors
 _LONG = 12  # from here on it is looked for inside words, too
@@ -141,12 +142,25 @@ def _is_place(value: str) -> bool:
 
 def _remember(value: str, *, everywhere: bool = True) -> None:
     lines = value.splitlines() if "\n" in value else ()
-    quoted = (quote(value, safe=""), quote_plus(value), repr(value)[1:-1], json.dumps(value)[1:-1])
-    for form in (value, value.strip(), *quoted, *lines):
+    for form in (value, value.strip(), *_quoted(value), *lines):
         if everywhere and len(form) >= _SHORTEST:
             _met.setdefault(form)
         elif len(form) >= _SHORTEST_IN_TEXT and form.lower() not in _PLACEHOLDERS:
             _met_in_text.setdefault(form)
+
+
+def _quoted(value: str) -> Iterator[str]:
+    """Write a text as addresses, Python, JSON, shells and web pages do."""
+    try:
+        raw = value.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # half of a pair, which no variable can hold
+        raw = value.encode(errors="surrogatepass")
+    for escaped in (quote(raw), quote(raw, safe=""), quote_plus(raw)):
+        yield from (escaped, re.sub("%..", lambda found: found[0].lower(), escaped))
+    yield from (repr(value)[1:-1], repr(raw)[2:-1])
+    yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+    yield value.replace("'", "'\"'\"'")
+    yield reduce(lambda text, pair: text.replace(*pair), _IN_PAGES, value)
 
 
 def _remember_value(value: Any) -> None:

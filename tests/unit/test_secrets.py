@@ -1,6 +1,10 @@
 """Secrets are known by their names, and masked wherever they turn up."""
 
+import html
+import json
+import shlex
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 import yaml
@@ -82,3 +86,21 @@ def test_a_value_is_masked_as_python_shows_it() -> None:
     shown = repr(value)[1:-1]
     assert shown not in redact_text(f"it is {shown}.")
     assert MARK in redact_text(f"it is {shown}.")
+
+
+def test_a_value_is_found_however_it_is_quoted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a shell, in an address, on a web page, as bytes, and in JSON that keeps its letters."""
+    value = "pä/ss \"w0rd'$x&<y>\\z9"
+    monkeypatch.setenv("MY_TOKEN", value)
+    forms = [shlex.quote(value), html.escape(value), quote(value), quote(value, safe="").lower(), quote_plus(value)]
+    forms += [repr(value), str(value.encode()), json.dumps(value), json.dumps(value, ensure_ascii=False)]
+    assert [form for form in forms if "w0rd" in redact_text(f"it is {form}.")] == []
+
+
+@pytest.mark.parametrize("value", ["\udcffabcdefgh", "\ud800abcdefgh"])
+def test_a_value_that_is_no_text_is_one_too(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    """A variable may hold any bytes, a configuration any letters."""
+    assert redact_config({"token": value, "again": f"x {value} y"}) == {"token": MARK, "again": f"x {MARK} y"}
+    if value.startswith("\udcff"):
+        monkeypatch.setenv("MY_TOKEN", value)
+        assert redact_text(f"x {value} y %FFabcdefgh") == f"x {MARK} y {MARK}"
