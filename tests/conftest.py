@@ -13,7 +13,7 @@ from workbench import EXPERIMENT, Script, git
 from naga.hashing.hash_tree import hash_path
 from naga.project import top_of
 
-collect_ignore = ["mutants.py"]  # a command
+collect_ignore = ["mutants.py", "crate/validate.py"]  # commands
 
 # A shell starts what it puts in the background with Ctrl-C ignored, which every process of the tests would inherit.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -99,7 +99,7 @@ def test_key(own_project: Path) -> None:
 @pytest.mark.parametrize("recorded", [False, True])
 def test_a_page_tells_its_recipe(own_project: Path, recorded: bool) -> None:
     """Its tags are enough to make the recipe again, and to see an edit; recorded code counts as what it was."""
-    old = time.time() - 1000
+    old = time.time() - 1e6  # before this process began, however long it has been running
     for path in own_project.rglob("*.py"):
         os.utime(path, (old, old))
     file = own_project / "diag.py"
