@@ -53,7 +53,7 @@ def asked_all_the_time(points: int, slots: int) -> Iterator[None]:
     finally:
         is_over.set()
         asking.join()
-    assert wrong == []
+    assert wrong == [], wrong
     assert times > 1
     said = naga_status()
     assert said == {**dict.fromkeys(said, 0), "total": points, "finished": points}

@@ -188,7 +188,7 @@ def test_a_helper_of_today(moved: Path) -> None:
     """Today's code computes something else, and which file that is in."""
     code, said = reproduce(moved, "changed_helper", "--code", "current")
     assert (code, said["verdict"]) == (1, "differs")
-    assert "code: parts/factor.py: changed (+1 -3)" in said["differences"], said
+    assert any(line.endswith("parts/factor.py: changed (+1 -3)") for line in said["differences"]), said
 
 
 def test_noise_within_a_tolerance(moved: Path) -> None:
