@@ -5,9 +5,9 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from naga.errors import RunNotFoundError
+from naga.errors import RunNotFoundError, UsageError
 from naga.layout import ARCHIVE
-from naga.runs.filter import Filter
+from naga.runs.filter import Filter, check_keys
 from naga.runs.find import Run, each_run, load_run
 
 _MAGIC = re.compile(r"[*?\[]")
@@ -17,7 +17,10 @@ _PIECE = re.compile(r"\*\*/|/\*\*|\*\*|\*|\?|\[[^\]]*\]")
 
 def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
     """Find runs."""
+    if "diag" in wanted.keys:
+        raise UsageError("--filter: whether a publication is stale is not known of runs here", hint="--stale")
     found = {run.save_dir: run for name in names or ["**"] for run in _named(name)}
+    check_keys(wanted.keys, list(found.values()))
     return sorted((run for run in found.values() if wanted.matches(run)), key=lambda run: run.summary.started)
 
 
