@@ -66,7 +66,7 @@ def main() -> None:
 
 
 def svg(width: int, height: int, parts: Iterator[str]) -> str:
-    """Put shapes on a white ground, so that they are seen on a dark page too."""
+    """Put shapes on a white ground, so that they are seen on a dark background too."""
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'font-family="system-ui, sans-serif" font-size="14">\n<defs><marker id="tip" viewBox="0 0 8 8" refX="8" '

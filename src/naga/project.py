@@ -3,7 +3,7 @@
 from pathlib import Path
 
 NAGA = Path(__file__).resolve().parents[2]
-"""Where Naga lies; its own checkout, if it runs from one, is not the user's code."""
+"""Where Naga is installed; its own checkout, if it runs from one, is not the user's code."""
 
 
 def project_root(start: Path) -> Path:

@@ -12,7 +12,7 @@ from naga.frozen import dataclass
 
 @dataclass(frozen=True, slots=True)
 class NagaPlaces:
-    """Where the runs, the cache and the MLflow store of one test lie: below its ``tmp_path``.
+    """Where the runs, the cache and the MLflow store of one test are: below its ``tmp_path``.
 
     Parameters
     ----------

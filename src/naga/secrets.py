@@ -56,7 +56,7 @@ _NO_SECRET = re.compile(r"[\d.+-]{0,5}|true|false|none|null|\?\?\?|<[^<>]*>|\[[^
 _PLAIN_WORD = re.compile(r"[A-Za-z]{1,11}\d?")
 _PLACEHOLDERS = {"changeme", "default", "false", "none", "null", "password", "secret", "true", "unset"}
 
-_IN_PAGES = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
+_IN_HTML = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ('"', "&quot;"), ("'", "&#x27;"))
 _SHORTEST = 6  # characters of a secret that is looked for in other values; below, it would be found by chance
 _SHORTEST_IN_TEXT = 4  # and in texts: what is printed, errors
 _LONG = 12  # from here on it is looked for inside words, too
@@ -75,7 +75,7 @@ _met_in_text: dict[str, None] = {}
 
 
 def is_secret_key(key: str) -> bool:
-    """Tell whether a key, or the name of an environment variable, is that of a secret.
+    """Return whether a key, or the name of an environment variable, is that of a secret.
 
     Examples
     --------
@@ -88,7 +88,7 @@ def is_secret_key(key: str) -> bool:
 
 
 def is_secret(key: str, value: Any) -> bool:
-    """Tell whether a value under that key is a secret."""
+    """Return whether a value under that key is a secret."""
     return _counts(_strength(key), value)
 
 
@@ -112,7 +112,7 @@ def _strength(key: str) -> int:
 
 
 def _counts(strength: int, value: Any) -> bool:
-    """Tell whether a value under a name of that strength is a secret."""
+    """Return whether a value under a name of that strength is a secret."""
     if not strength or value is None or isinstance(value, bool) or value in ("", b"", "???"):
         return False
     if isinstance(value, str) and strength < _STRONG:
@@ -160,7 +160,7 @@ def _quoted(value: str) -> Iterator[str]:
     yield from (repr(value)[1:-1], repr(raw)[2:-1])
     yield from (json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
     yield value.replace("'", "'\"'\"'")
-    yield reduce(lambda text, pair: text.replace(*pair), _IN_PAGES, value)
+    yield reduce(lambda text, pair: text.replace(*pair), _IN_HTML, value)
 
 
 def _remember_value(value: Any) -> None:

@@ -154,7 +154,7 @@ def test_mlflow_that_is_not_installed(project: Path, script: Script) -> None:
 
 @pytest.mark.parametrize("how", ["refused", "silent"])
 def test_a_server_that_does_not_answer(project: Path, script: Script, how: str) -> None:
-    """Told within ten seconds, with the line to type later; the run is untouched."""
+    """Reported within ten seconds, with the line to type later; the run is untouched."""
     script("exp.py")
     run = load_run("results/run")
     Path("publish.py").write_text(DIAG)
@@ -183,7 +183,7 @@ def test_names_that_the_terminal_has_no_letters_for(project: Path, script: Scrip
 
 @pytest.mark.parametrize("redirected", [">&-", "2>&-", "<&-", "| true"])
 def test_streams_that_are_closed(project: Path, script: Script, redirected: str) -> None:
-    """What nobody reads is no failure, and no traceback."""
+    """What no one reads is no failure, and no traceback."""
     script("exp.py")
     command = f"{sys.executable} -c 'from naga.cli import main; raise SystemExit(main())'"
     asked = [f"{command} {words}" for words in ("ls", "ls --format csv", "show results/run", "hash exp.py", "--help")]

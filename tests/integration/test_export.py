@@ -231,7 +231,7 @@ def test_several_runs(place: Path, tmp_path: Path, elsewhere: Callable[[], Path]
 
 
 def test_a_nested_repository_and_paths_above(place: Path, tmp_path: Path, elsewhere: Callable[[], Path]) -> None:
-    """Code lies in two repositories, the run began in a folder of one, and its input lies above both."""
+    """Code is in two repositories, the run began in a folder of one, and its input is above both."""
     Path("lib").mkdir()
     Path("lib/helper.py").write_text("FACTOR = 7\n")
     git("init", "-q", cwd=place / "lib")
@@ -491,7 +491,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "a broken bundle": (with_file("p.bundle", lambda data: data[:-40] + bytes(20) + data[-20:]), "not as naga export"),
     "another result": (with_file("result.json", lambda _: b"7"), "are not those that it lists"),
     "another tree": (lock_with("tree: ", "tree: 00"), "not as naga export writes it"),
-    "another run": (lock_with('run_id: "2', 'run_id: "1'), "lies in the folder of another"),
+    "another run": (lock_with('run_id: "2', 'run_id: "1'), "is in the folder of another"),
     "an input above": (
         lock_with("path: data/raw.csv", "path: ../../../../../data/../../etc"),
         "leads out of its folder",

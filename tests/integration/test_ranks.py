@@ -126,7 +126,7 @@ def test_a_killed_job_leaves_nothing_that_the_next_takes(job: Path) -> None:
 
 
 def test_a_refusal_of_rank_0_reaches_all(job: Path) -> None:
-    """Nobody waits for a run that will not be; one line, exit code 2."""
+    """No process waits for a run that will not be; one line, exit code 2."""
     (job / "results").write_text("a file where the folder should be")
     for code, _, err in ends(*(start(rank, TORCHRUN) for rank in range(3))):
         assert code == 2

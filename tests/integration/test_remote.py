@@ -122,13 +122,13 @@ def test_nothing_there(web: tuple[str, Path]) -> None:
 
 
 def test_no_server() -> None:
-    """A server that is not there is told by its URL."""
+    """A server that is not there is reported by its URL."""
     with pytest.raises(DataError, match=r"'http://127\.0\.0\.1:1/x'"):
         hash_url("http://127.0.0.1:1/x")
 
 
 def test_unknown_protocol() -> None:
-    """A protocol that nothing speaks is told."""
+    """A protocol that nothing speaks is reported."""
     with pytest.raises(DataError, match="nonsense"):
         hash_url("nonsense://x")
 
@@ -197,6 +197,6 @@ def test_as_input(s3: Any, tmp_path: Path) -> None:
 
 
 def test_missing_input(s3: Any, tmp_path: Path) -> None:
-    """A missing object is told with its key."""
+    """A missing object is reported with its key."""
     with pytest.raises(DataError, match=r"^x\.0: there is nothing at 's3://bucket/nothing'"):
         capture_data({"x": ["s3://bucket/nothing"]}, [Tracked(keys=("x",))], tmp_path, manifest_dir=None)

@@ -335,7 +335,7 @@ def test_to_and_checkout(place: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/naga-escaped", ".."])
 def test_no_name_leads_out_of_the_folder(name: str, place: Path) -> None:
-    """A run.lock that says where its code lies, elsewhere than asked, gets nothing laid out there."""
+    """A run.lock that says where its code is, elsewhere than asked, gets nothing laid out there."""
     compute("1")
     lock = Path("results/run/run.lock")
     lock.write_text(lock.read_text().replace(f"name: {place.name}", f'name: "{name}"', 1))

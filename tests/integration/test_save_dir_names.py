@@ -84,7 +84,7 @@ def test_what_derives_from_the_name_follows_it_and_the_rest_stays(timed: Path) -
 
 @pytest.mark.parametrize("before", [[], ["fail=true"]])
 def test_any_run_takes_the_name(timed: Path, before: list[str]) -> None:
-    """Finished or failed: nobody meant to continue there."""
+    """Finished or failed: no one meant to continue there."""
     run(*before)
     run()
     assert len(names()) == 2

@@ -54,7 +54,7 @@ def test_no_thread_more(project: Path) -> None:
 
 
 def test_a_clock_that_jumps_back(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The final lock is written, its duration is true, and a reader is told."""
+    """The final lock is written, its duration is true, and a reader is warned."""
 
     class Clock(datetime):
         ahead = timedelta(hours=1)

@@ -164,7 +164,7 @@ def test_two_drivers_share_the_work(place: Path) -> None:
 
 
 def test_failed_points(place: Path) -> None:
-    """They are said, kept, and tried again only where that is asked for."""
+    """They are said, left as they are, and tried again only where that is asked for."""
     words = ("--sweep", "seed=range(4)", "save_dir=results/s", "worse=diverged")
     assert "seed=2 failed: ValueError: diverged" in sweep(*words, code=1).stderr
     sweep(*words, code=1)
@@ -176,11 +176,11 @@ def test_failed_points(place: Path) -> None:
 
 
 def test_an_edit_while_it_runs_is_said(place: Path) -> None:
-    """Points whose code changed under them say so; finished ones of other code are counted and kept."""
+    """Points whose code changed under them say so; finished ones of other code are counted and left as they are."""
     words = ("--sweep", "seed=range(2)", "save_dir=results/s")
     sweep(*words)
     Path("exp.py").write_text(EXPERIMENT + "# edited\n")
-    assert "2 finished points of other code: kept" in sweep(*words).stderr
+    assert "2 finished points of other code: left as they are" in sweep(*words).stderr
     assert counted() == Counter([0, 1])
     sweep(*words, "--existing", "archive")
     assert counted() == Counter([0, 0, 1, 1])

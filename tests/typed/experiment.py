@@ -83,7 +83,7 @@ def evaluate() -> None:
 
 
 def mistakes() -> None:
-    """Be told of what does not fit: a checker that said nothing would complain of the comments."""
+    """Be warned of what does not fit: a checker that said nothing would complain of the comments."""
     find_runs(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     runlock(existing="keep")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
     try:

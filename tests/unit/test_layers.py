@@ -122,7 +122,7 @@ def test_internal_modules_export_nothing() -> None:
 
 
 def test_tests_mirror_the_modules() -> None:
-    """A unit test is where its module lies, under its name."""
+    """A unit test is where its module is, under its name."""
     tests = Path(__file__).parent
     about_all = {"test_layers.py", "test_contributing.py"}
     of = {path.relative_to(tests) for path in tests.rglob("test_*.py") if path.name not in about_all}

@@ -52,8 +52,8 @@ def variables_for(recorded: Mapping[str, str]) -> dict[str, str]:
 
     Those that say where things are on a machine, or which of several processes this is, and secrets, are today's.
     """
-    told = {name for name in os.environ if name in _TELLING or name.startswith(_TELLING_PREFIXES)}
-    now = {name: value for name, value in os.environ.items() if name not in told - _OF_THE_MACHINE}
+    affecting = {name for name in os.environ if name in _TELLING or name.startswith(_TELLING_PREFIXES)}
+    now = {name: value for name, value in os.environ.items() if name not in affecting - _OF_THE_MACHINE}
     as_then = {name: value for name, value in recorded.items() if "<redacted>" not in value}
     return now | {name: value for name, value in as_then.items() if name not in _OF_THE_MACHINE}
 

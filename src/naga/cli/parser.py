@@ -1,4 +1,4 @@
-"""Every command and the words that it takes, on one page; the module of a command is imported when it is called."""
+"""Every command and the words that it takes; the module of a command is imported when it is called."""
 
 import argparse
 import os

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from naga.capture.data.check import check
 from naga.capture.environment import capture_environment
-from naga.cli.tables import run_page
+from naga.cli.tables import print_run
 from naga.compare.lineage import Lineage
 from naga.compare.verify import verify
 from naga.errors import NagaError, one_line, unreadable
@@ -49,7 +49,7 @@ def hash_paths(words: argparse.Namespace) -> int:
 
 def show(words: argparse.Namespace) -> int:
     """Show one run."""
-    run_page(load_run(words.run))
+    print_run(load_run(words.run))
     return 0
 
 

@@ -21,14 +21,14 @@ from naga.wording import first_of, plural, took
 _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red", "running": "yellow"}
 
 
-def run_page(run: Run) -> None:
+def print_run(run: Run) -> None:
     """Print one run so that it can be read at a glance."""
-    page = Table.grid(padding=(0, 2))
-    page.add_column(style="bold", no_wrap=True)
-    page.add_column(overflow="fold")
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
     for name, value in _lines(run):
-        page.add_row(name, value)
-    print_table(page)
+        table.add_row(name, value)
+    print_table(table)
 
 
 def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
@@ -136,13 +136,13 @@ def failures_table(failures: Sequence[tuple[str, str]]) -> None:
     print_table(table)
 
 
-def print_table(page: Table) -> None:
+def print_table(table: Table) -> None:
     """Print a table as wide as the terminal is, and whole into a pipe."""
     if sys.stdout.isatty():
-        Console(highlight=False).print(page)
+        Console(highlight=False).print(table)
         return
     # A pipe has no width: cutting lines to 80 columns would lose what a script looks for.
     console = Console(width=10_000, highlight=False, file=io.StringIO())
     with console.capture() as text:
-        console.print(page)
+        console.print(table)
     print("\n".join(line.rstrip() for line in text.get().splitlines()))

@@ -94,10 +94,10 @@ def gc(words: argparse.Namespace) -> int:
     if not root.is_dir():
         raise RunNotFoundError(f"no folder '{words.root}'", hint="naga gc results")
     found = candidates(root, older=age_of(words.older), failed=words.failed, archived=words.archived)
-    going = [one for one in found if not one.kept_by]
+    going = [one for one in found if not one.needed_by]
     for one in found:
         line = f"{one.why:<9} {size_text(one.size_bytes):>10}  {near(one.run.save_dir)}  {one.run.run_id}"
-        print_asked(printable(line + (f"  (stays: {one.kept_by})" if one.kept_by else ""), lines=False) + "\n")
+        print_asked(printable(line + (f"  (stays: {one.needed_by})" if one.needed_by else ""), lines=False) + "\n")
     total = f"{plural(len(going), 'run')}, {size_text(sum(one.size_bytes for one in going))}"
     if not words.yes:
         print_asked(f"{total}: nothing was removed; --yes removes them\n" if going else "nothing to remove\n")

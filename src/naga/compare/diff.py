@@ -61,7 +61,7 @@ class Diff:
     unknown: Mapping[str, str]
 
     def __bool__(self) -> bool:
-        """Tell whether anything differs."""
+        """Return whether anything differs."""
         return any(self.parts.values())
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:

@@ -74,7 +74,7 @@ class Lineage:
                     waiting.append((was, f"{through}made from '{upstream.save_dir}', which was "))
 
     def is_out_of_date(self, run: Run) -> bool:
-        """Tell whether there is any."""
+        """Return whether there is any."""
         return bool(run.summary.upstream_text != "[]" and next(self.out_of_date(run), None))
 
     def _as_it_was(self, upstream: Upstream, base: Path) -> tuple[Path | None, Summary | None]:

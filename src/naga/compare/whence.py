@@ -1,4 +1,4 @@
-"""Which run, or which diag of it, made a file: by its content, wherever it was copied to, and else by where it lies."""
+"""Which run, or which diag of it, made a file: found by its content, or else by the folder that it is in."""
 
 import json
 from collections.abc import Iterator, Sequence

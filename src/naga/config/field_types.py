@@ -11,12 +11,12 @@ from naga.secrets import MARK
 
 
 def is_structured(kind: Any) -> bool:
-    """Tell whether a type is one that OmegaConf makes structured configurations of."""
+    """Return whether a type is one that OmegaConf makes structured configurations of."""
     return isinstance(kind, type) and (dataclasses.is_dataclass(kind) or hasattr(kind, "__attrs_attrs__"))
 
 
 def is_model(kind: Any) -> bool:
-    """Tell whether a type is a model of pydantic's, which need not be installed."""
+    """Return whether a type is a model of pydantic's, which need not be installed."""
     return isinstance(kind, type) and hasattr(kind, "model_fields") and hasattr(kind, "model_validate")
 
 
@@ -49,7 +49,7 @@ def field_names(value: Any) -> list[str]:
 
 
 def is_computed(kind: Any, name: Any) -> bool:
-    """Tell whether a dataclass gives a field its value itself, in ``__post_init__``."""
+    """Return whether a dataclass gives a field its value itself, in ``__post_init__``."""
     return dataclasses.is_dataclass(kind) and any(
         not item.init and item.name == name for item in dataclasses.fields(kind)
     )

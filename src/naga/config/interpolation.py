@@ -142,7 +142,7 @@ class _Resolution:
         if isinstance(value, str) and value == "???":
             raise ConfigError(f"{box._get_full_key(key)}: {node._value()} came to '???', which stands for no value")
         if isinstance(value, Container):
-            if value._get_parent() is None:  # a resolver made it; what it refers to is looked for where it will lie
+            if value._get_parent() is None:  # a resolver made it; what it refers to is looked for where it will be
                 value._set_parent(box)
             self.resolve_all(value)
         elif isinstance(value, dict | list | tuple):

@@ -26,7 +26,7 @@ _NO_CONFIGURATION = {"naga", "numpy", "omegaconf", *sys.stdlib_module_names}
 
 
 def is_object(kind: Any) -> bool:
-    """Tell whether a type is a class that a configuration can be made of, and that OmegaConf does not know."""
+    """Return whether a type is a class that a configuration can be made of, and that OmegaConf does not know."""
     if not isinstance(kind, type) or is_structured(kind) or issubclass(kind, dict | list):
         return False
     is_foreign = kind.__module__.partition(".")[0] not in _NO_CONFIGURATION and not inspect.isabstract(kind)

@@ -24,12 +24,12 @@ LIFTED, OPENED = "naga_lifted", "naga_opened"
 
 
 def is_live(node: Any) -> bool:
-    """Tell whether a node is a container that holds something: not None, missing or an interpolation."""
+    """Return whether a node is a container that holds something: not None, missing or an interpolation."""
     return isinstance(node, Container) and not (node._is_none() or node._is_missing() or node._is_interpolation())
 
 
 def is_open(node: Any) -> bool:
-    """Tell whether new keys may be laid into a container that went through `open_up`."""
+    """Return whether new keys may be laid into a container that went through `open_up`."""
     if node._get_node_flag("struct") is False:
         return True
     return node._get_flag("struct") is False and not is_structured(OmegaConf.get_type(node))

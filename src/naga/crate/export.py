@@ -185,7 +185,7 @@ class Crate:
         return name
 
     def _add_data(self, run: Run, machine: Machine) -> Iterator[tuple[str, str]]:
-        """Add the inputs of a run; give the path of each, and where it lies in the crate."""
+        """Add the inputs of a run; give the path of each, and its place in the crate."""
         base = base_of(run.record)
         for upstream in run.record.upstream:
             self.add_run(load_run(str(find_upstream(upstream, base))), asked=False)  # it was found a moment ago

@@ -126,7 +126,7 @@ class _Opened:
         place = self.folder / "runs" / about["run_id"]
         record = parse_lock(read_inside(place, place / LOCK_NAME).decode())
         if record.run_id != about["run_id"]:  # by which its folder is called
-            raise LockError(f"run {record.run_id} lies in the folder of another")
+            raise LockError(f"run {record.run_id} is in the folder of another")
         up = max((Path(path).parts.count("..") for path in _named(record)), default=0)  # so far above looks the run
         top = self.folder.joinpath("machine", record.run_id, *["up"] * min(up, 100))
         record = from_plain(Record, _moved(to_plain(record), top))

@@ -41,7 +41,7 @@ class DiagOptions:
 
 @dataclass(frozen=True, slots=True)
 class DiagCall(Generic[R]):
-    """What one call means: the run, what its page is made of, and the function with its arguments."""
+    """What one call means: the run, what its publication is made of, and the function with its arguments."""
 
     run: Run
     log: Path | None
@@ -187,15 +187,15 @@ def _require_same_run(run: Run) -> None:
     from naga.diagnose.publish import FolderTakenError
 
     try:
-        lies_there = read_lock(run.lock_path)
+        found = read_lock(run.lock_path)
     except LockError as error:
         raise FolderTakenError(
             f"run {run.run_id} is no longer in '{run.save_dir}', where its diag read it: not published",
             hint="diagnose it again, where it is now",
         ) from error
-    if (lies_there.run_id, lies_there.attempt) != (run.run_id, run.record.attempt):
+    if (found.run_id, found.attempt) != (run.run_id, run.record.attempt):
         raise FolderTakenError(
-            f"run {lies_there.run_id} took '{run.save_dir}' while the diag of {run.run_id} read it: not published",
+            f"run {found.run_id} took '{run.save_dir}' while the diag of {run.run_id} read it: not published",
             hint="diagnose it again",
         )
 

@@ -37,7 +37,7 @@ def diag_commit(file: Path, name: str, run: Run) -> str | None:
 
 
 def code_hash(file: Path) -> str:
-    """Hash the content of a diag's code; where the project lies does not matter."""
+    """Hash the content of a diag's code; the folder that the project is in does not matter."""
     root = project_root(file.parent)
     files = sorted((str(path.relative_to(root)), path) for path in code_files(file))
     total = hashlib.sha256()
@@ -54,10 +54,10 @@ def content_hash(file: Path) -> str:
 def code_files(file: Path) -> set[Path]:
     """Find a diag's own file, and all files of its project that it imports, directly or not."""
     root = project_root(file.parent)
-    lies = cache(os.path.isfile)
+    is_file = cache(os.path.isfile)
     found, unread = {str(file)}, [str(file)]
     while unread:
-        new = {path for path in _imported(unread.pop(), root, lies) if _is_own(Path(path), root)} - found
+        new = {path for path in _imported(unread.pop(), root, is_file) if _is_own(Path(path), root)} - found
         found |= new
         unread += new
     return set(map(Path, found))
@@ -67,7 +67,7 @@ def _is_own(path: Path, root: Path) -> bool:
     return path.is_relative_to(root) and _FOREIGN.isdisjoint(path.parts)
 
 
-def _imported(file: str, root: Path, lies: Callable[[str], bool]) -> set[str]:
+def _imported(file: str, root: Path, is_file: Callable[[str], bool]) -> set[str]:
     try:
         text = Path(file).read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -80,7 +80,7 @@ def _imported(file: str, root: Path, lies: Callable[[str], bool]) -> set[str]:
         else:  # each name may be a module of its own
             asked = {(*filter(None, module.split(".")), name) for name in _split(names)}
         folders = [str(Path(file).parents[len(dots) - 1])] if dots else roots
-        found.update(path for parts in asked for folder in folders for path in _files_in(folder, parts, lies))
+        found.update(path for parts in asked for folder in folders for path in _files_in(folder, parts, is_file))
     return found
 
 
@@ -102,8 +102,8 @@ def _split(names: str) -> list[str]:
     return [name.split()[0] for line in lines for name in line.split(",") if name.strip()]
 
 
-def _files_in(folder: str, names: tuple[str, ...], lies: Callable[[str], bool]) -> Iterator[str]:
+def _files_in(folder: str, names: tuple[str, ...], is_file: Callable[[str], bool]) -> Iterator[str]:
     """Find the files that importing ``names[0].names[1]...`` runs: each package's, and the module's."""
     for name in names:
         folder = os.path.join(folder, name)  # noqa: PTH118  # thousands of times: Path would take most of the time
-        yield from [path for path in (f"{folder}/__init__.py", f"{folder}.py") if lies(path)][:1]
+        yield from [path for path in (f"{folder}/__init__.py", f"{folder}.py") if is_file(path)][:1]

@@ -17,7 +17,7 @@ class DiagFolder:
         self._parent = parent
         self._next_generation = next_generation
         self.generation = 0
-        """Its number; 0 while nobody has asked for it."""
+        """Its number; 0 until it is asked for."""
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ def diag_folder(parent: Path, next_generation: Callable[[], int]) -> Iterator[Di
 def diag_dir() -> Path:
     """Give the running diag a folder for files of its own: ``save_dir/diag/<generation>``.
 
-    It is made when it is first asked for, and what lies in it at the end is published as artifacts below ``diag``. Its
+    It is made when it is first asked for, and what is in it at the end is published as artifacts below ``diag``. Its
     files are not outputs of the run: ``naga verify`` and the run's manifest pass over them.
 
     The number is the generation of the publication. It is chosen before that is complete: where another diag of the

@@ -41,8 +41,8 @@ class DiagKey:
 
     def key(self, lock_hash: str) -> str:
         """Give the ``naga.diag_key`` of the publication of a run: an unchanged key means an unchanged publication."""
-        told = json.dumps([lock_hash, self.diag, self.code, self.arguments, self.recorded])
-        return hashlib.sha256(told.encode(errors="surrogateescape")).hexdigest()
+        parts = json.dumps([lock_hash, self.diag, self.code, self.arguments, self.recorded])
+        return hashlib.sha256(parts.encode(errors="surrogateescape")).hexdigest()
 
     def tags(self) -> dict[str, str]:
         """Give the tags that it can be read from again."""
@@ -56,16 +56,16 @@ def diag_key_of(
     fn: Callable[..., Any], file: Path | None, arguments: Mapping[str, Any], *, recorded: bool = False
 ) -> DiagKey:
     """Say what a call of a diag is made of."""
-    told = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
-    if len(told) > _LONGEST:
-        told = f"sha256:{hashlib.sha256(told.encode()).hexdigest()}"
+    shown = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
+    if len(shown) > _LONGEST:
+        shown = f"sha256:{hashlib.sha256(shown.encode()).hexdigest()}"
     if file is None:
         code = hashlib.sha256(repr(_compiled(fn)).encode()).hexdigest()
-        return DiagKey(diag=fn.__qualname__, code=code, arguments=told)
+        return DiagKey(diag=fn.__qualname__, code=code, arguments=shown)
     return DiagKey(
         diag=f"{_in_project(file)}:{fn.__qualname__}",
         code=_loaded(file, recorded),
-        arguments=told,
+        arguments=shown,
         recorded=recorded,
     )
 
@@ -89,8 +89,8 @@ def _in_project(file: Path) -> str:
 def _loaded(file: Path, recorded: bool) -> str:
     """Hash a diag's code once in a process, since that is how often it is imported.
 
-    Code that was edited after the process began may not be what runs: its hash then is like no other, and the page
-    counts as stale.
+    Code that was edited after the process began may not be what runs: its hash is then like no other, and what it
+    publishes counts as stale.
     """
     began = time.time() - age_s() + _TICKS_S
     files = {file} if recorded else code_files(file)

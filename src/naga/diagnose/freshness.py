@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 class Freshness:
     """What is published in a store, held against the files of a project."""
 
-    def __init__(self, pages: Mapping[str, PublishedRun], root: Path) -> None:
-        self._pages = pages
+    def __init__(self, published: Mapping[str, PublishedRun], root: Path) -> None:
+        self._published = published
         self._root = root
         self._keys: dict[tuple[str | None, ...], DiagKey | None] = {}
 
     def of(self, run: Run) -> str:
         """Say ``fresh``, ``stale`` or ``never`` of a run."""
-        published = self._pages.get(run.run_id)
+        published = self._published.get(run.run_id)
         if published is None:
             return "never"
         if published.tags.get(Tag.STATUS) != Status.ACTIVE and not home_of(run.save_dir, run.run_id)[1]:
@@ -38,8 +38,8 @@ class Freshness:
         return "fresh" if key_today and key_today.key(run.lock_hash) == published.tags.get(Tag.DIAG_KEY) else "stale"
 
     def is_fresh(self, run: Run, *, file: str, function: str = "", recorded: bool = False) -> bool:
-        """Tell whether a run's MLflow run is of this diag, or of any in its file, and fresh."""
-        published = self._pages.get(run.run_id)
+        """Return whether a run's MLflow run is of this diag, or of any in its file, and fresh."""
+        published = self._published.get(run.run_id)
         if published is None or (published.tags.get(Tag.DIAG_CODE) is not None) != recorded:
             return False
         name, _, own = published.tags.get(Tag.DIAG, "").rpartition(":")
@@ -47,7 +47,7 @@ class Freshness:
 
     def published(self, run: Run) -> PublishedRun | None:
         """Give the newest MLflow run of a run."""
-        return self._pages.get(run.run_id)
+        return self._published.get(run.run_id)
 
     def _key_today(self, published: PublishedRun) -> "DiagKey | None":
         from naga.diagnose.diag_key import diag_key_today  # it knows git, which most tables need not

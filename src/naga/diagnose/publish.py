@@ -35,7 +35,7 @@ class FolderTakenError(DiagError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """Where a publication goes, and what lies beside it.
+    """Where a publication goes, and which files it leaves behind.
 
     ``project`` is the folder whose store is used where none is configured; ``experiment`` is what the diag declares.
     ``files_in`` holds the folders of `naga.diag_dir`, and ``note_in`` what was published; None for a preview.

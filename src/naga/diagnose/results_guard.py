@@ -71,7 +71,7 @@ def _manifest(save_dir: Path) -> dict[str, str]:
 
 
 def _is_as_listed(file: Path, expected: str | None) -> bool:
-    """Tell whether a file that was touched still has its content."""
+    """Return whether a file that was touched still has its content."""
     try:
         return expected is not None and hash_path(file, fresh=True).hash == expected
     except DataError:

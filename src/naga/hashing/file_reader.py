@@ -1,4 +1,4 @@
-"""Reading files for their hash: never a mixture of two contents, and with the disk kept busy."""
+"""Reading files for their hash: never a mixture of two contents, and always with the next read under way."""
 
 import os
 import stat

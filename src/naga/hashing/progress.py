@@ -65,7 +65,7 @@ class Progress:
 
 
 def _is_watched() -> bool:
-    """Tell whether a person looks: not in a job, nor beside a function that may write to the same terminal."""
+    """Return whether a person looks: not in a job, nor beside a function that may write to the same terminal."""
     if "SLURM_JOB_ID" in os.environ or threading.current_thread() is not threading.main_thread():
         return False
     try:

@@ -165,8 +165,8 @@ def _spawn(fn: Function, point: dict[str, Any]) -> tuple[int, int, Callable[[], 
         str(write),
         str(os.getpid()),
     ]
-    kept = {name: value for name, value in os.environ.items() if name not in _RANKS}
-    process = subprocess.Popen(words, stdin=subprocess.PIPE, pass_fds=(write,), env=kept)
+    without_ranks = {name: value for name, value in os.environ.items() if name not in _RANKS}
+    process = subprocess.Popen(words, stdin=subprocess.PIPE, pass_fds=(write,), env=without_ranks)
     os.close(write)
     if process.stdin:
         process.stdin.write(json.dumps(point).encode())

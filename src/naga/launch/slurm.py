@@ -215,7 +215,7 @@ def _name(mark: str) -> str:
 
 
 def has_ended(state: str) -> bool:
-    """Tell whether a job of this state will run no more, unless it is requeued."""
+    """Return whether a job of this state will run no more, unless it is requeued."""
     return state.partition(" ")[0] in _ENDED
 
 

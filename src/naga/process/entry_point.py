@@ -29,7 +29,7 @@ _ARCHIVED = r"^import ([\w.]+)$", r"^{}(\.\w+)+\(\)\s*\Z"
 
 
 def is_script(fn: Callable[..., Any]) -> bool:
-    """Tell whether ``fn`` belongs to what was started, so that the words of the command line are for it.
+    """Return whether ``fn`` belongs to what was started, so that the words of the command line are for it.
 
     A module that is imported, a notebook cell, a test that runs a script inside its own process, and the child of a
     ``multiprocessing`` pool are not: their ``sys.argv`` was not typed for this function.
@@ -57,13 +57,13 @@ def unread_words(fn: Callable[..., Any], keys: Iterable[str]) -> list[str]:
 
 
 def is_being_imported_by_a_child() -> bool:
-    """Tell whether this is a child of `multiprocessing` that only imports its parent's script (spawn, forkserver)."""
+    """Return whether this is a child of `multiprocessing` that only imports its parent's script (spawn, forkserver)."""
     processes = sys.modules.get("multiprocessing.process")
     return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 def is_read_by_argparse() -> bool:
-    """Tell whether who called has words that argparse has read, which may be those that a task refuses."""
+    """Return whether who called has words that argparse has read, which may be those that a task refuses."""
     namespace = getattr(sys.modules.get("argparse"), "Namespace", ())
     frame: FrameType | None = sys._getframe()  # noqa: SLF001  # callers are known by nothing else
     while frame and not any(isinstance(value, namespace) for value in [*frame.f_locals.values()]):
@@ -88,7 +88,7 @@ def script_module(script: Path) -> str:
 
 
 def is_called(task: str, name: str) -> bool:
-    """Tell whether a recorded task is the one of a name: what stands before it depends on how its module was imported.
+    """Return whether a recorded task has a name; what stands before it depends on how its module was imported.
 
     Examples
     --------
@@ -118,7 +118,7 @@ def task_name(fn: Callable[..., Any]) -> str:
 
 
 def is_called_by_console_script(depth: int) -> bool:
-    """Tell whether the caller's caller is the wrapper of an entry point, which hands what it gets to `sys.exit`."""
+    """Return whether the caller's caller is the wrapper of an entry point, which hands what it gets to `sys.exit`."""
     frame = sys._getframe(depth + 1)  # noqa: SLF001  # there is no public way to look at one frame alone
     return frame.f_globals.get("__name__") == "__main__" and bool(_wrapped_by(frame.f_globals))
 
@@ -147,7 +147,7 @@ def _is_child() -> bool:
 
 
 def _is_run_by_another(file: Path) -> bool:
-    """Tell whether `runpy` runs a script in another one, which is not what a test that does so was started with."""
+    """Return whether `runpy` runs a script in another one, which is not what a test that does so was started with."""
     return bool(sys.argv) and _names(sys.argv[0], file) and not _is_in_test()
 
 
@@ -156,7 +156,7 @@ def _is_in_test() -> bool:
 
 
 def _is_typed_text(space: dict[str, Any]) -> bool:
-    """Tell whether ``space`` is that of ``python - < exp.py`` or ``python -c TEXT``, and no cell of a notebook."""
+    """Return whether ``space`` is that of ``python - < exp.py`` or ``python -c TEXT``, and no cell of a notebook."""
     is_main = space is vars(sys.modules["__main__"]) and "get_ipython" not in space
     return is_main and not hasattr(sys, "ps1") and sys.argv[:1] in (["-"], ["-c"])
 
@@ -185,7 +185,7 @@ def _split(words: list[str]) -> Iterator[str]:
 
 
 def _is_of_console_script(fn: Any) -> bool:
-    """Tell whether the process is a console script of the package that a function is in, which reads no words itself.
+    """Return whether the process is a console script of the package that a function is in, which reads no words itself.
 
     Only frames of the package stand between the wrapper and the call then: where click, or another dispatcher, has
     called the package, the words were typed for it.

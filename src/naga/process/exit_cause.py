@@ -58,7 +58,7 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
 
 
 def _is_at_limit() -> bool:
-    """Tell whether this process is of a job whose time is over: Slurm's signal is the same as that of a `scancel`."""
+    """Return whether this process is of a job whose time is over: Slurm's signal is the same as that of a `scancel`."""
     end = os.environ.get("SLURM_JOB_END_TIME", "")
     return end.isdecimal() and time.time() > int(end) - 1
 
@@ -72,7 +72,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _is_vast(error: BaseException) -> bool:
-    """Tell whether an exception's text would have no end: a group may hold one member often, and is written so."""
+    """Return whether an exception's text would have no end: a group may hold one member often, and is written so."""
     waiting, seen = [error], {id(error)}
     for _ in range(_MOST_EXCEPTIONS):
         if not waiting:

@@ -65,7 +65,7 @@ def _verdict(reason: str) -> Verdict:
 
 
 def is_in_fork_of_run() -> bool:
-    """Tell whether this process was forked from one in the midst of a run."""
+    """Return whether this process was forked from one in the midst of a run."""
     return any(verdict.pid != os.getpid() for verdict in _running)
 
 

@@ -37,12 +37,12 @@ def this_process() -> Process:
 
 
 def is_here(process: Process) -> bool:
-    """Tell whether a recorded process is one of this machine since it was started; hosts may share a name."""
+    """Return whether a recorded process is one of this machine since it was started; hosts may share a name."""
     return process.host == os.uname().nodename and process.boot_id in (None, _boot_id())
 
 
 def is_alive(process: Process) -> bool | None:
-    """Tell whether a recorded process still runs."""
+    """Return whether a recorded process still runs."""
     if process.host != os.uname().nodename:
         return None
     # A number below 1 stands for a group of processes, or for all.

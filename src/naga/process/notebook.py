@@ -22,7 +22,7 @@ def notebook_path() -> Path | None:
 
 
 def is_notebook() -> bool:
-    """Tell whether the shell is a kernel, which shows what it prints somewhere else."""
+    """Return whether the shell is a kernel, which shows what it prints somewhere else."""
     return hasattr(shell(), "kernel")
 
 

@@ -148,7 +148,7 @@ def _forget_all() -> None:
 
 
 def _leads_to(error: BaseException | None, origin: BaseException) -> bool:
-    """Tell whether an exception is another one, or was raised while that was handled."""
+    """Return whether an exception is another one, or was raised while that was handled."""
     while error is not None and error is not origin:
         error = error.__context__
     return error is origin

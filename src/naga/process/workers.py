@@ -144,7 +144,7 @@ class Reference:
 
 
 def is_loading_script() -> bool:
-    """Tell whether this worker is running its parent's script, only to find a task in it."""
+    """Return whether this worker is running its parent's script, only to find a task in it."""
     return bool(_loading)
 
 
@@ -186,7 +186,7 @@ def _name_of(task: Any, namespace: Mapping[str, Any]) -> str | None:
 
 
 def _is_same(entry: Any, task: Any) -> bool:
-    """Tell whether a task is what a class gives for its static method: a new one each time."""
+    """Return whether a task is what a class gives for its static method: a new one each time."""
     return type(entry) is type(task) and isinstance(entry.fn, staticmethod) and entry.fn.__func__ is task.fn
 
 

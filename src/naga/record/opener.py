@@ -62,7 +62,7 @@ def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:
 
 
 def is_inside(folder: Path, file: Path) -> bool:
-    """Tell whether a file below a folder is there, and no link on the way to it leads out."""
+    """Return whether a file below a folder is there, and no link on the way to it leads out."""
     steps = [file, *file.parents][: len(file.relative_to(folder).parts)]
     return not any(step.is_symlink() for step in steps) or file.resolve().is_relative_to(folder.resolve())
 

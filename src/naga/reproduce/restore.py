@@ -109,7 +109,7 @@ def _change(key: str, data: Data, base: Path, runs: Sequence[Upstream], *, fresh
 
 
 def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
-    """Find where an upstream run lies as it was: at its place, in the archive, or wherever its run_id is found."""
+    """Find an unchanged upstream run: at its place, in the archive, or wherever its run_id is found."""
     found = find_upstream(upstream, base)
     if found is None:
         with suppress(NagaError):

@@ -1,1 +1,1 @@
-"""The life of one run; `naga.run.life` is the page to read first."""
+"""The life of one run; `naga.run.life` is the module to read first."""

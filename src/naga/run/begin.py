@@ -149,11 +149,11 @@ def _capture_code(plan: Plan) -> "CodeCapture | None":
     if plan.declares.snapshot is None:
         return None
     if plan.code is not None:
-        from naga.capture.code.snapshot import CodeCapture, kept_for
+        from naga.capture.code.snapshot import CodeCapture, anchored_for
 
         if plan.reproduces:  # the commits are held by the run that is computed again
             return CodeCapture(entries=tuple(replace(code, ref=None, log_branch=None) for code in plan.code))
-        return kept_for(plan.code, label_of(plan))
+        return anchored_for(plan.code, label_of(plan))
     from naga.capture.code.cells import cells_of  # only those who want a snapshot wait for git's module
     from naga.capture.code.snapshot import capture_code
 

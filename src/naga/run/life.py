@@ -1,4 +1,4 @@
-"""The life of one run on one page: plan, begin, compute, end.
+"""The life of one run: plan, begin, compute, end.
 
 `run` is the whole of it. What a call means is settled by `naga.run.plan.make_plan` before anything outside is touched;
 `naga.run.begin.take_folder` takes the folder, and from then on the run.lock says what is true at every moment;
@@ -110,6 +110,6 @@ def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
 
 
 def logs_console(plan: Plan) -> bool:
-    """Tell whether what the function prints is logged: its author and who starts it may say no."""
+    """Return whether what the function prints is logged: its author and who starts it may say no."""
     lock = plan.declares.lock
     return lock is not None and lock.console and os.environ.get("NAGA_CONSOLE", "").lower() not in ("0", "off", "no")

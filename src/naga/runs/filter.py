@@ -37,7 +37,7 @@ class Term:
     value: str
 
     def holds(self, get: Get) -> bool:
-        """Tell whether it is true of a run; of one that lacks the key, only ``=null`` is."""
+        """Return whether it is true of a run; of one that lacks the key, only ``=null`` is."""
         value = get(self.key)
         if value is None:
             return self.value.lower() in ("null", "none") and self.sign == "="
@@ -60,11 +60,11 @@ class Filter:
         return frozenset[str]().union(*(part.keys if isinstance(part, Filter) else {part.key} for part in self.parts))
 
     def matches(self, run: Run) -> bool:
-        """Tell whether a run is wanted."""
+        """Return whether a run is wanted."""
         return self.holds(lambda key: value_of(run, key))
 
     def holds(self, get: Get) -> bool:
-        """Tell whether it is true of what a run has."""
+        """Return whether it is true of what a run has."""
         return (any if self.joined == "or" else all)(part.holds(get) for part in self.parts)
 
 

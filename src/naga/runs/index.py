@@ -148,7 +148,7 @@ class Index:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with closing(sqlite3.connect(file, timeout=_PATIENCE_S)) as database:
-            # With a write-ahead log nobody waits for a writer; it needs memory that all who use the file share.
+            # With a write-ahead log no reader waits for a writer; it needs memory that all who use the file share.
             database.execute(f"PRAGMA journal_mode = {'WAL' if is_local(str(file.parent)) else 'DELETE'}")
             if _form(database) != _FORM:
                 database.executescript(_TABLES)

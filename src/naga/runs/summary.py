@@ -1,4 +1,4 @@
-"""What tables show of a run, and filters ask for: little enough to be kept of ten thousand runs."""
+"""What tables show of a run, and filters ask for: small enough to hold for ten thousand runs."""
 
 import json
 import math

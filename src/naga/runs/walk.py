@@ -41,7 +41,7 @@ def run_folders(root: str, index: "Index", *, archived: bool) -> Iterator[str]:
 
 
 def _entries(folder: str, index: "Index", device: int | None) -> tuple[bool, list[str], frozenset[str]]:
-    """Tell whether a folder holds a run.lock, and name the folders in it, and those of them that are links."""
+    """Return whether a folder holds a run.lock, and name the folders in it, and those of them that are links."""
     from naga.runs.index import packed
 
     about = os.stat(folder)  # noqa: PTH116  # a hundred thousand of them
@@ -65,7 +65,7 @@ def _entries(folder: str, index: "Index", device: int | None) -> tuple[bool, lis
 
 
 def _is_new(folder: str, searched: list[str]) -> bool:
-    """Tell whether a linked folder is none of those that are searched: it may lead back, or above where one began."""
+    """Return whether a linked folder is none of those that are searched: it may lead back, or above where one began."""
     real = os.path.realpath(folder)
     if any(f"{real}/".startswith(f"{known}/") or f"{known}/".startswith(f"{real}/") for known in searched):
         return False
@@ -85,6 +85,6 @@ def _mounts() -> tuple[tuple[str, str], ...]:
 
 
 def is_local(path: str) -> bool:
-    """Tell whether a path lies on a disk of this machine; no where that is not known."""
+    """Say whether a path is on a disk of this machine; False where that is not known."""
     real = os.path.realpath(path).translate({ord(sign): f"\\{ord(sign):03o}" for sign in " \t\n\\"})
     return next((kind in _LOCAL for place, kind in _mounts() if f"{real}/".startswith(f"{place.rstrip('/')}/")), False)

@@ -46,7 +46,7 @@ class Claim:
     claimed_ns: int
 
     def is_mine(self) -> bool:
-        """Tell whether the folder still belongs to this run; asked before every write there.
+        """Return whether the folder still belongs to this run; asked before every write there.
 
         A run that was stopped (a suspended laptop, SIGSTOP) may find another one's files here when it wakes. What
         decides is the chain, never the clocks of the hosts.
@@ -90,7 +90,7 @@ def claim_folder(
     """Make ``save_dir`` the folder of a new run, or refuse.
 
     A folder that does not exist is made; one without a run.lock is used as it is. A finished run is moved aside to
-    ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it lies
+    ``<parent>/.archive/<name>~<run_id>``. After a failed, killed or lost run the folder is used again as it is
     (checkpoints stay), and the old lock goes to ``.naga/attempts``. With ``unused``, a folder that any run has or
     had is left to it: `TakenError`.
     """

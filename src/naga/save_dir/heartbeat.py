@@ -27,7 +27,7 @@ STALE_S = 300.0
 
 
 def is_living(save_dir: Path, run_id: str, owner: Process, clock: Callable[[], float] = time.time) -> bool:
-    """Tell whether the owner of a run that says running still lives."""
+    """Return whether the owner of a run that says running still lives."""
     # A host of the same name that was booted at another time may be another host: its heartbeat is asked.
     if is_here(owner):
         with suppress(OSError, SaveDirError):

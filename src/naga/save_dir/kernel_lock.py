@@ -55,7 +55,7 @@ def _identity(descriptor: int) -> tuple[int, int]:
 
 
 def is_held(file: Path) -> bool:
-    """Tell whether a living process of this host holds the lock of a file."""
+    """Return whether a living process of this host holds the lock of a file."""
     with suppress(OSError):
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:

@@ -149,7 +149,7 @@ class Driver:
                 self._waiting.append(point)
 
     def _may_try(self, state: str, point: Point, run: Run | None) -> bool:
-        """Tell whether a point is tried: once in a call, and one that ended badly only where that is asked for."""
+        """Return whether a point is tried: once in a call, and one that ended badly only where that is asked for."""
         again = {"lost": ("lost", "killed"), "failed": ("lost", "killed", "failed"), "none": ()}[self.orders.retry]
         # A finished one that is not done is one of other code, or another's: its own process says what becomes of it.
         if state == "failed" and run and run.record.error and run.record.error.type == SaveDirError.__name__:

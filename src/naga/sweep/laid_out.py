@@ -25,33 +25,35 @@ _STAYS = ".stays"  # marks what jobs of a scheduler may still need when the driv
 
 @contextmanager
 def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bool) -> Iterator[dict[str, str]]:
-    """Give where each repository of a capture lies laid out, in the user's own cache, by its path.
+    """Lay out the repositories of a capture in the user's own cache; give the folder of each by its path.
 
     The folder is named after what it holds: a second driver of the sweep uses the same, and so do jobs that an earlier
     one has queued. ``outlives`` says that there may be such jobs, ``leave`` that there are.
     """
-    kept = sorted((code for code in entries if code.commit), key=lambda code: code.path)
-    if not kept:
+    codes = sorted((code for code in entries if code.commit), key=lambda code: code.path)
+    if not codes:
         yield {}
         return
-    held = hashlib.sha256(json.dumps([(code.path, code.tree) for code in kept]).encode()).hexdigest()[:12]
+    held = hashlib.sha256(json.dumps([(code.path, code.tree) for code in codes]).encode()).hexdigest()[:12]
     place = Path(os.path.realpath(cache_folder()), "sweeps", f"{sweep}-{held}")
     mark = place.with_suffix(_STAYS)
     with ExitStack() as stack:
         try:
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if place.parent.stat().st_uid != os.getuid() or place.parent.stat().st_mode & 0o022:
-                raise PermissionError(f"others can write to '{place.parent}'")  # and what lies there is run
+                raise PermissionError(
+                    f"others can write to '{place.parent}'"
+                )  # who can write there can run code as this user
             lock = stack.enter_context((place.parent / "lock").open("a+"))
             fcntl.flock(lock, fcntl.LOCK_SH)
             if outlives:
                 mark.touch()
-            _fill(kept, place)
+            _fill(codes, place)
         except (GitError, OSError) as error:
             hint = "--code current lets each point import what it finds"
             raise NagaError(f"the code of the sweep cannot be laid out: {error}", hint=hint) from error
         try:
-            folders = _folders(kept, place)
+            folders = _folders(codes, place)
             imported_from(folders)  # the links of all modules are resolved here, once for all forks
             yield folders
         finally:
@@ -60,21 +62,21 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
             _remove_unused(place.parent, lock.fileno())
 
 
-def _folders(kept: list[Code], place: Path) -> dict[str, str]:
-    """Give each repository a folder; one that lies in another lies in it here, too."""
+def _folders(codes: list[Code], place: Path) -> dict[str, str]:
+    """Give each repository a folder; one that is inside another is inside it here, too."""
     folders: dict[str, str] = {}
-    for number, code in enumerate(kept):  # sorted: the outer one comes first
+    for number, code in enumerate(codes):  # sorted: the outer one comes first
         folders[code.path] = moved(code.path, folders) or str(place / f"{number}" / code.name)
     return folders
 
 
-def _fill(kept: list[Code], place: Path) -> None:
+def _fill(codes: list[Code], place: Path) -> None:
     """Write the files of all commits, and links to the files beside them that no commit has."""
     if place.is_dir():
         return
     new = Path(tempfile.mkdtemp(dir=place.parent))
     try:
-        for code, folder in zip(kept, _folders(kept, new).values(), strict=True):
+        for code, folder in zip(codes, _folders(codes, new).values(), strict=True):
             repository = Repository.find(Path(code.path))
             lay_out(repository, str(code.commit), Path(folder))
             _link_others(repository, code, Path(folder))
@@ -97,7 +99,7 @@ def _link_others(repository: Repository, code: Code, folder: Path) -> None:
 
 
 def _remove_unused(above: Path, lock: int) -> None:
-    """Remove what lies here, also what killed drivers have left, where no other driver is at work."""
+    """Remove what is here, also what killed drivers have left, where no other driver is at work."""
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for place in above.iterdir():
@@ -120,7 +122,7 @@ def computed_at_import(script: Path | None) -> str:
 
 
 def is_below(value: Any, tops: tuple[str, ...]) -> bool:
-    """Tell whether a value is an absolute path of something in one of these folders, or of one of them."""
+    """Return whether a value is an absolute path of something in one of these folders, or of one of them."""
     is_path = isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isabs(value)  # noqa: PTH117
     return is_path and f"{os.path.realpath(value)}/".startswith(tops)
 

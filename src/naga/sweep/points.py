@@ -144,7 +144,7 @@ def planned(
 
 
 def _above(points: Sequence[Point]) -> Path:
-    """Give the folder that all points lie in."""
+    """Give the folder that all points are in."""
     folders = [point.save_dir for point in points]
     return Path(os.path.commonpath(folders)) if len(folders) > 1 else folders[0].parent
 

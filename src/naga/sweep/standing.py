@@ -34,7 +34,7 @@ def finished_points(sweep: Sweep, task: str, before: Mapping[str, Any]) -> dict[
 
 
 def run_at(folder: Path) -> Run | None:
-    """Give the run that lies in a folder, if one does and can be read."""
+    """Give the run that is in a folder, if there is one and it can be read."""
     if not (folder / LOCK_NAME).exists():
         return None
     try:

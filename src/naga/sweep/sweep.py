@@ -263,5 +263,6 @@ def _still_done(
     tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
     other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}
     if other and request.existing != "archive":
-        say(f"{plural(len(other), 'finished point')} of other code: kept; --existing archive computes them again")
+        count = plural(len(other), "finished point")
+        say(f"{count} of other code: left as they are; --existing archive computes them again")
     return frozenset(done.keys() - (other if request.existing == "archive" else set()))

@@ -57,7 +57,7 @@ def _keys(point: tuple[str, ...]) -> list[str]:
 
 
 def _is_independent(declared: Declared, cfg: DictConfig) -> bool:
-    """Tell whether no value can follow from another: by an interpolation, or by what a class does when it is made."""
+    """Return whether no value can follow from another: by an interpolation, or by what a class does when it is made."""
     return all(
         not (isinstance(value := None if is_live(node) else as_written(node), str) and "${" in value)
         and (declared.kind != "object" or not isinstance(node, Container) or _only_holds(node_type(node)))
@@ -66,7 +66,7 @@ def _is_independent(declared: Declared, cfg: DictConfig) -> bool:
 
 
 def _only_holds(kind: Any) -> bool:
-    """Tell whether a class is made by storing what it is given."""
+    """Return whether a class is made by storing what it is given."""
     if not dataclasses.is_dataclass(kind):
         return kind in (dict, list, tuple, None)
     how = getattr(kind, "__dataclass_params__")  # noqa: B009  # no type checker knows it

@@ -28,7 +28,7 @@ class Candidate:
     run: Run
     why: str
     size_bytes: int
-    kept_by: str = ""
+    needed_by: str = ""
 
 
 def candidates(root: Path, *, older: timedelta, failed: bool, archived: bool) -> list[Candidate]:
@@ -46,21 +46,21 @@ def candidates(root: Path, *, older: timedelta, failed: bool, archived: bool) ->
             why = run.status
         if why and _age(run) >= older:
             meant.append((run, why))
-    kept = _kept({run.folder: run for run in (*runs, *each_known_run())}, [run for run, _ in meant], root)
-    return [Candidate(run, why, _size(run.save_dir), kept.get(run.folder, "")) for run, why in meant]
+    needed = _needed({run.folder: run for run in (*runs, *each_known_run())}, [run for run, _ in meant], root)
+    return [Candidate(run, why, _size(run.save_dir), needed.get(run.folder, "")) for run, why in meant]
 
 
-def _kept(runs: Mapping[str, Run], meant: Iterable[Run], root: Path) -> dict[str, str]:
+def _needed(runs: Mapping[str, Run], meant: Iterable[Run], root: Path) -> dict[str, str]:
     """Say by folder what keeps runs that are meant to go; what one of these keeps that stays itself, stays, too."""
     holding = {str(above): folder for folder, run in runs.items() for above in run.save_dir.parents}
     going = {run.folder: run for run in meant}
-    kept: dict[str, str] = {}
+    needed: dict[str, str] = {}
     while True:
         needed = {up.run_id: at for at, run in runs.items() if at not in going for up in run.summary.upstream}
         found = {at: why for at, run in going.items() if (why := _keeper(run, root, needed, holding))}
         if not found:
-            return kept
-        kept |= found
+            return needed
+        needed |= found
         going = {at: run for at, run in going.items() if at not in found}
 
 
@@ -83,7 +83,7 @@ def _age(run: Run) -> timedelta:
 
 
 def _size(folder: Path) -> int:
-    """Add up what a folder holds; what lies behind links is not in it."""
+    """Add up what a folder holds; what links lead to is not counted."""
     sizes = (os.lstat(os.path.join(at, name)).st_size for at, _, names in os.walk(folder) for name in names)  # noqa: PTH118
     return sum(sizes)
 

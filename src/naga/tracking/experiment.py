@@ -24,7 +24,7 @@ def active_experiment() -> str | None:
     """Give the id that ``mlflow.set_experiment`` was last called for in this process."""
     from mlflow.tracking import fluent
 
-    return fluent._active_experiment_id  # noqa: SLF001  # MLflow shows it to nobody
+    return fluent._active_experiment_id  # noqa: SLF001  # MLflow has no public way to ask
 
 
 def name_of_active(uri: str) -> str | None:
@@ -57,7 +57,7 @@ def configured_experiment(start: Path) -> str | None:
 
 
 def experiment_by_number() -> str:
-    """Give the id of the experiment that nobody has named."""
+    """Give the id of the experiment to publish to where none is named."""
     return os.environ.get("MLFLOW_EXPERIMENT_ID") or "0"
 
 

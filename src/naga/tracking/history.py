@@ -227,7 +227,7 @@ def unlinked(known: Publications, ends: Collection[str]) -> Iterator[PublishedRu
 
 
 def _leads_to(entry: PublishedRun, known: Publications, ends: Collection[str]) -> bool:
-    """Tell whether what superseded a publication, and what superseded that, and so on, is one of the ends."""
+    """Return whether what superseded a publication, and what superseded that, and so on, is one of the ends."""
     seen: set[str] = set()
     run_id = entry.run_id
     while run_id in known and run_id not in ends and run_id not in seen:

@@ -215,7 +215,7 @@ def create_if_missing(uri: str) -> None:
 
     MLflow creates its tables one by one in the file itself, and two that do so together fail. Here each builds a store
     of its own elsewhere; linking it to its name works for one of them, on network filesystems too, and the others use
-    that one. Nobody ever waits for a lock that a dead process holds, and nobody sees a half-made store.
+    that one. No process waits for a lock that a dead process holds, and none sees a half-made store.
     """
     file = _sqlite_file(uri)
     if file is None:

@@ -76,7 +76,7 @@ def _promote(
 
 
 def _has_elder_elsewhere(mine: PublishedRun, related: Publications) -> bool:
-    """Tell whether another experiment holds what this publication was to be above."""
+    """Return whether another experiment holds what this publication was to be above."""
     return any(
         entry.status == Status.ACTIVE or entry.generation >= mine.generation
         for entry in related.values()

@@ -1,7 +1,7 @@
 """The names that Naga writes into MLflow, and what they mean.
 
-Each tag is a row of MLflow's page. What no person asks for shares one of them, `Tag.DETAILS`; whoever reads tags finds
-there what he would find in tags of their own, as earlier releases have written them.
+Each tag is a row in MLflow's view of a run. What no person asks for shares one of them, `Tag.DETAILS`; a reader finds
+there what earlier releases have written to tags of their own.
 """
 
 import json
@@ -33,7 +33,7 @@ class Tag:
     CONFIG_FILLED = "naga.config_filled"  # JSON: what the diag was given and no run.lock holds, and why
     TAGS = "naga.tags"  # what `naga tag` said of the run, with commas between
     DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
-    PLACE = "naga.place"  # where the folder lies: host:path
+    PLACE = "naga.place"  # the folder, as host:path
     FOLDER = "naga.folder"  # the same as all hosts see it: inode of its project:path
     EXPERIMENT = "naga.experiment"  # its experiment as the user named it, who may rename it in MLflow later
     OWNER = "naga.owner"  # the process that publishes

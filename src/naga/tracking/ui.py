@@ -25,7 +25,7 @@ def active_view(server: str, experiment_id: str) -> str:
     'http://tracker:5000/#/experiments/7/runs?workflowType=machine_learning&searchFilter=tags.%22naga.run_status%22%20%3D%20%27active%27'
     """
     wanted = quote(f"tags.\"{Tag.STATUS}\" = '{Status.ACTIVE}'", safe=".")
-    # Without the type of workflow, the page would open on traces.
+    # Without the type of workflow, MLflow would open on traces.
     return (
         f"{server.rstrip('/')}/#/experiments/{experiment_id}/runs?workflowType=machine_learning&searchFilter={wanted}"
     )

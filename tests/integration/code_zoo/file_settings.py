@@ -1,4 +1,4 @@
-"""States of a repository: what git is told to do with files."""
+"""States of a repository: what git is configured to do with files."""
 
 from integration.code_zoo.zoo import Zoo, state
 

@@ -70,7 +70,7 @@ def _diverge(zoo: Zoo) -> None:
     zoo.commit()
 
 
-@state("merge in progress, conflict markers kept")
+@state("merge in progress, conflict markers in the files")
 def merge_in_progress_conflict_markers_kept(zoo: Zoo) -> None:
     _diverge(zoo)
     with pytest.raises(Exception, match="merge"):

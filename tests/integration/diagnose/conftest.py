@@ -30,7 +30,7 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def clean_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Begin and end each test with MLflow as it is when nobody has configured it."""
+    """Begin and end each test with MLflow as it is when no one has configured it."""
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         monkeypatch.delenv(name)
     yield
@@ -41,7 +41,7 @@ def clean_mlflow(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in [name for name in os.environ if name.startswith("MLFLOW_")]:
         del os.environ[name]
     for engine in SqlAlchemyStore._engine_map.values():
-        engine.dispose()  # a connection that nobody closes is a ResourceWarning
+        engine.dispose()  # a connection that no one closes is a ResourceWarning
 
 
 @pytest.fixture

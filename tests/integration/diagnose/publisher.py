@@ -1,4 +1,4 @@
-"""What the processes of the convergence tests do: publish, by a clock of their own, and crash where they are told."""
+"""What the processes of the convergence tests do: publish, by a clock of their own, and crash where they are asked to."""
 
 import os
 import secrets
@@ -99,7 +99,7 @@ def publish_whatever_is_there(folder: Path, count: int) -> None:
 
 @mlflow_log_run
 def reading_diag(cfg: Any) -> None:
-    """Log which run lies in the folder, once before and once after a while."""
+    """Log which run is in the folder, once before and once after a while."""
     for key in ("first", "last"):
         mlflow.set_tag(key, load_run(cfg.save_dir).run_id)
         time.sleep(0.05)

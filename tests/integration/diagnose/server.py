@@ -17,7 +17,7 @@ from integration.diagnose.forks import start
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Find a port that no one listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -95,7 +95,7 @@ def environment(store: Store) -> dict[str, str]:
 
 
 def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = None, dead: bool = True) -> None:
-    """Hold that one page is active, that all chains lead to it, that nothing was lost, or still runs in the dead."""
+    """Hold that one MLflow run is active, that all chains lead to it, that nothing was lost, or still runs in the dead."""
     runs = store.runs(f"tags.`{Tag.LOGICAL_ID}` = '{save_dir}'")
     tags = {run.info.run_id: run.data.tags for run in runs}
     active = [run_id for run_id in tags if tags[run_id][Tag.STATUS] == Status.ACTIVE]
@@ -136,7 +136,7 @@ def test_at_once(backend: Backend, store: Store, make_run: MakeRun, clock_h: flo
 
 @short_and_long
 def test_killed_at_random(backend: Backend, store: Store, make_run: MakeRun) -> None:
-    """Processes that are killed while they publish leave pages that the next diag settles."""
+    """Processes that are killed while they publish leave MLflow runs that the next diag settles."""
     processes, diags = (8, 10) if backend.long else (2, 4)
     folder = make_run()
     chance = random.Random(1)
@@ -156,7 +156,7 @@ def test_killed_at_random(backend: Backend, store: Store, make_run: MakeRun) -> 
 @only_long
 @pytest.mark.parametrize("exits", [True, False], ids=["exits", "raises"])
 def test_crash_at_any_call(backend: Backend, store: Store, make_run: MakeRun, exits: bool) -> None:
-    """A process that dies, or an error, before or after any call leaves a page active, and the next diag leaves one."""
+    """A process that dies, or an error, before or after any call leaves one active, and the next diag leaves one."""
     folder = make_run("results/counted")
     publish_many(folder, 1)
     calls = count_calls(folder)
@@ -232,7 +232,7 @@ def test_asynchronous_logging(backend: Backend, store: Store, make_run: MakeRun)
 
 @short_on_sqlite
 def test_starting_together(backend: Backend, store: Store, make_run: MakeRun, project: Path) -> None:
-    """Nobody waits for a store that another makes, or finds half of one."""
+    """No process waits for a store that another makes, or finds half of one."""
     folder = make_run()
     where = environment(store)
     if backend.name == "SQLite":
@@ -265,7 +265,7 @@ def test_two_hosts(backend: Backend, store: Store, make_run: MakeRun) -> None:
 
 @short_on_sqlite
 def test_taken_meanwhile(backend: Backend, store: Store, make_run: MakeRun) -> None:
-    """Each publication is of one run alone, and the run that lies in the folder at last has the active one."""
+    """Each publication is of one run alone, and the run that is in the folder at last has the active one."""
     folder = make_run()
     chance = random.Random(1)
     started = [start(publish_whatever_is_there, folder, 5, environment=environment(store)) for _ in range(2)]

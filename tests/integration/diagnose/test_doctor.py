@@ -21,7 +21,7 @@ def diag(cfg: Any) -> None:
 
 
 def edit(store: Store, run_id: str, **tags: str) -> None:
-    """Write tags as somebody would in the page: ``run_status="active"``."""
+    """Write tags as somebody would in MLflow: ``run_status="active"``."""
     store.client.log_batch(run_id, tags=[RunTag(f"naga.{name}", value) for name, value in tags.items()])
 
 
@@ -42,7 +42,7 @@ def test_nothing_to_do(store: Store, project: Path, three: list[str]) -> None:
 
 
 def test_two_active(store: Store, project: Path, three: list[str]) -> None:
-    """Of two active pages the newest stays."""
+    """Of two active MLflow runs the newest stays."""
     edit(store, three[0], run_status="active")
     assert repair_history(project) == [
         f"a #1 ({three[0][:8]}): it was active beside a #3 ({three[2][:8]}); it is deprecated"
@@ -52,7 +52,7 @@ def test_two_active(store: Store, project: Path, three: list[str]) -> None:
 
 
 def test_none_active(store: Store, project: Path, three: list[str]) -> None:
-    """Where the active page was deleted the newest that is left is active again, and the others lead to it."""
+    """Where the active MLflow run was deleted the newest that is left is active again, and the others lead to it."""
     store.client.delete_run(three[2])
     lines = repair_history(project)
     assert lines == [f"a #2 ({three[1][:8]}): no MLflow run of it was active; it is now, as the newest"]
@@ -65,7 +65,7 @@ def test_none_active(store: Store, project: Path, three: list[str]) -> None:
 
 
 def test_broken_chain(store: Store, project: Path, three: list[str]) -> None:
-    """What leads nowhere leads to the active page."""
+    """What leads nowhere leads to the active MLflow run."""
     edit(store, three[0], superseded_by_run_id="nowhere")
     assert repair_history(project) == [
         f"a #1 ({three[0][:8]}): it led to no active MLflow run; it leads to a #3 ({three[2][:8]})"
@@ -88,7 +88,7 @@ def test_dead_owner(store: Store, project: Path, three: list[str]) -> None:
 def test_clones_are_left_alone(
     store: Store, project: Path, three: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two clones' pages are both active, and that is right."""
+    """Two clones' MLflow runs are both active, and that is right."""
     (tmp_path / "clone").mkdir()
     monkeypatch.chdir(tmp_path / "clone")
     diag(leave_run(run_id="20260102T000000-bbbbbbbb"))
@@ -97,7 +97,7 @@ def test_clones_are_left_alone(
 
 
 def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -> None:
-    """A copy of a run took its page; a new run in the first folder has its own: both are active, and that is right."""
+    """A copy of a run took over its MLflow run; a new run in the first folder has its own: both are active, and that is right."""
     folder = make_run()
     diag(folder)
     shutil.copytree(folder, project / "copy")

@@ -91,7 +91,7 @@ def test_set_experiment_in_the_body(store: Store, make_run: MakeRun, capsys: pyt
 
 
 def test_end_run_in_the_body(store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    """A diag that ends its own run is warned of, once; its page is active all the same, and nothing stays open."""
+    """A diag that ends its own run is warned of, once; its MLflow run is active all the same, and nothing stays open."""
 
     @mlflow_log_run
     def ending(cfg: Any) -> None:
@@ -156,7 +156,7 @@ def test_own_description(store: Store, make_run: MakeRun) -> None:
 
 
 def test_threads_with_run_id(store: Store, make_run: MakeRun) -> None:
-    """What threads of a diag log with run_id= lands on its page."""
+    """What threads of a diag log with run_id= lands on its MLflow run."""
 
     @mlflow_log_run
     def threaded(cfg: Any) -> None:
@@ -205,7 +205,7 @@ def test_figures_and_artifacts(store: Store, make_run: MakeRun, tmp_path: Path) 
 
 
 def test_autolog(store: Store, make_run: MakeRun) -> None:
-    """Autologging inside a diag goes to its page."""
+    """Autologging inside a diag goes to its MLflow run."""
     from sklearn.linear_model import LogisticRegression
 
     @mlflow_log_run

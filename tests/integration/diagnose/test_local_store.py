@@ -88,7 +88,7 @@ def test_inside_an_active_run_of_the_default_store(project: Path, make_run: Make
 
 @pytest.mark.parametrize("package", ["mlflow", "sqlalchemy"])
 def test_mlflow_missing(project: Path, make_run: MakeRun, package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without MLflow, or without what its local store needs, the command that installs it is told."""
+    """Without MLflow, or without what its local store needs, the command that installs it is named."""
 
     @mlflow_log_run
     def diag(cfg: object) -> None: ...

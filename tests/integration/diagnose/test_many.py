@@ -71,7 +71,7 @@ def leave(make_run: MakeRun, count: int, first: int = 0) -> None:
 
 
 def diags() -> Counter[tuple[str, str]]:
-    """Count the runs by script and by what `naga ls` says of their pages."""
+    """Count the runs by script and by what `naga ls` says of their publications."""
     with redirect_stdout(io.StringIO()) as printed:
         main(["ls", "--format", "json"])
     return Counter((row["task"].removesuffix(".main"), row["diag"]) for row in json.loads(printed.getvalue()))
@@ -128,7 +128,7 @@ def test_edit_one_helper_among_200(own_store: Store, make_run: MakeRun, capsys: 
 def test_failures_preview_and_rebuild(
     own_store: Store, make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What fails is told and stops nothing; a preview writes nothing; a store that is lost is made again, once."""
+    """What fails is reported and stops nothing; a preview writes nothing; a store that is lost is made again, once."""
     leave(make_run, 1, 2)
     config = {"save_dir": "results/bad", "epochs": 1313}
     make_run("results/bad", run_id="20260101T000000-bad", task="first.main", config=config)
@@ -153,12 +153,12 @@ def test_failures_preview_and_rebuild(
     (project / "mlflow.db").unlink()
     uri = f"sqlite:///{project}/elsewhere/new.db"
     assert main(["rebuild", "first.py", "results/**", "--to", uri]) == 1  # the bad one is bad here too
-    (page,) = newest_published(uri).values()
-    assert page.tags["naga.run_id"] == "20260101T000000-00000002"
-    assert Path(page.artifact_uri.removeprefix("file://")).is_relative_to(project / "elsewhere")
+    (published,) = newest_published(uri).values()
+    assert published.tags["naga.run_id"] == "20260101T000000-00000002"
+    assert Path(published.artifact_uri.removeprefix("file://")).is_relative_to(project / "elsewhere")
     assert main(["rebuild", "first.py", "results/002", "--to", uri]) == 0
     assert "nothing to do" in capsys.readouterr().out
-    assert list(newest_published(uri).values()) == [page]
+    assert list(newest_published(uri).values()) == [published]
     assert not (project / "mlflow.db").exists()
 
 
@@ -180,7 +180,7 @@ def diag(cfg):
 def test_with_the_code_of_the_run(
     own_store: Store, make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A model opens whose class has another name today; the worktree stays as it is, and the page counts as fresh."""
+    """A model opens whose class has another name today; the worktree stays as it is, and the publication counts as fresh."""
     Path("exp.py").write_text(PICKLED.replace("size", "was"))
     Path("models.py").write_text(OLD)
     Path("link.py").symlink_to("models.py")

@@ -38,7 +38,7 @@ def fit(file: Path, *labels: int) -> None:
 
 
 def test_stored_once(store: Store, make_run: MakeRun) -> None:
-    """An unchanged model is linked, not stored; each page shows it; another file, or name, is another model."""
+    """An unchanged model is linked, not stored; each MLflow run shows it; another file, or name, is another model."""
     LOADED.clear()
     folder = make_run()
     fit(folder / "model.joblib", 0, 1, 1)

@@ -22,7 +22,7 @@ def publish(diag: Diag[..., Any], folder: Path, *, strict: bool = False) -> None
 
 
 def test_a_folder_for_each_generation(store: Store, make_run: MakeRun) -> None:
-    """It bears the number of the page, becomes artifacts, and is no output of the run."""
+    """It bears the number of the publication, becomes artifacts, and is no output of the run."""
     folder = make_run()
     outputs = capture_outputs(folder)
 

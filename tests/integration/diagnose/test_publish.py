@@ -38,7 +38,7 @@ def given(folder: Path) -> DictConfig:
 
 
 def test_first_publication(store: Store, make_run: MakeRun) -> None:
-    """The page holds the configuration, the lock, the log, the input and the specification's tags, and is active."""
+    """The MLflow run holds the configuration, the lock, the log, the input and the specification's tags, and is active."""
     folder = make_run()
     assert diag(given(folder)) == "value"
     (run,) = store.runs()
@@ -240,7 +240,7 @@ class BodyError(Exception):
 
 @pytest.mark.parametrize("error", [BodyError("no"), KeyboardInterrupt(), SystemExit(0), SystemExit(3)])
 def test_failing_body(store: Store, make_run: MakeRun, error: BaseException) -> None:
-    """A diag that raises leaves the former page active; its own is failed; its exception comes back unchanged."""
+    """A diag that raises leaves the former MLflow run active; its own is failed; its exception comes back unchanged."""
     folder = make_run()
     diag(folder)
 
@@ -260,7 +260,7 @@ def test_failing_body(store: Store, make_run: MakeRun, error: BaseException) -> 
 
 
 def test_two_clones(store: Store, make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two clones with the same relative save_dir, in one experiment, leave each other's pages alone."""
+    """Two clones with the same relative save_dir, in one experiment, leave each other's MLflow runs alone."""
     mine = make_run()
     (tmp_path / "clone").mkdir()
     monkeypatch.chdir(tmp_path / "clone")
@@ -272,14 +272,14 @@ def test_two_clones(store: Store, make_run: MakeRun, tmp_path: Path, monkeypatch
 
 
 def test_recomputed_supersedes(store: Store, make_run: MakeRun) -> None:
-    """A new run in the same folder takes the page."""
+    """A new run in the same folder takes over the MLflow run."""
     diag(make_run())
     diag(make_run(run_id="20260102T000000-bbbbbbbb"))
     assert store.statuses() == ["deprecated", "active"]
 
 
 def test_recomputed_on_another_host(store: Store, make_run: MakeRun, project: Path) -> None:
-    """A new run takes the page of a run that its folder's archive remembers, from wherever that was published."""
+    """A new run takes over the MLflow run of a run that its folder's archive remembers, from wherever that was published."""
     former = make_run()
     diag(former)
     (run,) = store.runs()
@@ -301,7 +301,7 @@ def test_moved_keeps_history(store: Store, make_run: MakeRun, project: Path, how
 
 
 def test_archived_yields(store: Store, make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A run whose path has been taken by a newer one can be published again, and does not take the page from it."""
+    """A run whose path has been taken by a newer one can be published again, and does not take that over."""
     former = make_run()
     (project / "results/.archive").mkdir()
     archived = former.rename(project / "results/.archive/a~20260101T000000-aaaaaaaa")
@@ -369,7 +369,7 @@ def test_many_params(store: Store, make_run: MakeRun, count: int) -> None:
 
 
 def test_deleted_head(store: Store, make_run: MakeRun) -> None:
-    """Where somebody deleted the active page, or tags of it, the next diag's page takes over all that led to it."""
+    """Where somebody deleted the active MLflow run, or tags of it, the next diag's takes over all that led to it."""
     folder = make_run()
     for _ in range(3):
         diag(folder)
@@ -396,7 +396,7 @@ def test_deleted_head(store: Store, make_run: MakeRun) -> None:
     ],
 )
 def test_edited_by_hand(store: Store, make_run: MakeRun, tags: dict[str, str]) -> None:
-    """Whatever somebody has written into an old page, the next diag leaves one active, and every chain leads to it."""
+    """Whatever somebody has written into an old MLflow run, the next diag leaves one active, and every chain leads to it."""
     folder = make_run()
     for _ in range(2):
         diag(folder)
@@ -426,7 +426,7 @@ def test_abandoned(store: Store, make_run: MakeRun) -> None:
 
 
 def test_more_than_a_page(store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A logical run with more publications than one search returns still has one active page, the last."""
+    """A logical run with more publications than one search returns still has one active MLflow run, the last."""
     monkeypatch.setattr("naga.tracking.history.PAGE", 2)
     folder = make_run()
     for _ in range(5):
@@ -485,7 +485,7 @@ def test_wrong_use() -> None:
 
 
 def test_unknown_store(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that cannot be used is told in one line, with the command for later."""
+    """A store that cannot be used is reported in one line, with the command for later."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "sqlite:////proc/none/mlflow.db")
     with pytest.raises(TrackerError, match="/proc/none/mlflow.db"):
         diag(make_run())

@@ -49,7 +49,7 @@ def count_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_publications(server: Store, make_run: MakeRun) -> None:
-    """On a server as on SQLite: one active page, the older ones linked to it, artifacts through the server."""
+    """On a server as on SQLite: one active MLflow run, the older ones linked to it, artifacts through the server."""
     folder = make_run()
     for _ in range(3):
         diag(folder)
@@ -82,17 +82,17 @@ def test_pages_are_read(server: Store, make_run: MakeRun) -> None:
         mlflow.log_text("text", "notes/note.txt")
 
     logs(run)
-    pages = newest_published(server.uri)
-    assert [page.run_id for page in pages.values()] == [server.active()[0].info.run_id]
-    assert pages[run.run_id].name == "a #1"
-    assert metrics_of(server.uri, pages[run.run_id]) == {"accuracy": 0.5}
-    assert artifacts_of(server.uri, pages[run.run_id]) == {"run.lock", "experiment.log", "notes/note.txt"}
-    assert Freshness(pages, Path(__file__).parents[3]).of(run) == "fresh"
-    assert Freshness(pages, Path("/nowhere")).of(run) == "stale"
+    published = newest_published(server.uri)
+    assert [one.run_id for one in published.values()] == [server.active()[0].info.run_id]
+    assert published[run.run_id].name == "a #1"
+    assert metrics_of(server.uri, published[run.run_id]) == {"accuracy": 0.5}
+    assert artifacts_of(server.uri, published[run.run_id]) == {"run.lock", "experiment.log", "notes/note.txt"}
+    assert Freshness(published, Path(__file__).parents[3]).of(run) == "fresh"
+    assert Freshness(published, Path("/nowhere")).of(run) == "stale"
 
 
 def test_refused(project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is not there is told at once, without the user's password, with the line to type later."""
+    """A server that is not there is reported at once, without the user's password, with the line to type later."""
     folder = make_run()
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     port = free_port()
@@ -123,14 +123,14 @@ def test_silent(project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatc
 
 
 def test_refuses(server: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that answers with an error is told with its own words."""
+    """A server that answers with an error is reported with its own words."""
     monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "12345")
     with pytest.raises(TrackerError, match="12345"):
         diag(make_run())
 
 
 def test_lost_half_way(server: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is lost while a diag runs leaves the former page active; the diag can be run again."""
+    """A server that is lost while a diag runs leaves the former MLflow run active; the diag can be run again."""
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     folder = make_run()
     diag(folder)

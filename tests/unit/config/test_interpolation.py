@@ -72,7 +72,7 @@ def test_text_that_looks_like_an_interpolation_stays_text(monkeypatch: pytest.Mo
 
 
 def test_what_a_resolver_makes_is_data_when_plain_and_a_configuration_when_it_is_one(register: Register) -> None:
-    """A list of strings stays as it is; a DictConfig is resolved where it lies."""
+    """A list of strings stays as it is; a DictConfig is resolved where it is."""
     register("plain", lambda: ["${x}"])
     register("made", lambda: OmegaConf.create({"z": "${x}"}))
     cfg = OmegaConf.create({"a": "${plain:}", "b": "${made:}", "x": 1})
@@ -163,7 +163,7 @@ def test_a_result_of_another_type_is_an_error() -> None:
 
 
 def test_three_question_marks_from_outside_are_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
-    """OmegaConf would take them for a mandatory value that nobody gave."""
+    """OmegaConf would take them for a mandatory value that no one gave."""
     monkeypatch.setenv("UNSURE", "???")
     with pytest.raises(ConfigError, match=r"^a: "):
         resolved({"a": "${oc.env:UNSURE}"})

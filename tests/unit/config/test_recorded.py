@@ -8,7 +8,7 @@ from naga.secrets import MARK
 
 
 def test_a_redacted_value_is_what_is_given_now() -> None:
-    """Wherever it lies; the record itself stays as it is."""
+    """Wherever it is; the record itself stays as it is."""
     recorded = {"lr": 0.1, "db": {"password": MARK}}
     assert with_secrets(recorded, {"lr": 5, "db": {"password": "x"}}) == {"lr": 0.1, "db": {"password": "x"}}
     assert recorded["db"] == {"password": MARK}

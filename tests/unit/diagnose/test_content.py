@@ -86,7 +86,7 @@ def test_path_that_is_not_utf8(tmp_path: Path) -> None:
 
 
 def test_without_save_dir(tmp_path: Path) -> None:
-    """A run that nobody can name is refused."""
+    """A run that no one can name is refused."""
     with pytest.raises(DiagError, match="no save_dir"):
         publication_of(run_in(tmp_path / "a", save_dir=""), published_by="diag", key=KEY)
 

@@ -125,7 +125,7 @@ def test_links_that_lead_nowhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize("inside", [True, False])
 @pytest.mark.parametrize("kind", ["fifo", "socket", "character device"])
 def test_special(tmp_path: Path, kind: str, inside: bool) -> None:
-    """What has no content is told at once, and never waited for."""
+    """What has no content is reported at once, and never waited for."""
     path = tmp_path / "odd"
     if kind == "fifo":
         os.mkfifo(path)

@@ -107,7 +107,7 @@ def test_what_is_not_installed_is_named(name: str, needs: str, monkeypatch: pyte
 
 
 def test_without_slurm(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where there is no Slurm, its launcher says so, and nobody else asks for jobs."""
+    """Where there is no Slurm, its launcher says so, and no one else asks for jobs."""
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(NagaError, match="no scontrol"), open_launcher("slurm", how()):
         pass

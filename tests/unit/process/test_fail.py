@@ -34,7 +34,7 @@ def test_from_a_thread_of_the_run() -> None:
 
 
 def test_outside_of_a_run_it_is_refused() -> None:
-    """Nobody would hear it."""
+    """No one would hear it."""
     with pytest.raises(UsageError, match="outside of a run"):
         fail("diverged")
 

@@ -18,7 +18,7 @@ from naga.record.schema import Process, to_plain
 
 @pytest.mark.parametrize(("patience", "said"), [("soon", "NAGA_RANK_TIMEOUT_S is 'soon'"), ("0", "within 0 s")])
 def test_a_rank_that_cannot_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience: str, said: str) -> None:
-    """A time that is none is refused, and one that has passed is told, with what to type."""
+    """A time that is none is refused, and one that has passed is reported, with what to type."""
     monkeypatch.setenv("NAGA_RANK_TIMEOUT_S", patience)
     with pytest.raises(UsageError, match=said) as refused:
         Meeting(Rank(1, 2), tmp_path / "announcement").wait()
@@ -81,7 +81,7 @@ ELSEWHERE = replace(this_process(), host="node17")
         (DEAD, 3600, {}, True),  # of the launcher that started this rank: rank 0 was quick
         (DEAD, 3600, {"launcher": [1, 1]}, False),  # of a former job of the same name
         (DEAD, 10, {"launcher": [1, 1]}, True),
-        (ELSEWHERE, 3600, {}, False),  # nobody can see whether it lives
+        (ELSEWHERE, 3600, {}, False),  # no one can see whether it lives
         (ELSEWHERE, 10, {}, True),
     ],
 )

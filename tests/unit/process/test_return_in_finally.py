@@ -1,4 +1,4 @@
-"""A `return` in `finally` swallows Ctrl-C; a function that has one is told by reading it."""
+"""A `return` in `finally` swallows Ctrl-C; its source shows which function has one."""
 
 from naga.process.return_in_finally import swallowing
 

@@ -70,7 +70,7 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.parametrize(("code", "raises"), [(errno.EINVAL, False), (errno.EIO, True)])
 def test_folder_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, raises: bool) -> None:
-    """A filesystem that cannot sync folders is accepted; a disk that fails is told."""
+    """A filesystem that cannot sync folders is accepted; a disk that fails is reported."""
     real, folder = os.fsync, tmp_path.stat().st_ino
 
     def fsync(descriptor: int) -> None:

@@ -118,7 +118,7 @@ def test_rows_of_another_form_are_nothing(root: Path) -> None:
 
 
 def test_it_is_the_users_own(root: Path) -> None:
-    """Nobody else reads it; its root is known to those who look for runs everywhere."""
+    """No one else reads it; its root is known to those who look for runs everywhere."""
     _listed(root)
     assert stat.S_IMODE(index_file(str(root)).stat().st_mode) == 0o600
     assert list(known_roots()) == [root]

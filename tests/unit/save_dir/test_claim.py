@@ -455,7 +455,7 @@ def test_a_look_at_a_lock_leaves_nothing_open(tmp_path: Path) -> None:
 @pytest.mark.timeout(10)
 @pytest.mark.parametrize("kind", ["fifo", "link"])
 def test_a_lock_is_looked_for_in_files_alone(tmp_path: Path, kind: str) -> None:
-    """A fifo has nobody to wait for, and a link may lead to a file that somebody else locks."""
+    """A fifo has no one to wait for, and a link may lead to a file that somebody else locks."""
     claim = claim_folder(tmp_path / "run", "one", this_process())
     odd = tmp_path / "odd"
     os.mkfifo(odd) if kind == "fifo" else odd.symlink_to(tmp_path / "run/.naga/claims/first")

@@ -45,7 +45,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_a_run_of_another_host_lives_while_it_gives_signs(tmp_path: Path, other: Process) -> None:
-    """Where nobody can see the process: running, then lost and free to be tried again."""
+    """Where no one can see the process: running, then lost and free to be tried again."""
     folder = tmp_path / "run"
     leave(folder, process=other)
     age(folder, STALE_S - 60)

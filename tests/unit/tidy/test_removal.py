@@ -44,9 +44,9 @@ def gc(root: str = "results") -> dict[str, str]:
     """Remove all that may go; give what keeps each of the others."""
     place = Path(root).absolute()
     found = candidates(place, older=timedelta(), failed=False, archived=False)
-    for _, done in remove_all([one for one in found if not one.kept_by], place):
+    for _, done in remove_all([one for one in found if not one.needed_by], place):
         assert isinstance(done, list), done
-    return {one.run.save_dir.name: one.kept_by for one in found if one.kept_by}
+    return {one.run.save_dir.name: one.needed_by for one in found if one.needed_by}
 
 
 def test_only_what_ended_badly_or_is_archived_goes(leave: Leave) -> None:
@@ -117,7 +117,7 @@ def test_what_cannot_be_removed_keeps_its_upstream(leave: Leave) -> None:
     leave("results/a", started="2026-01-01T00:00:00Z")
     folder = leave("results/b", reads="results/a", started="2026-01-02T00:00:00Z")
     found = candidates(Path.cwd() / "results", older=timedelta(), failed=False, archived=False)
-    assert [one.kept_by for one in found] == ["", ""]
+    assert [one.needed_by for one in found] == ["", ""]
     write_lock(folder, some_record(run_id="another", status="failed"))
     assert [isinstance(done, NagaError) for _, done in remove_all(found, Path.cwd() / "results")] == [True, True]
     assert Path("results/a/run.lock").exists()

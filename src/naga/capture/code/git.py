@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 MINIMUM = (2, 25)
 T = TypeVar("T")
 
-_KEPT_VARIABLES = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"}
-_KEPT_VARIABLES |= {"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"}
+_PASSED_VARIABLES = {"GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH"}
+_PASSED_VARIABLES |= {"GIT_CEILING_DIRECTORIES", "GIT_DISCOVERY_ACROSS_FILESYSTEM"}
 _SETTINGS = {
     "core.hooksPath": os.devnull,
     "core.fsmonitor": "",  # up to git 2.35, another value is a program
@@ -65,7 +65,7 @@ def names(output: bytes) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    passed = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _KEPT_VARIABLES}
+    passed = {key: value for key, value in os.environ.items() if not key.startswith("GIT_") or key in _PASSED_VARIABLES}
     return passed | {
         "LC_ALL": "C",
         "GIT_OPTIONAL_LOCKS": "0",

@@ -21,7 +21,7 @@ def imported_files() -> set[Path]:
 
 @cache
 def is_installed(folder: str) -> bool:
-    """Tell whether a folder is the interpreter's or that of installed packages, which are not code of a project."""
+    """Return whether a folder is the interpreter's or that of installed packages, which are not code of a project."""
     path = Path(folder)
     return any(
         place.name in ("site-packages", "dist-packages") or place in _installed_places()
@@ -30,7 +30,7 @@ def is_installed(folder: str) -> bool:
 
 
 def _is_recorded(file: Path) -> bool:
-    """Tell whether a package's own list has a file: `pip install --target` installs into any folder."""
+    """Return whether a package's own list has a file: `pip install --target` installs into any folder."""
     return any(
         file.relative_to(place).as_posix() in _recorded(place) for place in file.parents if str(place) in sys.path
     )
@@ -51,7 +51,7 @@ def _installed_places() -> frozenset[Path]:
 
 
 def moved(path: str, folders: Mapping[str, str]) -> str | None:
-    """Give where a path of the project lies laid out; None for one of no repository, or of an installed package."""
+    """Give the laid-out copy of a path of the project; None for one of no repository, or of an installed package."""
     real = own_place(os.path.abspath(path))  # noqa: PTH100  # thousands of modules
     tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
     if not tops or any(real.startswith(folder) for folder in folders.values()):
@@ -68,7 +68,7 @@ def own_place(path: str) -> str:
 
 
 def import_from(folders: Mapping[str, str]) -> None:
-    """Let this process import the project from where it is laid out, and find there what lies beside its modules."""
+    """Let this process import the project from where it is laid out, and find there what is beside its modules."""
     if not folders:
         return
     sys.path[:] = [moved(path or os.curdir, folders) or path for path in sys.path]

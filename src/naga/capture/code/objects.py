@@ -23,7 +23,7 @@ def bring(repository: Repository, aside: Repository, folder: Path, commit: str) 
     if not os.access(repository.objects, os.W_OK, effective_ids=True):
         raise GitError("the repository cannot be written")
     if is_collected(repository):
-        _bring_kept(repository, aside, folder, commit)
+        _bring_pack(repository, aside, folder, commit)
     else:
         for path in folder.glob("??/*"):
             _copy(path, repository.objects / path.parent.name / path.name)
@@ -32,10 +32,10 @@ def bring(repository: Repository, aside: Repository, folder: Path, commit: str) 
 def secure(repository: Repository, aside: Repository, folder: Path, commit: str) -> None:
     """Bring them again if a garbage collection has begun meanwhile: it may have looked before the ref was there."""
     if is_collected(repository):
-        _bring_kept(repository, aside, folder, commit)
+        _bring_pack(repository, aside, folder, commit)
 
 
-def _bring_kept(repository: Repository, aside: Repository, folder: Path, commit: str) -> None:
+def _bring_pack(repository: Repository, aside: Repository, folder: Path, commit: str) -> None:
     packs = repository.objects / "pack"
     _unmark(packs)
     wanted = f"{commit}\n^{commit}^@\n".encode()
@@ -72,7 +72,7 @@ def _unmark(packs: Path) -> None:
 
 
 def is_collected(repository: Repository) -> bool:
-    """Tell whether a garbage collection of the repository is running."""
+    """Return whether a garbage collection of the repository is running."""
     lock = repository.common_dir / "gc.pid"
     try:
         pid, host = lock.read_text().split()

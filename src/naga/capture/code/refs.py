@@ -19,8 +19,8 @@ _MOVES = 200  # how often the branch may move under our hands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
-    """What keeps a commit."""
+class Anchored:
+    """A commit, and what protects it from being deleted."""
 
     commit: str
     ref: str | None  # where it could be written
@@ -88,7 +88,7 @@ def commit_tree(repository: Repository, tree: str, parents: list[str], message: 
 
 
 def is_ancestor(repository: Repository, older: str, newer: str) -> bool:
-    """Tell whether one commit is the other, or is in its history."""
+    """Return whether one commit is the other, or is in its history."""
     try:
         return older == newer or bool(repository.run("merge-base", "--is-ancestor", older, newer))
     except GitError as error:
@@ -103,12 +103,12 @@ def keep(
     log: LogBranch | None,
     first: Callable[[], Tip | None],
     commit_on: Callable[[Tip | None], str | None],
-) -> Kept:
+) -> Anchored:
     """Point the run's ref at its commit and, where that is possible, the log branch with it."""
     warning = None
     try:
         if log is not None and (advanced := _advance(log, ref, first, commit_on)):
-            return Kept(commit=advanced, ref=ref, log_branch=log.name)
+            return Anchored(commit=advanced, ref=ref, log_branch=log.name)
     except BlockedError as error:
         warning = f"the branch {log.name!r} was left as it is: {error}" if log else None
     alone = commit_on(None)
@@ -116,8 +116,10 @@ def keep(
     try:
         _transact(repository, f"update {ref}\0{alone}\0\0")
     except GitError as error:
-        return Kept(commit=alone, ref=None, warning=f"no ref keeps commit {alone[:12]}: git may delete it ({error})")
-    return Kept(commit=alone, ref=ref, warning=warning)
+        return Anchored(
+            commit=alone, ref=None, warning=f"no ref keeps commit {alone[:12]}: git may delete it ({error})"
+        )
+    return Anchored(commit=alone, ref=ref, warning=warning)
 
 
 def _advance(

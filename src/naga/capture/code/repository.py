@@ -14,12 +14,12 @@ from naga.capture.code.cells import FOLDER, Cells
 from naga.capture.code.exclusions import IGNORED, Exclusions, identity, ignored_by_git, matching, named, run_folders
 from naga.capture.code.git import GitError, Meanwhile, Repository, names
 from naga.capture.code.objects import bring, is_collected, secure
-from naga.capture.code.refs import Kept, LogBranch, Tip, commit_tree, is_ancestor, keep
+from naga.capture.code.refs import Anchored, LogBranch, Tip, commit_tree, is_ancestor, keep
 from naga.capture.code.scratch import scratch
 from naga.capture.code.tree import edited_tree
 from naga.capture.code.worktree import (
     Change,
-    KeptIndex,
+    IndexCopy,
     TreeEntry,
     WorktreeStatus,
     index_state,
@@ -68,8 +68,8 @@ class HeldFiles:
 
     repository: Repository
     commit: str
-    index: KeptIndex  # the user's
-    stored: KeptIndex  # of the files that differed from HEAD
+    index: IndexCopy  # the user's
+    stored: IndexCopy  # of the files that differed from HEAD
     uncommitted: frozenset[str]  # paths that `index` says nothing about
     committed: frozenset[str]  # those of the imported files that HEAD has
     skipped: frozenset[str]
@@ -82,7 +82,7 @@ class HeldFiles:
         changed += committed.result()
         return sorted(path for path in changed if identity(self.repository.top / path) not in self.printed_to)
 
-    def _compare(self, index: KeptIndex) -> list[str]:
+    def _compare(self, index: IndexCopy) -> list[str]:
         question = ("diff", "--name-only", "-z", "--no-ext-diff", "--no-renames", "--ignore-submodules=all")
         if not index.content:
             return []
@@ -102,7 +102,7 @@ class _Look:
     """What was seen of a repository in one moment."""
 
     status: WorktreeStatus
-    index: KeptIndex
+    index: IndexCopy
     head: str | None
     tree: str | None
     remote: str | None
@@ -153,7 +153,7 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         repository=repository,
         commit=stored.commit,
         index=look.index,
-        stored=KeptIndex.read(folder / "stored"),
+        stored=IndexCopy.read(folder / "stored"),
         uncommitted=frozenset(change.path for change in status.changes),
         committed=look.committed,
         skipped=frozenset(one.path for one in left_out),
@@ -189,7 +189,7 @@ def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _
     """Look at all that takes time at once."""
     # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
     with Meanwhile(lambda: read_status(repository)) as walk:
-        stored = KeptIndex.read(repository.git_dir / "index")
+        stored = IndexCopy.read(repository.git_dir / "index")
         head, tree = _head(repository)
         with Meanwhile(lambda: LogBranch(repository, asked.branch, head).look() if asked.branch else None) as tip:
             remote = _remote(repository)
@@ -199,7 +199,7 @@ def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _
             stored.write(index)
             for flag, paths in flags.items():
                 copy.run("update-index", flag, "-z", "--stdin", stdin=b"\0".join(paths))
-            stored, status = KeptIndex.read(index), read_status(copy)
+            stored, status = IndexCopy.read(index), read_status(copy)
         else:
             status = walk.result()
     return _Look(status, stored, head, tree, remote, tip.result, committed)
@@ -252,7 +252,9 @@ def _plan_change(plan: _Plan, change: Change, asked: SnapshotRequest, left_out: 
         plan.missing.append(Skipped(path=change.path, reason=f"is a repository of its own: {nested.reason}"))
 
 
-def _keep(repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, folder: Path) -> tuple[str, Kept]:
+def _keep(
+    repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, folder: Path
+) -> tuple[str, Anchored]:
     """Make the commit of what was planned and let refs keep it; HEAD is that commit where it has the same tree."""
     objects = folder / "objects"
     (objects / "pack").mkdir(parents=True, exist_ok=True)

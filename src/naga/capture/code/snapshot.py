@@ -89,7 +89,7 @@ def capture_once(script: Path, label: SnapshotLabel) -> str | None:
     return _Collector(Snapshot(), label, script).add(script.parent).commit
 
 
-def kept_for(taken: CodeCapture, label: SnapshotLabel) -> CodeCapture:
+def anchored_for(taken: CodeCapture, label: SnapshotLabel) -> CodeCapture:
     """Let the ref of a further run keep the commits of a capture that stands for many."""
     entries = []
     for number, code in enumerate(taken.entries):

@@ -113,7 +113,7 @@ def _called(node: ast.Call) -> Iterator[ast.expr]:
 
 
 def _is_secret(target: ast.expr, *, in_environ: bool = False) -> bool:
-    """Tell whether a name, an attribute, or the key of an item is that of a secret; of the environment, a broad one."""
+    """Return whether a name, an attribute or the key of an item is that of a secret; broadly in the environment."""
     if isinstance(target, ast.Subscript):
         return _is_secret(target.slice, in_environ=bool(_ENVIRON.search(ast.unparse(target.value))))
     name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""

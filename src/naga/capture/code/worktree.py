@@ -43,7 +43,7 @@ class WorktreeStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class KeptIndex:
+class IndexCopy:
     """An index in memory, with its time of change."""
 
     content: bytes
@@ -51,7 +51,7 @@ class KeptIndex:
     time_ns: int
 
     @classmethod
-    def read(cls, path: Path) -> "KeptIndex":
+    def read(cls, path: Path) -> "IndexCopy":
         """Read an index."""
         try:
             # git may be replacing it at this moment: time and bytes come from one open file.

@@ -23,7 +23,7 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[/:]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where the data of one value lies.
+    """Where the data of one value is.
 
     ``kind`` is ``path`` or ``url``, or else ``list``, ``dict`` or ``glob``: several places under names of their own.
     """
@@ -43,7 +43,7 @@ class Place:
             place.require(f"{key}.{name}")
 
     def is_remote(self) -> bool:
-        """Tell whether any of it is behind a URL."""
+        """Return whether any of it is behind a URL."""
         return self.kind == "url" or any(place.is_remote() for place in self.inside.values())
 
     def paths(self) -> Iterator[Path]:
@@ -67,7 +67,7 @@ def _problem(path: Path) -> str:
 
 
 def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
-    """Find where the data of a key lies; None where the key is null, for that tracks nothing.
+    """Find the data of a key; None where the key is null, for that tracks nothing.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def _keys(config: Mapping[Any, Any] | list[Any] | tuple[Any, ...], above: str) -
 
 
 def place_of(key: str, value: Any, base: Path) -> Place:
-    """Find where the data of a value lies; as `find_place`."""
+    """Find the data of a value; as `find_place`."""
     if isinstance(value, Mapping):
         return Place(kind="dict", inside=_several(key, value.items(), base))
     if isinstance(value, list | tuple):

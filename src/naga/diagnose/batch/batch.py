@@ -80,8 +80,8 @@ def diagnose_all(
 def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
     """Find out, by reading alone, what needs no diag."""
     root = project_root(order.script.parent)
-    pages = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
-    freshness, file = Freshness(pages, root), order.script.relative_to(root).as_posix()
+    published = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
+    freshness, file = Freshness(published, root), order.script.relative_to(root).as_posix()
     unfinished = order.check or not order.only_stale or _takes_unfinished(order.script)
     originals = _originals(runs)
     for run in runs:

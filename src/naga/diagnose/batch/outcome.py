@@ -14,7 +14,7 @@ class BatchOptions:
 
     ``uri`` is the store to publish to whatever the script says; empty for the usual one. ``scratch`` is a folder for a
     throw-away store where nothing is to be published. ``check`` only reads the configurations, as the diag
-    would be given them. ``only_stale`` leaves pages alone that are fresh.
+    would be given them. ``only_stale`` leaves out runs whose MLflow run is fresh.
     """
 
     script: Path
@@ -31,7 +31,7 @@ class BatchOptions:
 class Difference:
     """What a preview shows: each metric's former and new value, None for none; artifacts that come and go."""
 
-    before: str  # the name of the page that it is compared with; empty for none
+    before: str  # the name of the MLflow run that it is compared with; empty for none
     metrics: tuple[tuple[str, float | None, float | None], ...] = ()
     new: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()

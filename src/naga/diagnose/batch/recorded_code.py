@@ -16,15 +16,17 @@ from naga.runs.find import Run
 def recorded_code(run: Run, script: Path) -> Code:
     """Find the snapshot of a script's repository among those of a run."""
     root = project_root(script.parent)
-    kept = [code for code in run.record.code if code.commit]
-    if not kept:
+    captured = [code for code in run.record.code if code.commit]
+    if not captured:
         raise DiagError("the run has no snapshot of its code", hint="only runs of tasks with @snapshot have one")
-    here = [code for code in kept if Path(code.path) == root] or [code for code in kept if code.name == root.name]
-    return (here or kept)[0]
+    here = [code for code in captured if Path(code.path) == root] or [
+        code for code in captured if code.name == root.name
+    ]
+    return (here or captured)[0]
 
 
 def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
-    """Lay out a snapshot in a folder, today's script on top of it, and return where that lies."""
+    """Lay out a snapshot in a folder, today's script on top of it, and return the script's path there."""
     try:
         repository = Repository.find(script.parent)
         lay_out(repository, str(code.commit), folder)
@@ -33,7 +35,7 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
     # What searches for the root of the project stops here.
     (folder / ".git").touch()
     here = folder / script.relative_to(repository.top.resolve())
-    # Where the snapshot has a link on the way, what is written through it would lie outside of the folder.
+    # Where the snapshot has a link on the way, what is written through it would be outside of the folder.
     real_folder(folder, here.parent, replace=True)
     here.unlink(missing_ok=True)
     shutil.copyfile(script, here)

@@ -40,7 +40,7 @@ class Prepared:
 
 @lru_cache
 def _set_up(order: BatchOptions, script: Path) -> Prepared:
-    """Import the script, which in `--code recorded` lies among the run's own code."""
+    """Import the script, which with `--code recorded` is among the run's own code."""
     project = order.script.parent
     for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
         if order.scratch is not None:
@@ -54,18 +54,18 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
     diag = find_diag(load_script(script, project=project_root(project)), order.function)
     said = store_of(project)
     real = "" if order.check else asked if order.uri or said == used else said
-    needs_pages = order.only_stale or order.scratch is not None
-    pages = newest_published(real) if needs_pages else {}
+    needs_published = order.only_stale or order.scratch is not None
+    published = newest_published(real) if needs_published else {}
     options = DiagOptions(
         project=project, strict=order.strict, files_in=order.scratch and order.scratch / f"{os.getpid()}"
     )
     if order.scratch or order.uri:
         use_store(used)
-    return Prepared(script, diag, options, real, Freshness(pages, project_root(script.parent)))
+    return Prepared(script, diag, options, real, Freshness(published, project_root(script.parent)))
 
 
 def end_with_parent() -> None:
-    """Let this process end when the one that gives it work is killed: nobody else would ever end it."""
+    """Let this process end when the one that gives it work is killed: nothing else would ever end it."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:
@@ -129,12 +129,12 @@ def _first_line(error: BaseException) -> str:
 
 
 def _difference(prepared: Prepared, run: Run) -> Difference:
-    """Compare what was published to the throw-away store with the page in the real one."""
+    """Compare what was published to the throw-away store with the MLflow run in the real one."""
     uri = store_of(Path.cwd())
-    page, old = newest_published(uri)[run.run_id], prepared.freshness.published(run)
-    now = metrics_of(uri, page)
+    new, old = newest_published(uri)[run.run_id], prepared.freshness.published(run)
+    now = metrics_of(uri, new)
     was = metrics_of(prepared.uri, old) if old else {}
-    files, files_before = artifacts_of(uri, page), artifacts_of(prepared.uri, old) if old else set()
+    files, files_before = artifacts_of(uri, new), artifacts_of(prepared.uri, old) if old else set()
     return Difference(
         before=old.name if old else "",
         metrics=tuple((key, was.get(key), now.get(key)) for key in sorted(was.keys() | now.keys())),

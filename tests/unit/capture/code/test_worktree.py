@@ -5,7 +5,7 @@ import pytest
 from workbench import git
 
 from naga.capture.code.git import Repository
-from naga.capture.code.worktree import KeptIndex, read_status, store
+from naga.capture.code.worktree import IndexCopy, read_status, store
 
 
 def _entry(top: Path, path: str) -> tuple[str, str]:
@@ -36,15 +36,15 @@ def test_an_index_is_kept_with_its_time(tmp_path: Path) -> None:
     """Or git would believe it where it must look."""
     (tmp_path / "index").write_bytes(b"entries")
     os.utime(tmp_path / "index", ns=(1, 123_456_789))
-    KeptIndex.read(tmp_path / "index").write(tmp_path / "copy")
+    IndexCopy.read(tmp_path / "index").write(tmp_path / "copy")
     assert (tmp_path / "copy").stat().st_mtime_ns == 123_456_789
-    assert KeptIndex.read(tmp_path / "copy") == KeptIndex(b"entries", 123_456_789)
+    assert IndexCopy.read(tmp_path / "copy") == IndexCopy(b"entries", 123_456_789)
 
 
 def test_no_index_is_an_empty_one(tmp_path: Path) -> None:
     """Before the first `git add` there is none."""
     (tmp_path / "copy").write_bytes(b"old")
-    KeptIndex.read(tmp_path / "nothing").write(tmp_path / "copy")
+    IndexCopy.read(tmp_path / "nothing").write(tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
 
 
@@ -69,8 +69,8 @@ def test_an_index_is_read_without_git_only_where_that_is_certain(
     git("status", cwd=top)
     if words:
         git(*words, cwd=top)
-    index = KeptIndex.read(top / ".git" / "index")
+    index = IndexCopy.read(top / ".git" / "index")
     assert index.hides_nothing() is certain
     if certain:
         for cut in range(12, len(index.content), 7):
-            assert not KeptIndex(index.content[:cut], 0).hides_nothing()
+            assert not IndexCopy(index.content[:cut], 0).hides_nothing()

@@ -47,7 +47,7 @@ def test_lines(save_dir: Path) -> None:
     "content", [b"hello\n", b"[1]", b"[{}]", b"[", b"{}", b"\xff", b"[" * 100_000, b'[{"path": 1, "hash": "x"}]', None]
 )
 def test_no_list(save_dir: Path, content: bytes | None) -> None:
-    """What is not a list is told."""
+    """What is not a list is reported."""
     if content is not None:
         (save_dir / "x").write_bytes(content)
     with pytest.raises(DataError, match="'x'"):

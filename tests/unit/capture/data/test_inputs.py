@@ -197,7 +197,7 @@ def test_unreadable(base: Path, as_nobody: Callable[[], None]) -> None:
 
 
 def test_links_that_lead_out(base: Path) -> None:
-    """Links to what the hash does not cover are told; those within the data, or to nothing, are not."""
+    """Links to what the hash does not cover are reported; those within the data, or to nothing, are not."""
     for name, target in {
         "out": "../../data",
         "far": "/etc",
@@ -259,7 +259,7 @@ def test_nothing_beside(base: Path) -> None:
 
 
 def test_missing_beside(base: Path) -> None:
-    """What is missing is told before main starts, in the background too."""
+    """What is missing is reported before main starts, in the background too."""
     with pytest.raises(DataError, match="x: no file or folder"):
         capture_beside({"x": "nothing"}, [Tracked(keys=("x",), background=True)], base, manifest_dir=None)
 
@@ -287,7 +287,7 @@ def test_changed_beside(base: Path, change: str, monkeypatch: pytest.MonkeyPatch
 
 
 def test_all_are_looked_for_before_one_is_read(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A missing second input is told before hours go into the first."""
+    """A missing second input is reported before hours go into the first."""
     monkeypatch.setattr(data_module, "hash_listed", lambda *given, **named: pytest.fail("read"))
     with pytest.raises(DataError, match="b: no file or folder"):
         capture_data({"a": "data", "b": "nothing"}, [Tracked(keys=("a", "b"))], base, manifest_dir=None)
@@ -342,7 +342,7 @@ def test_a_run_that_was_hashed_as_a_folder(base: Path, stage: tuple[Path, list[U
 
 
 def test_the_innermost_run_left_it(base: Path, tmp_path: Path) -> None:
-    """Of runs within runs, the one in whose folder a file lies."""
+    """Of runs within runs, the one in whose folder a file is."""
     upstream = [Upstream(save_dir=name, run_id=name, lock_hash="") for name in ("data", "data/sub")]
     capture_data({"x": "data/sub/c.csv"}, [Tracked(keys=("x",))], base, manifest_dir=tmp_path, upstream=upstream)
     assert json.loads((tmp_path / "inputs.json").read_text())["x"][0]["run_id"] == "data/sub"

@@ -74,7 +74,7 @@ def test_a_script_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_of_copies_one_is_published() -> None:
-    """The one that lies where it was computed; that another was left out is said, with its name."""
+    """The one that is where it was computed; that another was left out is said, with its name."""
     record = run_named("results/a").record
     runs = [Run(Path(folder), record) for folder in ("/p/backup", "/p/results/a", "/p/results/b")]
     assert many._originals(runs) == {record.run_id: Path("/p/results/a")}

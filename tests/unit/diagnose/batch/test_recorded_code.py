@@ -51,7 +51,7 @@ def test_what_is_no_matter_of_the_code(code: str, laid_out: Path) -> None:
 
 
 def test_the_cause_counts(laid_out: Path) -> None:
-    """A script that cannot be imported is told as Naga's own error, with the script's as its cause."""
+    """A script that cannot be imported is reported as Naga's own error, with the script's as its cause."""
     error = DiagError("exp.py cannot be imported")
     error.__cause__ = _raised("from measures_of_then import new")
     assert "measures_of_then.new" in lacking(error, laid_out)
