@@ -1,4 +1,4 @@
-"""What the processes of the convergence tests do: publish, by a clock of their own, and crash where they are asked to."""
+"""What the processes of the convergence tests do: publish, by a clock of their own, and crash on request."""
 
 import os
 import secrets

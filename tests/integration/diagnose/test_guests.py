@@ -91,7 +91,7 @@ def test_set_experiment_in_the_body(store: Store, make_run: MakeRun, capsys: pyt
 
 
 def test_end_run_in_the_body(store: Store, make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    """A diag that ends its own run is warned of, once; its MLflow run is active all the same, and nothing stays open."""
+    """A diag that ends its own run is warned of, once; the MLflow run is active all the same; nothing stays open."""
 
     @mlflow_log_run
     def ending(cfg: Any) -> None:

@@ -180,7 +180,7 @@ def diag(cfg):
 def test_with_the_code_of_the_run(
     own_store: Store, make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A model opens whose class has another name today; the worktree stays as it is, and the publication counts as fresh."""
+    """A model opens whose class has another name today; the worktree stays as it is; the publication is fresh."""
     Path("exp.py").write_text(PICKLED.replace("size", "was"))
     Path("models.py").write_text(OLD)
     Path("link.py").symlink_to("models.py")

@@ -38,7 +38,7 @@ def given(folder: Path) -> DictConfig:
 
 
 def test_first_publication(store: Store, make_run: MakeRun) -> None:
-    """The MLflow run holds the configuration, the lock, the log, the input and the specification's tags, and is active."""
+    """The MLflow run holds configuration, lock, log, input and the tags of the specification, and is active."""
     folder = make_run()
     assert diag(given(folder)) == "value"
     (run,) = store.runs()
@@ -279,7 +279,7 @@ def test_recomputed_supersedes(store: Store, make_run: MakeRun) -> None:
 
 
 def test_recomputed_on_another_host(store: Store, make_run: MakeRun, project: Path) -> None:
-    """A new run takes over the MLflow run of a run that its folder's archive remembers, from wherever that was published."""
+    """A new run supersedes what a run in its folder's archive has published, from wherever that was."""
     former = make_run()
     diag(former)
     (run,) = store.runs()
@@ -396,7 +396,7 @@ def test_deleted_head(store: Store, make_run: MakeRun) -> None:
     ],
 )
 def test_edited_by_hand(store: Store, make_run: MakeRun, tags: dict[str, str]) -> None:
-    """Whatever somebody has written into an old MLflow run, the next diag leaves one active, and every chain leads to it."""
+    """Whatever was written into an old MLflow run, the next diag leaves one active, and every chain leads to it."""
     folder = make_run()
     for _ in range(2):
         diag(folder)
