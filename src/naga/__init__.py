@@ -43,7 +43,7 @@ __version__ = "0.2.0.dev0"
 
 
 def __getattr__(name: str) -> Any:
-    """Import what belongs to diags and comparisons when it is first asked for: who only computes does not wait."""
+    """Import what belongs to diags and comparisons at its first use: a script that only computes need not wait."""
     if name == "diag_dir":
         from naga.diagnose.diag_dir import diag_dir
 

@@ -1,4 +1,4 @@
-"""Where Naga stores what belongs to no project."""
+"""The user's cache folder, for what belongs to no project."""
 
 import os
 from pathlib import Path

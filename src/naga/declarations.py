@@ -1,4 +1,4 @@
-"""What the decorators declare and what a caller says: values that every layer may read, and nothing else.
+"""What decorators declare and what a caller asks for: plain values that every layer may read.
 
 They lie at the bottom because `import naga` needs them and little more.
 """
@@ -66,7 +66,7 @@ class Tracked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Declares:
-    """The marks of a task's decorators."""
+    """What the decorators of a task declare."""
 
     command_line: bool = False
     former: Former | None = None

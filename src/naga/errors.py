@@ -1,4 +1,4 @@
-"""Everything Naga can refuse to do, and why.
+"""The errors of Naga: what it refuses to do, and why.
 
 ::
 
@@ -44,7 +44,7 @@ __all__ = [
 
 
 class NagaError(Exception):
-    """Something a user can put right.
+    """Something that a user can correct.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ class NagaError(Exception):
         return f"{self.message} (hint: {self.hint})" if self.hint else self.message
 
     def _render_traceback_(self) -> list[str]:
-        """Be shown by IPython as by a terminal: in one line and its hint, without the frames that lead there."""
+        """Show the error in IPython as in a terminal: one line and its hint, without a traceback."""
         return one_line(self).splitlines()
 
     def __reduce__(self) -> tuple[object, ...]:
@@ -110,7 +110,7 @@ class LockError(NagaError):
 
 
 class RunNotFoundError(NagaError):
-    """No run, or several, for what was typed."""
+    """What was typed names no run, or several."""
 
 
 class DiagError(NagaError):
@@ -130,7 +130,7 @@ class TrackerError(DiagError):
 
 
 def one_line(error: NagaError, otherwise: str = "") -> str:
-    r"""Say an error as the terminal shows it: one line, then its hint, whatever was typed; ``otherwise`` is its hint.
+    r"""Write an error as the terminal shows it: one line, then its hint; ``otherwise`` is for errors without one.
 
     Examples
     --------
@@ -143,13 +143,13 @@ def one_line(error: NagaError, otherwise: str = "") -> str:
 
 
 def unreadable(error: OSError) -> NagaError:
-    """Word what the system refuses."""
+    """Describe what the system refuses."""
     where = f" {str(error.filename)!r}" if error.filename else ""
     return NagaError(f"cannot read or write{where}: {error.strerror or error}")
 
 
 def report_uncaught(otherwise: str = "") -> None:
-    """Let the running script end with one line, not a traceback, when a `NagaError` escapes from it.
+    """Make an uncaught `NagaError` end the script with one line in place of a traceback.
 
     Replaces ``sys.excepthook``, once; every other exception goes to the former hook unchanged. Called only by a task
     that runs as a script, never on import.

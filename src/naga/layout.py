@@ -24,7 +24,7 @@ def claims_folder(save_dir: Path) -> Path:
 
 
 def attempt_lock(save_dir: Path, attempt: int, run_id: str) -> Path:
-    """Name the file that keeps the lock of an earlier attempt."""
+    """Name the file of the lock of an earlier attempt."""
     return attempts_folder(save_dir) / f"{attempt:04d}-{run_id}.lock"
 
 
@@ -39,7 +39,7 @@ def heartbeat_file(save_dir: Path) -> Path:
 
 
 def diag_marks(save_dir: Path) -> Path:
-    """Name the folder that says which of those in ``diag`` Naga has made: a run may have results of that name."""
+    """Name the folder that marks which folders in ``diag`` are Naga's: a run may have results of that name."""
     return naga_folder(save_dir) / DIAG
 
 

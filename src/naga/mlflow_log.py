@@ -1,4 +1,4 @@
-"""``@mlflow_log_run``: a function that reads a finished run and publishes it to MLflow, as often as its author likes.
+"""``@mlflow_log_run``: a function that reads a finished run and publishes it to MLflow, as often as you like.
 
 Inside the function MLflow is used as always: ``mlflow.log_metric``, ``mlflow.log_figure``. In threads that it starts,
 pass ``run_id=mlflow.active_run().info.run_id``, since MLflow's active run belongs to one thread.

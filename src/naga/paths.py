@@ -12,7 +12,7 @@ _VARIABLE = re.compile(r"(?<!\\)\$([A-Za-z_]\w*)")
 
 
 def expanded(path: str) -> str:
-    """Put the home folder in the place of ``~`` and variables of the environment in that of ``$NAME``, as shells do.
+    """Replace ``~`` by the home folder and ``$NAME`` by variables of the environment, as shells do.
 
     What cannot be had is refused: a folder of that name would surprise its owner.
     """
@@ -29,13 +29,13 @@ def _value(found: re.Match[str]) -> str:
 
 
 def near(folder: str | os.PathLike[str]) -> str:
-    """Name a folder as other commands take it from here."""
+    """Write a folder's path as one types it in the current folder."""
     name, here = os.fspath(folder), os.getcwd()  # noqa: PTH109  # `naga ls` asks ten thousand times
     return name.removeprefix(f"{here}/") if name != here else "."
 
 
 def relocated(value: Any, places: Mapping[str, str]) -> Any:
-    """Write paths, wherever in a value, that are in folders which have moved as what they are now.
+    """Replace paths, anywhere in a value, that are in folders which have moved.
 
     Examples
     --------

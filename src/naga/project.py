@@ -1,4 +1,4 @@
-"""Where the project is: its root, and the top of its repository."""
+"""The root of a project, and the top of its repository."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ NAGA = Path(__file__).resolve().parents[2]
 
 
 def project_root(start: Path) -> Path:
-    """Find the nearest folder from ``start`` upward that holds ``.git`` or ``pyproject.toml``; else it is ``start``."""
+    """Find the nearest folder from ``start`` upward that holds ``.git`` or ``pyproject.toml``; else ``start``."""
     marks = (".git", "pyproject.toml")
     return next(
         (folder for folder in (start, *start.parents) if any((folder / mark).exists() for mark in marks)), start

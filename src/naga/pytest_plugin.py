@@ -1,4 +1,4 @@
-"""The ``naga`` fixture of pytest: a place of its own for the runs of a test.
+"""The ``naga`` fixture of pytest: temporary folders for the runs of a test.
 
 pytest loads this module in every project that has Naga installed, so that it imports nothing else of Naga.
 """

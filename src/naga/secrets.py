@@ -1,4 +1,4 @@
-"""Secrets, which are used and never written down: how they are recognised, and what stands in their place.
+"""Secrets, which are used and never written down: recognising and redacting them.
 
 A value is a secret by the name of its key (``password``, ``db.api_key``, ``HF_TOKEN``), by being the value of an
 environment variable with such a name, or by its place in an address (``https://user:password@host``). Everything that
@@ -112,7 +112,7 @@ def _strength(key: str) -> int:
 
 
 def _counts(strength: int, value: Any) -> bool:
-    """Return whether a value under a name of that strength is a secret."""
+    """Return whether a value is a secret, under a name of that strength."""
     if not strength or value is None or isinstance(value, bool) or value in ("", b"", "???"):
         return False
     if isinstance(value, str) and strength < _STRONG:
@@ -121,7 +121,7 @@ def _counts(strength: int, value: Any) -> bool:
 
 
 def known_secrets() -> tuple[str, ...]:
-    """List the values that are looked for everywhere: those of the environment, and what this process has met."""
+    """List the values to look for everywhere: secrets of the environment, and those that this process has met."""
     # Names first: another thread may take a variable away meanwhile, as MLflow's do.
     for name in list(os.environ):
         value = os.environ.get(name, "")
@@ -131,12 +131,12 @@ def known_secrets() -> tuple[str, ...]:
 
 
 def known_in_texts() -> tuple[str, ...]:
-    """List the values that are looked for in texts: shorter ones, too, and plain words."""
+    """List the values to look for in texts: also shorter ones, and plain words."""
     return tuple(sorted({**_met_in_text, **dict.fromkeys(known_secrets())}, key=len, reverse=True))
 
 
 def _is_place(value: str) -> bool:
-    """Tell a secret from where it is: ``PWD`` and ``GOOGLE_APPLICATION_CREDENTIALS`` hold paths."""
+    """Return whether a value is a path and so no secret, as in ``PWD`` and ``GOOGLE_APPLICATION_CREDENTIALS``."""
     return value.startswith(("/", "~")) and Path(value).expanduser().exists()
 
 
@@ -150,7 +150,7 @@ def _remember(value: str, *, everywhere: bool = True) -> None:
 
 
 def _quoted(value: str) -> Iterator[str]:
-    """Write a text as addresses, Python, JSON, shells and web pages do."""
+    """Yield a text as it is quoted in addresses, Python, JSON, shells and HTML."""
     try:
         raw = value.encode(errors="surrogateescape")
     except UnicodeEncodeError:  # half of a pair, which no variable can hold
@@ -171,7 +171,7 @@ def _remember_value(value: Any) -> None:
 
 
 def remember_for_texts(values: Iterable[str]) -> None:
-    """Look for these in texts from now on: what another process has met."""
+    """Look for these values in texts from now on: secrets that another process has met."""
     _met_in_text.update(dict.fromkeys(values))
 
 
@@ -234,7 +234,7 @@ def _redact_word(word: str) -> str:
 
 
 def redact_config(config: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Take the secrets out of a plain configuration; numbers under strong names alone, never None or truth values.
+    """Take the secrets out of a plain configuration; numbers only under strong names, never None or truth values.
 
     Examples
     --------
@@ -281,7 +281,7 @@ def _redacted_leaf(value: Any, known: re.Pattern[str]) -> Any:
 
 
 def redacted_keys(config: Mapping[Any, Any]) -> tuple[Keys, ...]:
-    """Give the paths of the values that were redacted, wholly or in part; a list counts as one value.
+    """Return the paths of the values that were redacted, wholly or in part; a list counts as one value.
 
     Examples
     --------

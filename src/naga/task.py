@@ -99,7 +99,7 @@ class Task(Decorated[P, R]):
     def sweep(
         self, values: Mapping[str, Any], *, launcher: str = "local", jobs: int | None = None, retry: str = "lost"
     ) -> "Runs":
-        """Run the task for each combination of values, and go on where an earlier call of the same stopped.
+        """Run the task for each combination of values, and go on where an earlier equal call stopped.
 
         Parameters
         ----------
@@ -124,7 +124,7 @@ class Task(Decorated[P, R]):
         return sweep_of_values(self, values, SweepWords(launcher=launcher, jobs=jobs, retry=retry))
 
     def _swept(self, argv: Sequence[str]) -> None:
-        """Do what a command line says of many runs, and end the process: what follows is meant for a single one."""
+        """Run the sweep of a command line, and end the process: code after the call is meant for a single run."""
         from naga.run.plan import request_of
         from naga.sweep.sweep import sweep_of_words
 
@@ -141,7 +141,7 @@ class Task(Decorated[P, R]):
 
 
 def _decorate(fn: Callable[..., Any] | None, **marks: Any) -> Any:
-    """Add marks to a task or function; without one, give what does it."""
+    """Add a declaration to a task or function; without one, return a decorator."""
     if fn is None:
         return lambda fn: _decorate(fn, **marks)
     return Task(fn.fn if isinstance(fn, Task) else fn, replace(_declared(fn), **marks))
@@ -152,7 +152,7 @@ def _declared(fn: Callable[..., Any]) -> Declares:
 
 
 class Decorator(Protocol):
-    """What a called decorator is: it makes a task of any function."""
+    """A decorator that was called: it makes a task of any function."""
 
     def __call__(self, fn: Callable[P, R], /) -> Task[P, R]:
         """Make a task of a function."""
@@ -229,7 +229,7 @@ def runlock(
     env: Sequence[str] = (),
     hash_outputs: bool | int | str = True,
 ) -> Any:
-    """Own ``cfg.save_dir`` while the function runs, and leave a ``run.lock`` there that says what ran.
+    """Own ``cfg.save_dir`` while the function runs, and write a ``run.lock`` there that records what ran.
 
     Parameters
     ----------
@@ -289,7 +289,7 @@ def snapshot(
     strict: bool = False,
     cells: bool = True,
 ) -> Any:
-    """Keep the code as it is at the start, uncommitted and untracked files included, in its own git repository.
+    """Store the code as it is at the start, including uncommitted and untracked files, in its own git repository.
 
     The index, HEAD, the worktree and ``git status`` stay as they are.
 
@@ -313,7 +313,7 @@ def snapshot(
 
 
 def track_data(*keys: str, fresh: bool = False, background: bool = False, ignore: Sequence[str] = ()) -> Decorator:
-    """Record what lay at the paths that these configuration keys hold, by hash.
+    """Record the hashes of the data at the paths that these configuration keys hold.
 
     Parameters
     ----------

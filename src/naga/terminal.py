@@ -1,4 +1,4 @@
-"""What Naga says to the person at the terminal: single lines on stderr, so that a script's own output stays its own."""
+"""Messages to the person at the terminal: single lines on stderr, apart from the script's own output."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from naga.wording import shortened
 
 
 def printable(text: str, *, lines: bool = True) -> str:
-    r"""Write what a terminal would obey so that it shows it; lines stay lines unless the text is to be one.
+    r"""Make control characters visible, so that a terminal does not obey them; newlines stay unless ``lines=False``.
 
     Examples
     --------
@@ -21,7 +21,7 @@ def printable(text: str, *, lines: bool = True) -> str:
 
 
 def print_asked(text: str) -> None:
-    """Print what was asked for on stdout; whoever reads it may have seen enough (``| head``)."""
+    """Print what was asked for on stdout, which its reader may close early (``| head``)."""
     try:
         print(text, end="", flush=True)  # noqa: T201  # it is what was asked for
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""How Naga words what several rooms say: the nearest name to one that is not known, and the first of many."""
+"""Wording that several rooms share: the nearest name to an unknown one, the first of many, durations."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ _SHOWN = 1000  # letters of a message: who types a word of a megabyte does not w
 
 
 def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
-    """Give the known word that one was probably meant to be; '' where none is close.
+    """Return the known word that was probably meant; '' where none is close.
 
     Examples
     --------
@@ -20,7 +20,7 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
 
 
 def did_you_mean(near: str, known: Sequence[str] = ()) -> str:
-    """Word the hint for an unknown name: the nearest one, or else what there is.
+    """Return the hint for an unknown name: the nearest one, or else what there is.
 
     Examples
     --------
@@ -45,14 +45,14 @@ def first_of(names: Iterable[str], shown: int = 10) -> str:
 
 
 def shortened(text: str) -> str:
-    """Write a text for one line of a terminal: what that would obey is shown, and a very long text cut in its midst."""
+    """Write a text for one line of a terminal: control characters made visible, a very long text cut in the middle."""
     if len(text) > _SHOWN:
         text = f"{text[: _SHOWN - 100]} [...] {text[-100:]}"
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
 
 
 def text_of(error: BaseException) -> str:
-    """Give what an exception says; one of the user's own may have a text that raises, or ends the process."""
+    """Return the text of an exception; that of a user's own class may raise, or end the process."""
     try:
         return str(error)
     except BaseException:  # noqa: BLE001
@@ -60,12 +60,12 @@ def text_of(error: BaseException) -> str:
 
 
 def first_line_of(error: BaseException) -> str:
-    """Name an exception in one line: its type, and how its text begins."""
+    """Name an exception in one line: its type, and the beginning of its text."""
     return f"{type(error).__name__}: {text_of(error)}".splitlines()[0][:500].strip()
 
 
 def ended(text: str, most: int = 200) -> str:
-    """Cut a text to the letters of a cell, and show that: one odd value must not push others out of a table.
+    """Cut a text to the width of a cell, with a mark: one long value must not push others out of a table.
 
     Examples
     --------

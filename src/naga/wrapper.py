@@ -1,4 +1,4 @@
-"""What a decorated function keeps of the function: its looks, going to workers, and being a method."""
+"""The base of decorated functions: they look like the function, can be sent to workers, and work as methods."""
 
 import functools
 import importlib
@@ -21,7 +21,7 @@ R = TypeVar("R")
 
 
 class Decorated(ABC, Generic[P, R]):
-    """A callable that stands in the place of its function."""
+    """A callable that replaces its function."""
 
     __name__: str
     __qualname__: str
@@ -41,7 +41,7 @@ class Decorated(ABC, Generic[P, R]):
 
     @abstractmethod
     def __call__(self, *args: Any, **kwargs: Any) -> R:
-        """Do what the decorators add, and return what the function returns."""
+        """Do what the decorators declare, and return what the function returns."""
 
     def __get__(self, instance: object, owner: type | None = None) -> "Decorated[..., R]":
         """Bind to an instance, as functions do."""
@@ -53,7 +53,7 @@ class Decorated(ABC, Generic[P, R]):
         return method
 
     def __getattr__(self, name: str) -> Any:
-        """Load what has arrived by reference when it is first used: a scheduler only passes it on."""
+        """Load what was sent by reference at its first use: a scheduler only passes it on."""
         if self._reference is None or (name.startswith("__") and name != "__wrapped__"):
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
         vars(self).update(vars(self._reference.load()) | vars(self))
@@ -66,7 +66,7 @@ class Decorated(ABC, Generic[P, R]):
         return self
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        """Go by reference, and by value where nothing can be referred to: a notebook's cell, a pipe, a closure."""
+        """Pickle by reference, or by value where there is none: a notebook's cell, a pipe, a closure."""
         if self._reference is not None:
             return _arrive, (type(self), self._reference, self._origin, "")
         if (instance := getattr(self.fn, "__self__", None)) is not None:
@@ -91,7 +91,7 @@ _process = os.urandom(8).hex()
 
 
 def _key_of(decorated: Decorated[..., Any]) -> str:
-    """Name what leaves, so that it is found again by this process and by those that are forked from it."""
+    """Return a key for what is pickled, by which this process and its forks find it again."""
     key = _keys.setdefault(decorated, f"{_process}-{next(_numbers)}")
     _here[key] = decorated
     return key

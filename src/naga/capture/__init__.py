@@ -1,1 +1,1 @@
-"""What ran besides the function: code, data, packages, hardware, and what it printed."""
+"""What a run consists of besides its function: code, data, packages, hardware, and printed output."""

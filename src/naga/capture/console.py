@@ -1,4 +1,4 @@
-"""What a run prints: on the terminal as ever, and in ``console.log``.
+"""What a run prints: on the terminal as usual, and in ``console.log``.
 
 File descriptors 1 and 2 are led through a small process of their own (`naga.capture.console_tee`), so that what C code
 and children print is logged, too. A terminal is replaced by a pseudoterminal, so that colours and progress bars stay.
@@ -41,7 +41,7 @@ _owners: list[int] = []
 
 @dataclass(frozen=True, slots=True)
 class _Channel:
-    """A stream of the process: the numbers it has, where it led, and the two ends of what replaces it."""
+    """A stream of the process: its descriptors, where it led, and the two ends of the pipe that replaces it."""
 
     numbers: tuple[int, ...]
     sink: int
@@ -50,7 +50,7 @@ class _Channel:
 
 
 def _redact_file(log: BinaryIO) -> None:
-    """Redact a log in place, a part after the other: it may be larger than the memory."""
+    """Redact a log in place and in parts: it may be larger than the memory."""
     read, written, clean, block = 0, 0, b"", b"more"
     while block or clean:
         if read == written and not clean:  # nothing was moved yet: what holds no data stays as it is
@@ -124,7 +124,7 @@ class Console:
             self._child = posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsigmask=_NOT_HEARD)
 
     def __enter__(self) -> None:
-        """Lead the streams through the other process."""
+        """Redirect the streams to the other process."""
         if not self._channels:
             return
         self._pid = os.getpid()
@@ -149,7 +149,7 @@ class Console:
         _owners.append(threading.get_ident())
 
     def __exit__(self, *_: object) -> None:
-        """Lead them back, and wait until everything has arrived; a forked child leaves that to its parent."""
+        """Undo the redirection, and wait until everything has arrived; a forked child leaves that to its parent."""
         if not self._channels or os.getpid() != self._pid:
             return
         _owners.pop()
@@ -178,7 +178,7 @@ class Console:
         os.close(self._control)
 
     def redact_again(self) -> None:
-        """Take out of the log what became known as a secret while the function ran, or when it had returned."""
+        """Take out of the log what became known as a secret while the function ran or after it."""
         if self._written < 0:
             return
         with suppress(OSError), os.fdopen(self._written, "r+b") as log:
@@ -192,7 +192,7 @@ class Console:
             os.write(self._control, b"".join(value.encode(errors="surrogateescape") + b"\0" for value in values))
 
     def _wait(self, seconds: float) -> bytes | None:
-        """Give the other process's next word; nothing where it has died, None where it is silent."""
+        """Return the other process's next message; nothing where it has died, None where it is silent."""
         poll = select.poll()
         poll.register(self._answer, select.POLLIN)
         return os.read(self._answer, 1) if poll.poll(seconds * 1000) else None
@@ -265,7 +265,7 @@ def _noting(write: Callable[[str], Any], sink: int) -> Callable[[str], Any]:
 
 
 def _grouped(numbers: list[int]) -> list[tuple[int, ...]]:
-    """Keep streams that lead to one place in one, so that their order stays."""
+    """Group streams that lead to one place, so that the order of their lines stays."""
     if len(numbers) == 2 and os.path.samestat(os.fstat(numbers[0]), os.fstat(numbers[1])):
         return [tuple(numbers)]
     return [(number,) for number in numbers]
@@ -285,7 +285,7 @@ def _open(numbers: tuple[int, ...]) -> _Channel:
 
 
 def _open_log(file: Path) -> int:
-    """Open the log, which must be a file: a fifo that is there is read by no one."""
+    """Open the log, which must be a file: a fifo in its place would have no reader."""
     number = _above(os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666))
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -305,7 +305,7 @@ def _pipe() -> tuple[int, int]:
 
 
 def _above(number: int) -> int:
-    """Move a descriptor away from where standard streams are."""
+    """Move a descriptor above those of the standard streams."""
     moved = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
     os.close(number)
     return moved

@@ -1,4 +1,4 @@
-"""The program that `naga.capture.console` starts: it passes on what a run prints, and keeps it in a log.
+"""The program that `naga.capture.console` starts: it passes on what a run prints, and logs it.
 
 It loads `naga.secrets` alone. Being a process of its own it loses nothing when the run's process is killed or leaves
 without a word, and needs none of its locks. Arguments: the file of `naga.secrets`, the word that
@@ -79,7 +79,7 @@ class Log:
         self._end = end
 
     def _settled(self) -> bytes:
-        """Let go of what nothing can change any more, redacted, so that the rest is short however much is printed."""
+        """Release, redacted, what nothing can change any more, so that the rest stays short however much is printed."""
         done = max(len(self._rows) - ROWS, 0)
         text = self._redact(b"\n".join([*self._rows[:done], b""]))
         del self._rows[:done]
@@ -91,7 +91,7 @@ class Log:
         return text
 
     def _cut(self, row: bytes) -> tuple[bytes, bytes]:
-        """Cut a long line where no secret is, and redact its first part; of the rest, the end of a secret may come."""
+        """Cut a long line outside of any secret, and redact its first part; the rest may hold the start of one."""
         clean = self._redact(row)
         if clean == row:
             return row[:-BEGUN], row[-BEGUN:]
@@ -128,7 +128,7 @@ class Stream:
         return data
 
     def whole(self, data: bytes, *, alone: bool) -> bytes:
-        """Hold a line back that has only begun, lest another stream's lines come into it."""
+        """Hold back a line that is incomplete, so that another stream's lines do not end up inside it."""
         data, self._begun = self._begun + data, b""
         if not (alone or self.is_done) and self.is_open:
             begun = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
@@ -137,14 +137,14 @@ class Stream:
         return data
 
     def write(self) -> None:
-        """Pass some of it on: as much as a pipe that is ready takes without blocking."""
+        """Pass on as much as a ready pipe takes without blocking."""
         try:
             self.pending = self.pending[os.write(self.target, self.pending[: select.PIPE_BUF]) :]
         except OSError:  # its reader has gone; the run goes on
             self.pending, self._is_wanted = b"", False
 
     def resize(self) -> None:
-        """Give the run's terminal the size of the real one."""
+        """Return the run's terminal the size of the real one."""
         with contextlib.suppress(OSError):
             size = fcntl.ioctl(self.target, termios.TIOCGWINSZ, struct.pack("HHHH", 0, 0, 0, 0))
             if size != self._size:
@@ -164,7 +164,7 @@ class Secrets:
         os.set_blocking(source, False)
 
     def hear(self) -> bytes:
-        """Read what the run has met by now."""
+        """Read the secrets that the run has met by now."""
         data = b""
         with contextlib.suppress(BlockingIOError):
             data = os.read(self._source, 1 << 20)
@@ -203,7 +203,7 @@ def serve(streams: list[Stream], log: Log, end: bytes, answer: int) -> None:
 
 
 def main(module: str, end: str, *words: str) -> None:
-    """Leave the run's family, say that all is ready, and serve."""
+    """Leave the run's process group, say that all is ready, and serve."""
     if os.fork():
         os._exit(0)  # an orphan: a run that waits for all of its children does not wait for it
     os.setsid()

@@ -48,7 +48,7 @@ def capture_environment(start: Path | None = None, *, variables: Iterable[str] =
 
 
 def variables_for(recorded: Mapping[str, str]) -> dict[str, str]:
-    """Give the variables with which a process computes as a recorded one did: none of today's that tells otherwise.
+    """Return the variables that make a process compute as a recorded one did, without today's that affect results.
 
     Those that say where things are on a machine, or which of several processes this is, and secrets, are today's.
     """

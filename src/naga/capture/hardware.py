@@ -21,14 +21,14 @@ def cpu_model() -> str | None:
 
 
 def memory_bytes() -> int | None:
-    """Give the size of the main memory."""
+    """Return the size of the main memory."""
     with suppress(OSError, ValueError):
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return None
 
 
 def gpus() -> tuple[Gpu, ...]:
-    """List the graphics cards whose drivers are loaded, whichever of them the run may use."""
+    """List the graphics cards whose drivers are loaded, including those that the run may not use."""
     found = []
     driver = (_text(_NVIDIA / "version") or "").partition("Module")[2].split()[:1]
     for card in sorted(_NVIDIA.glob("gpus/*/information")):

@@ -21,7 +21,7 @@ _LARGEST = 16 * 2**20
 
 
 def origin_of(metadata: str) -> Origin | None:
-    """Read where a package came from, given its metadata folder; None for what an index delivered."""
+    """Read where a package came from, by its metadata folder; None for what an index delivered."""
     wrong = suppress(OSError, ValueError, KeyError, TypeError, AttributeError)
     with wrong, open(os.path.join(metadata, "direct_url.json"), encoding="utf-8") as file:  # noqa: PTH118, PTH123  # hundreds of folders
         return _origin(json.load(file))
@@ -38,7 +38,7 @@ def _origin(about: Mapping[str, Mapping[str, str]]) -> Origin:
 
 
 def _head(folder: Path) -> str | None:
-    """Read what HEAD is, by hand: starting git for it would cost more than the rest of the capture of packages."""
+    """Read HEAD without git: starting git would cost more than the rest of the capture of packages."""
     top = next((place for place in (folder, *folder.parents) if (place / ".git").exists()), None)
     if top is None:
         return None
@@ -82,7 +82,7 @@ def _nearest(start: Path) -> list[Path]:
 
 
 def installed_packages() -> Iterator[tuple[str, tuple[str, str]]]:
-    """Give each distribution's name, version and metadata folder; earlier folders win, as they do for imports."""
+    """Return each distribution's name, version and metadata folder; earlier folders win, as they do for imports."""
     for folder in reversed(sys.path):
         with suppress(OSError):
             for name in os.listdir(folder or "."):  # noqa: PTH208  # names are all that is needed, and this is the fastest

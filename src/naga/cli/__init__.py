@@ -61,7 +61,7 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _joined(argv: Sequence[str]) -> list[str]:
-    """Let words begin with a minus where they may, for argparse takes those for options: ``--sort -KEY``, ``-TAG``."""
+    """Protect words that may begin with a minus, which argparse takes for options: ``--sort -KEY``, ``-TAG``."""
     if argv[:1] == ["tag"] and not {"-h", "--help"}.intersection(argv):
         return ["tag", "--", *argv[1:]]
     words: list[str] = []

@@ -1,4 +1,4 @@
-"""What a shell offers behind Tab: commands and options, runs, and the keys that runs have."""
+"""What a shell completes: commands and options, runs, and the keys that runs have."""
 
 import argparse
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _OF_KEYS = ("KEY,...", "[-]KEY")
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
-    """Answer the shell by argcomplete, which need not be installed, and end the process."""
+    """Answer the shell through argcomplete, if that is installed, and end the process."""
     try:
         import argcomplete
     except ImportError:
@@ -42,7 +42,7 @@ def runs(prefix: str, **_: object) -> list[str]:
 
 
 def keys(prefix: str, **_: object) -> list[str]:
-    """Offer columns; the last of several, with commas between."""
+    """Offer columns: the last one of a list with commas."""
     before, comma, last = prefix.rpartition(",")
     found = list(each_run(Path.cwd()))
     return [f"{before}{comma}{key}" for key in (*COLUMNS, *keys_of_all(found)) if key.startswith(last)]

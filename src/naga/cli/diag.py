@@ -1,4 +1,4 @@
-"""`naga diag` and `naga rebuild`: from words to a pass over runs, and what is seen of it."""
+"""`naga diag` and `naga rebuild`: from words to a pass over runs, and what is shown of it."""
 
 import argparse
 import sys
@@ -76,7 +76,7 @@ def _pass(order: BatchOptions, words: argparse.Namespace) -> int:
 
 
 def _say_out_of_date(runs: Sequence[Run]) -> None:
-    """Say in one line which runs rest on former results: what is published of them does, too."""
+    """Say in one line which runs are made from outdated results, as is then what they publish."""
     lineage = Lineage()
     old = [near(run.folder) for run in runs if lineage.is_out_of_date(run)]
     if old:
@@ -98,7 +98,7 @@ def _report(outcomes: Sequence[Outcome], *, check: bool) -> int:
 
 
 def _failures(failed: Sequence[Outcome]) -> list[tuple[str, str]]:
-    """Give a row for each run that failed, and one for all whose configurations do not fit for the same reason."""
+    """Return a row for each run that failed, and one for all whose configurations do not fit for the same reason."""
     rows, alike = [], defaultdict(list)
     for outcome in failed:
         if outcome.misfit:
@@ -112,7 +112,7 @@ def _failures(failed: Sequence[Outcome]) -> list[tuple[str, str]]:
 
 
 def _summary(counts: Counter[str], skipped: Sequence[str]) -> str:
-    """Say what became of all.
+    """Say what became of all runs.
 
     Examples
     --------
@@ -127,7 +127,7 @@ def _summary(counts: Counter[str], skipped: Sequence[str]) -> str:
 
 @contextmanager
 def _progress(total: int) -> Iterator[tuple[Callable[[Path], None], Callable[[Outcome], None]]]:
-    """Show which run the pass is at, and how far: a bar on a terminal, elsewhere nothing but what the diags print."""
+    """Show a progress bar on a terminal; elsewhere nothing but what the diags print."""
     said: set[str] = set()
     if not sys.stderr.isatty():
         yield lambda _: None, lambda outcome: _tell(outcome, total, said)
@@ -154,7 +154,7 @@ def _progress(total: int) -> Iterator[tuple[Callable[[Path], None], Callable[[Ou
 
 
 def _tell(outcome: Outcome, total: int, said: set[str]) -> None:
-    """Print what a diag printed, after the name of its run where there are several; what Naga itself says, once."""
+    """Print what a diag printed, behind the name of its run where there are several; Naga's own lines once."""
     name = printable(near(outcome.save_dir), lines=False)
     for line in map(printable, outcome.printed.splitlines()):
         if not line.startswith("naga: "):

@@ -75,7 +75,7 @@ def _print_why(why: "Sequence[Crossed]") -> None:
 
 
 def _cells(part: str, row: Difference) -> Iterator[str]:
-    """Show hashes of two files as what became of the file, and all else as it is."""
+    """Show two hashes of a file as what became of the file, and anything else as it is."""
     if part in _OF_FILES and len(row.values) == 2:
         before, after = row.values
         yield "added" if before is None else "removed" if after is None else "changed"

@@ -1,4 +1,4 @@
-"""`naga export`: what goes into a zip of runs, and the zip."""
+"""`naga export`: a zip of runs, and the list of what goes into it."""
 
 import argparse
 import re
@@ -27,7 +27,7 @@ def export_runs(words: argparse.Namespace) -> int:
 
 
 def _list(crate: Crate) -> None:
-    """List the files with their sizes, and what is not among them."""
+    """List the files with their sizes, and name what is left out."""
     total = sum(entry.size for entry in crate.entries)
     lines = [f"naga: {plural(len(crate.entries), 'file')}, {size_text(total)}:"]
     listed = Counter[str]()

@@ -108,7 +108,7 @@ class _Rows:
             self.columns.insert(2, "tags")
 
     def column(self, key: str) -> list[str]:
-        """Write what the runs have for a key so that a person reads it."""
+        """Write the values that the runs have for a key, for a person to read."""
         if key not in self._written:
             write = _WRITE.get(key, shown)
             texts = [write(value_of(run, key)) for run in self.runs]
@@ -119,11 +119,11 @@ class _Rows:
         return self._written[key]
 
     def cells(self) -> Iterator[tuple[str, ...]]:
-        """Give the rows."""
+        """Return the rows."""
         return zip(*(self.column(key) for key in self.columns), strict=True)
 
     def widths(self) -> list[int]:
-        """Give the cells of the terminal that each column takes, its name included."""
+        """Return the cells of the terminal that each column takes, its name included."""
         for key in self.columns:
             if key not in self._widths:
                 self._widths[key] = max(cell_widths((key, *self.column(key))))
@@ -154,7 +154,7 @@ def shown(value: Any) -> str:
 
 
 def local_time(started: str) -> str:
-    """Write a time of a run.lock as it was on the clock of this machine."""
+    """Write a time of a run.lock in the time zone of this machine."""
     try:
         return f"{datetime.fromisoformat(started).astimezone():%Y-%m-%d %H:%M:%S}"
     except (ValueError, OverflowError):  # the end of the year 9999, in a time zone to the east
@@ -162,7 +162,7 @@ def local_time(started: str) -> str:
 
 
 def cell_widths(texts: Sequence[str]) -> list[int]:
-    """Give the widths of texts on a terminal, where a letter may be two wide."""
+    """Return the widths of texts on a terminal, where one letter may take two cells."""
     if all(map(str.isascii, texts)):
         return [*map(len, texts)]
     from rich.cells import cell_len
@@ -184,7 +184,7 @@ def _table(rows: _Rows) -> None:
 
 
 def _fit(rows: _Rows, width: int) -> None:
-    """Leave out what a narrow terminal has no room for, and show in a wide one what differs among the runs."""
+    """Drop columns that do not fit a narrow terminal; on a wide one, add columns that differ among the runs."""
 
     def is_too_wide() -> bool:
         return sum(rows.widths()) + _GAP * (len(rows.columns) - 1) > width
@@ -209,7 +209,7 @@ def _print_columns(rows: _Rows, widths: Sequence[int], paint: Callable[[str], st
 
 
 def _narrow(widths: list[int], names: Sequence[str], width: int) -> None:
-    """Make the widest columns narrower until the row fits; save_dir, which other commands take, stays as it is."""
+    """Make the widest columns narrower until the row fits; save_dir stays whole, since other commands take it."""
     while sum(widths) + _GAP * (len(widths) - 1) > width:
         able = [i for i, size in enumerate(widths) if size > 8 and names[i] != "save_dir"]
         if not able:
@@ -218,7 +218,7 @@ def _narrow(widths: list[int], names: Sequence[str], width: int) -> None:
 
 
 def _padded(texts: Sequence[str], width: int, *, right: bool) -> Iterator[str]:
-    """Fill cells up to a width, or cut them and show that."""
+    """Fill cells up to a width, or cut them with a mark."""
     for text, own in zip(texts, cell_widths(texts), strict=True):
         if own > width:
             from rich.cells import set_cell_size

@@ -1,4 +1,4 @@
-"""`naga tag` and `naga note`: what people say of their runs."""
+"""`naga tag` and `naga note`: what people note about their runs."""
 
 import argparse
 

@@ -19,7 +19,7 @@ _KEYS = f"of {', '.join(COLUMNS)}, config.KEY, metrics.KEY; default: what differ
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that refuses as the rest of Naga does."""
+    """A parser whose errors are Naga's."""
 
     def error(self, message: str) -> None:  # type: ignore[override]  # raising is one way not to return
         raise UsageError(message, hint=f"{self.prog} --help")
@@ -184,7 +184,7 @@ def _add_script(command: argparse.ArgumentParser, *, nargs: str) -> None:
 
 
 def _folder(word: str) -> str:
-    """Take the name of a folder; an empty one is a variable of the shell that is not set, not the current folder."""
+    """Read the name of a folder; an empty one is an unset variable of the shell, and not the current folder."""
     if not os.path.isdir(word):  # noqa: PTH112  # a name that is too long is none
         raise RunNotFoundError(f"no folder '{word}'", hint="naga ls <a folder>")
     return word

@@ -60,7 +60,7 @@ def _verdicts(runs: Sequence[Unpacked], words: argparse.Namespace) -> list[Verdi
 
 @contextmanager
 def _found(words: argparse.Namespace) -> Iterator[list[Unpacked]]:
-    """Give the run that was named, or those of a zip."""
+    """Return the run that was named, or the runs of a zip."""
     path = Path(words.run)
     if not path.is_file() or path.name == LOCK_NAME:
         yield [Unpacked(load_run(words.run))]
@@ -89,7 +89,7 @@ def _verdict(one: Unpacked, words: argparse.Namespace) -> Verdict:
 
 
 def _require_trust(words: argparse.Namespace, runs: Sequence[Run]) -> None:
-    """Ask whether the code of another user, or of a zip, is to be run; without a terminal, only ``--trust`` says so."""
+    """Ask before running the code of another user, or of a zip; without a terminal, ``--trust`` is required."""
     named = Path(words.run) if Path(words.run).is_file() else runs[0].lock_path
     owner, is_zip = named.stat().st_uid, named.name != LOCK_NAME
     if owner == os.getuid() and not is_zip:
@@ -114,7 +114,7 @@ def _print(verdict: Verdict) -> None:
 
 
 def checkout(words: argparse.Namespace) -> int:
-    """Lay out the code of a run, all repositories of it."""
+    """Lay out the code of a run, with all its repositories."""
     folder = words.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SaveDirError(

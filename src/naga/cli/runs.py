@@ -32,7 +32,7 @@ def _one_line(text: str) -> str:
 
 
 def hash_paths(words: argparse.Namespace) -> int:
-    """Print the hash of paths as the run.lock has it, or compare what is on the disk with a list."""
+    """Print the hashes of paths as a run.lock has them, or compare the disk with a list."""
     if words.check:
         differing = [line for manifest in words.path for line in check(Path(manifest))]
         for line in differing:
@@ -54,7 +54,7 @@ def show(words: argparse.Namespace) -> int:
 
 
 def verify_runs(words: argparse.Namespace) -> int:
-    """Compare all that runs name with what it was."""
+    """Compare everything that runs recorded with what is there now."""
     code, lineage = 0, Lineage()
     # Each word by itself: one run that cannot be read keeps no other from being verified.
     for name in [each for word in words.runs for each in _named(word)]:
@@ -79,7 +79,7 @@ def _named(word: str) -> list[str]:
 
 
 def _again(run: Run) -> str:
-    """Say whether a run could be computed again now: what was read to verify it need not be read again."""
+    """Say whether a run could be computed again now; files that were just verified are not read again."""
     if reasons := lacks(run) or list(changed_inputs(run.record, fresh=False)):
         return f"cannot be computed again: {reasons[0]}"
     now, then = capture_environment(None), run.record.environment
@@ -99,7 +99,7 @@ def _verdict(problems: Sequence[str]) -> str:
 
 
 def doctor(words: argparse.Namespace) -> int:
-    """Repair what was left in pieces; 1 where something could not be looked at or repaired."""
+    """Repair what crashed runs left behind; 1 where something could not be examined or repaired."""
     repaired, failed = 0, 0
     for repair in _REPAIRS:
         try:

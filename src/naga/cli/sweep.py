@@ -1,4 +1,4 @@
-"""`naga status`, `naga log` and `naga cancel`: how runs stand, what they print, and how they are stopped."""
+"""`naga status`, `naga log` and `naga cancel`: the state of runs, their output, and stopping them."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ _FOLLOW_S = 0.25
 
 
 def status(words: argparse.Namespace) -> int:
-    """Say how runs stand."""
+    """Print the state of runs."""
     root = _folder(words.folder)
     while True:
         counts, runs = standing(root)
@@ -55,7 +55,7 @@ def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
 
 
 def log(words: argparse.Namespace) -> int:
-    """Print a run's console.log, and what is added to it while the run goes on."""
+    """Print a run's console.log, and with ``-f`` what is added while the run goes on."""
     run = load_run(words.run)
     place = run.save_dir / CONSOLE_LOG
     try:
@@ -77,7 +77,7 @@ def log(words: argparse.Namespace) -> int:
 
 
 def cancel_below(words: argparse.Namespace) -> int:
-    """Stop what runs below a folder; 1 where something runs that cannot be stopped from here."""
+    """Stop the runs below a folder; 1 where one cannot be stopped from here."""
     stopped, left = cancel(_folder(words.folder))
     for line in stopped:
         print_asked(f"stopped  {printable(line, lines=False)}\n")

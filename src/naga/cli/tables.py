@@ -22,7 +22,7 @@ _COLOURS = {"finished": "green", "failed": "red", "killed": "red", "lost": "red"
 
 
 def print_run(run: Run) -> None:
-    """Print one run so that it can be read at a glance."""
+    """Print one run as a table."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
@@ -60,7 +60,7 @@ def _lines(run: Run) -> Iterator[tuple[str, Text | str]]:
 
 
 def _redacted(record: Record) -> Iterator[str]:
-    """Name what the run had and its run.lock does not tell."""
+    """Name the values of the run that its run.lock has redacted."""
     yield from (".".join(map(str, keys)) for keys in redacted_keys(record.config | record.config_end))
     if any(MARK in word for word in record.process.argv):
         yield "(command line)"
@@ -100,7 +100,7 @@ def _data_line(key: str, data: Data) -> str:
 
 
 def ended(run: Run) -> str:
-    """Say how a run stands, and what it took."""
+    """Say how a run ended, and how long it took."""
     return _ending(run).plain
 
 
@@ -109,7 +109,7 @@ def _status(run: Run) -> Text:
 
 
 def plain(text: str, *, lines: bool = False) -> Text:
-    """Show text as it is written, without colours and commands of its own."""
+    """Show text literally, without interpreting markup or control characters."""
     return Text(printable(text, lines=lines))  # rich would read brackets as markup
 
 
@@ -127,7 +127,7 @@ def _files(count: int) -> str:
 
 
 def failures_table(failures: Sequence[tuple[str, str]]) -> None:
-    """Print which runs failed, and the first line of why; nothing where none did."""
+    """Print which runs failed, and the first line of each reason; nothing where none did."""
     if not failures:
         return
     table = Table("failed", "why", box=None, pad_edge=False, header_style="bold")

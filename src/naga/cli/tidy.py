@@ -1,4 +1,4 @@
-"""`naga graph`, `naga whence`, `naga rm` and `naga gc`: what was made from what, and what of it can go."""
+"""`naga graph`, `naga whence`, `naga rm` and `naga gc`: what was made from what, and what can be removed."""
 
 import argparse
 import os
@@ -68,7 +68,7 @@ def _origin(origin: Origin) -> str:
 
 
 def _diag_of(origin: Origin) -> str:
-    """Name the diag and its MLflow run, which has its commit, where it is the one that was published last."""
+    """Name the diag and its MLflow run, where that is the one that was published last."""
     noted, folder = origin.run.summary.publication, Path(origin.path).parts[1]
     if str(noted.get("generation")) != folder:
         return f"an earlier diag ({folder})" if folder.isdecimal() else "a diag"
@@ -89,7 +89,7 @@ def rm(words: argparse.Namespace) -> int:
 
 
 def gc(words: argparse.Namespace) -> int:
-    """List what could be removed; with ``--yes`` remove it."""
+    """List the runs that could be removed; with ``--yes`` remove them."""
     root = Path(os.path.abspath(words.root))  # noqa: PTH100  # as the runs below it are named
     if not root.is_dir():
         raise RunNotFoundError(f"no folder '{words.root}'", hint="naga gc results")

@@ -1,4 +1,4 @@
-"""What differs between runs, part by part: by what their run.locks and lists say, and by git itself."""
+"""What differs between runs, part by part, according to their run.locks, their lists and git."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -65,7 +65,7 @@ class Diff:
         return any(self.parts.values())
 
     def to_dict(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the parts as ``naga diff --format json`` prints them."""
+        """Return the parts as ``naga diff --format json`` prints them."""
         return {
             name: [{"key": found.key, "values": list(found.values)} for found in part]
             for name, part in self.parts.items()
@@ -111,7 +111,7 @@ def diff(
 
 
 def _unknown(part: str, runs: Sequence[Run]) -> str:
-    """Say why a part is known of none or not of all runs: that nothing differs is not that all is the same."""
+    """Say why a part is not known of all runs: nothing found to differ does not mean that all is equal."""
     for run in runs:
         record, where = run.record, run.save_dir.name
         missing = {
@@ -129,7 +129,7 @@ def _unknown(part: str, runs: Sequence[Run]) -> str:
 
 
 def _rows(tables: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
-    """Find the keys whose values are not the same in all tables; a value that is not there is None."""
+    """Find the keys whose values differ between tables; a missing value is None."""
     for key in dict.fromkeys(key for table in tables for key in table):
         there = [{"": table[key]} if key in table else {} for table in tables]
         if any(differing_keys(there[0], other) for other in there[1:]):
@@ -156,7 +156,7 @@ def _config_of(run: Run) -> dict[str, Any]:
 
 
 def _without_place(value: Any, places: Iterable[str]) -> Any:
-    """Write what derives from save_dir as such: it differs between any two runs."""
+    """Replace save_dir by a placeholder in what derives from it: it differs between any two runs."""
     if isinstance(value, list):
         return [_without_place(item, places) for item in value]
     if isinstance(value, str):

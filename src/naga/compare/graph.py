@@ -1,4 +1,4 @@
-"""What was made from what: the lineage of runs, as a tree, for Mermaid, as JSON, and as a picture."""
+"""The lineage of runs, as a tree, for Mermaid, as JSON, and as a picture."""
 
 import json
 import os
@@ -33,14 +33,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Nodes by key, and edges from what was read to what was made of it."""
+    """Nodes by key, and edges from what was read to what was made from it."""
 
     nodes: Mapping[str, Node]
     edges: tuple[tuple[str, str], ...]
 
 
 def graph_of(runs: Sequence[Run], shown: Callable[[Path], str], *, files: bool = False) -> Graph:
-    """Make the graph of runs; upstream runs that are not among them are nodes of their own, and files on request."""
+    """Make the graph of runs; upstream runs that are not among them become nodes, and files if asked for."""
     nodes, edges, lineage = {}, [], Lineage(runs)
     for run in runs:
         mark = "out of date" if lineage.is_out_of_date(run) else run.status
@@ -71,7 +71,7 @@ def _files_of(run: Run) -> Iterator[tuple[Path, str]]:
 
 
 def related(graph: Graph, key: str) -> Graph:
-    """Leave of a graph what a run rests on, and what was made from it."""
+    """Reduce a graph to what a run was made from, and what was made from it."""
     wanted = {key}
     for beside in (_beside(graph), _beside(Graph(graph.nodes, tuple((made, source) for source, made in graph.edges)))):
         found, waiting = {key}, [key]
@@ -92,7 +92,7 @@ def _beside(graph: Graph) -> dict[str, list[str]]:
 
 
 def by_task(graph: Graph) -> Graph:
-    """Draw the runs of a task as one, where there are too many to be looked at."""
+    """Merge the runs of each task into one node, where there are too many to read."""
     if len(graph.nodes) <= _MOST_SINGLE:
         return graph
     of = {key: node.subtitle for key, node in graph.nodes.items()}
@@ -110,7 +110,7 @@ def by_task(graph: Graph) -> Graph:
 
 
 def as_tree(graph: Graph) -> Iterator[str]:
-    """Write each run below what it was made from; of one that is made from several, the rest stands there once."""
+    """Write each run below what it was made from; what is below a run with several sources is written once."""
     below, made = _beside(graph), {made for _, made in graph.edges}
     waiting = [(key, 0) for key in reversed([*graph.nodes]) if key not in made]
     seen = set()

@@ -1,4 +1,4 @@
-"""What changed inside of a result of two runs, where its kind is known: JSON, CSV and NumPy's own."""
+"""What changed inside a result of two runs, for the formats that are known: JSON, CSV and NumPy's."""
 
 import csv
 import io
@@ -19,7 +19,7 @@ _SHOWN = 3
 
 
 def changes_inside(folders: Sequence[Path], path: str, hashes: Sequence[str | None]) -> str:
-    """Say in a few words what differs; '' where a file is missing, large, of another kind, or not as it was."""
+    """Say in a few words what differs; '' where a file is missing, large, of another format, or has changed since."""
     compare = _KINDS.get(PurePosixPath(path).suffix)
     if compare is None or not all(hashes):
         return ""

@@ -1,4 +1,4 @@
-"""Which runs a run rests on, and whether newer ones with other results have come in their place."""
+"""Which runs a run was made from, and whether newer ones with other results have replaced them."""
 
 import os
 from collections import deque
@@ -18,7 +18,7 @@ from naga.wording import first_of
 
 
 def base_of(record: Record) -> Path:
-    """Give the folder that a run's relative paths count from; on another machine, the one that we are in."""
+    """Return the folder that a run's relative paths start from; on another machine, the current one."""
     return _base(record.process.cwd)
 
 
@@ -28,7 +28,7 @@ def _base(cwd: str) -> Path:
 
 
 def find_upstream(upstream: Upstream, base: Path) -> Path | None:
-    """Find the folder in which an upstream run is as it was, be it in the archive."""
+    """Find the folder of an unchanged upstream run, also in the archive."""
     return next((place for place in _places(upstream, base) if _lock_hash(place) == upstream.lock_hash), None)
 
 
@@ -46,7 +46,7 @@ def _lock_hash(place: Path) -> str | None:
 
 
 class Lineage:
-    """What runs rest on; of thousands that rest on the same one, its run.lock is read once, or not if it is given."""
+    """What runs were made from; the run.lock of an upstream run that thousands share is read only once."""
 
     def __init__(self, runs: Iterable[Run] = ()) -> None:
         self._known: dict[str, Summary | None] = {run.folder: run.summary for run in runs}
@@ -54,7 +54,7 @@ class Lineage:
         self._differing: dict[tuple[Path | None, Path], str] = {}
 
     def out_of_date(self, run: Run) -> Iterator[str]:
-        """Name the upstream runs, however far up, in whose place newer ones with other results have come."""
+        """Name the upstream runs, direct or not, that newer ones with other results have replaced."""
         waiting, seen = deque([(run.summary, "")]), {run.run_id}
         while waiting:
             reader, through = waiting.popleft()
@@ -86,7 +86,7 @@ class Lineage:
         return self._found[key]
 
     def _files(self, was: Path | None, now: Path) -> str:
-        """Name some of the results that differ, where both runs have lists of them."""
+        """Name some of the results that differ, where both runs list theirs."""
         if (was, now) not in self._differing:
             lists = [_outputs(folder) for folder in (was, now)]
             before, after = lists[0] or {}, lists[1] or {}
@@ -112,5 +112,5 @@ def _outputs(folder: Path | None) -> dict[str, str]:
 
 
 def out_of_date(run: Run) -> Iterator[str]:
-    """Name what `Lineage.out_of_date` does, of one run."""
+    """Name what `Lineage.out_of_date` names, of one run."""
     return Lineage().out_of_date(run)

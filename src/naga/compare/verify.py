@@ -1,4 +1,4 @@
-"""Comparing all that a run names with what it was."""
+"""Comparing everything that a run recorded with what is there now."""
 
 from collections.abc import Iterator
 
@@ -71,7 +71,7 @@ def _upstream(run: Run) -> Iterator[str]:
 
 
 def _list(run: Run, name: str) -> object:
-    """Read a list of the run's files; without one, it can still be said that something differs."""
+    """Read a list of the run's files; without one only the total hash can be compared."""
     try:
         return read_json(run.save_dir, naga_folder(run.save_dir) / name)
     except (OSError, LockError):

@@ -16,7 +16,7 @@ from naga.runs.find import Run, each_known_run, each_run, load_run
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a file is from: a run, what it is called there, and whether its content says so, or only its place."""
+    """The origin of a file: its run, its name there, and whether its content shows that, or only its folder."""
 
     run: Run
     path: str
@@ -25,7 +25,7 @@ class Origin:
 
 
 def whence(file: Path, roots: Sequence[Path]) -> list[Origin]:
-    """Find the runs that have a file among what they, or their diags, have left."""
+    """Find the runs whose results, or whose diags' files, include a file."""
     digest, size = hash_path(file).hash, file.stat().st_size
     found: dict[str, Origin] = {}
     for run in _runs(roots):

@@ -1,4 +1,4 @@
-"""What the command line of a task asks for."""
+"""The command line of a task, and what it asks for."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -25,7 +25,7 @@ TAKING_VALUES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepWords:
-    """What a command line says of many runs: what to list, and how to go through it; ``timeout`` in seconds."""
+    """What a command line says of a sweep: which values, and how to run them; ``timeout`` in seconds."""
 
     values: tuple[str, ...] = ()
     file: Path | None = None
@@ -73,12 +73,12 @@ def parse_arguments(argv: Sequence[str], declared: Declared | None, *, program: 
 
 
 def show(resolved: Resolved) -> str:
-    """Write a configuration as YAML that ``--config`` reads again; secrets are to be given again."""
+    """Write a configuration as YAML that ``--config`` reads again, without its secrets."""
     return OmegaConf.to_yaml(OmegaConf.create(escaped(redact_config(resolved.plain))))
 
 
 def _with_option(argv: Sequence[str]) -> list[str]:
-    """Put -o before each plain argument: argparse cannot keep the order of arguments that stand between options.
+    """Put -o before each plain argument: argparse cannot keep the order of arguments between options.
 
     Those that stand behind --sweep are listed by it.
     """
@@ -101,7 +101,7 @@ def _with_option(argv: Sequence[str]) -> list[str]:
 
 
 def _sweep_words(found: dict[str, Any]) -> SweepWords | None:
-    """Give what is said of a sweep; None where nothing is swept, and then nothing may be said of how."""
+    """Return the words of a sweep; None where nothing is swept, and then no option of a sweep may be typed."""
     given: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value for name, value in found.items() if value
     }
@@ -113,7 +113,7 @@ def _sweep_words(found: dict[str, Any]) -> SweepWords | None:
 
 
 def _files(layers: Sequence[Path | str]) -> tuple[tuple[Path, str | None], ...]:
-    """Give each --config the parts that the --experiment after it name; those before the first are of the first."""
+    """Give each --config the parts that its --experiment name: those after it, and for the first also those before."""
     groups: list[tuple[Path, list[str]]] = []
     parts: list[str] = []
     for layer in layers:
@@ -146,7 +146,7 @@ def _check(request: Request, declared: Declared | None) -> None:
 
 
 def _refuse_sign(text: str, declared: Declared) -> NoReturn:
-    """Refuse Hydra's ``+key=value`` and ``~key``, with what does the same here, where anything does."""
+    """Refuse Hydra's ``+key=value`` and ``~key``, and name what does the same in Naga."""
     meant = text.lstrip("+") if text.startswith("+") else f"{text.lstrip('~').partition('=')[0]}=null"
     does = "adds a key" if text.startswith("+") else "takes a key away"
     try:

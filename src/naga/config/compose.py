@@ -1,4 +1,4 @@
-"""From what was declared, written in files and typed, to the one configuration of a run."""
+"""From defaults, files and typed words to the one configuration of a run."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def compose(
     files: Sequence[tuple[Path, str | None]] = (),
     base: Path | None = None,
 ) -> Resolved:
-    """Lay everything that was said over the declared defaults, and resolve it once."""
+    """Merge files, arguments and overrides into the declared defaults, and resolve the result once."""
     folder = base or Path.cwd()
     cfg = with_files(declared, files, base)
     if given is not None:
@@ -90,7 +90,7 @@ def compose(
 
 
 def with_files(declared: Declared, files: Sequence[tuple[Path, str | None]], base: Path | None = None) -> DictConfig:
-    """Lay files over a copy of the declared defaults."""
+    """Merge files into a copy of the declared defaults."""
     cfg = own_copy(declared.base)
     for file, experiment in files:
         merge(cfg, without_redacted(read_file(base / file if base else file, experiment)), source=str(file))
@@ -98,7 +98,7 @@ def with_files(declared: Declared, files: Sequence[tuple[Path, str | None]], bas
 
 
 def written_save_dir(declared: Declared, *, overrides: Sequence[str], files: Sequence[tuple[Path, str | None]]) -> str:
-    """Give save_dir as it is written, before anything in it is resolved, with the time that makes its name in sight."""
+    """Return save_dir before its interpolations are resolved, with any ``${now:...}`` of other keys put in."""
     cfg = with_files(declared, files)
     for text in overrides:
         override_text(cfg, text)
@@ -112,7 +112,7 @@ def written_save_dir(declared: Declared, *, overrides: Sequence[str], files: Seq
 
 
 def _time_in_save_dir(cfg: DictConfig) -> str:
-    """Give save_dir as it is written where ``${now:...}`` makes its name, in itself or through other keys; else ''."""
+    """Return save_dir as written if ``${now:...}``, in it or in a key that it refers to, makes its name; else ''."""
     texts = {".".join(map(str, keys)): text for keys, node in walk(cfg) if isinstance(text := as_written(node), str)}
     names, seen = ["save_dir"], set[str]()
     while names:
@@ -140,7 +140,7 @@ def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
 
 
 def _check_kind(wanted: Any, kind: Any) -> None:
-    """Names are compared, not classes: running a notebook's cell again makes another class of the same name."""
+    """Refuse an object of another class; names are compared, since running a cell again makes a new class."""
     if is_structured(wanted) and wanted.__qualname__ not in [parent.__qualname__ for parent in kind.__mro__]:
         raise ConfigError(f"the configuration is a {wanted.__qualname__}, not a {kind.__qualname__}")
 
@@ -187,7 +187,7 @@ def _absolute(folder: Path, path: str) -> str:
 
 
 def as_kind(declared: Declared, cfg: DictConfig) -> Any:
-    """Give a resolved configuration as the kind of object that the task declares."""
+    """Return a resolved configuration as the kind of object that the task declares."""
     if declared.kind == "dict":
         return OmegaConf.to_container(cfg, resolve=True)
     if declared.kind == "dictconfig":

@@ -57,7 +57,7 @@ def declared_config(function: Callable[..., Any]) -> Declared | None:
 
 
 def _without_numpy(value: Any) -> Any:
-    """Take numbers of NumPy's for the numbers that they are, as an override is taken."""
+    """Replace NumPy's numbers by Python's, as for an override."""
     if isinstance(value, dict):
         return {key: _without_numpy(item) for key, item in value.items()}
     if type(value) in (list, tuple):
@@ -87,7 +87,7 @@ def _of_default(parameter: inspect.Parameter) -> tuple[Kind, Any]:
 
 
 def _annotation(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
-    """Give the annotation of a parameter, evaluated where it is a string and can be."""
+    """Return the annotation of a parameter, evaluated where it is a string and can be."""
     plain = inspect.unwrap(function)
     holder = types.SimpleNamespace(__annotations__={"it": parameter.annotation})
     try:

@@ -21,7 +21,7 @@ def is_model(kind: Any) -> bool:
 
 
 def parameters(kind: Any) -> list[inspect.Parameter]:
-    """Give what a class is made of, where it says so by name."""
+    """Return the parameters that a class is made with, where they have names."""
     try:
         found = inspect.signature(kind).parameters.values()
     except (TypeError, ValueError):  # a class of C's
@@ -30,7 +30,7 @@ def parameters(kind: Any) -> list[inspect.Parameter]:
 
 
 def field_names(value: Any) -> list[str]:
-    """Name the fields of an object: those that its class declares, is made of, or else all that is public in it."""
+    """Name the fields of an object: what its class declares or is made with, or else its public attributes."""
     kind = type(value)
     if dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind)]
@@ -49,14 +49,14 @@ def field_names(value: Any) -> list[str]:
 
 
 def is_computed(kind: Any, name: Any) -> bool:
-    """Return whether a dataclass gives a field its value itself, in ``__post_init__``."""
+    """Return whether a dataclass computes a field itself, in ``__post_init__``."""
     return dataclasses.is_dataclass(kind) and any(
         not item.init and item.name == name for item in dataclasses.fields(kind)
     )
 
 
 def element_hint(hint: Any, key: Any) -> Any:
-    """Give the type of what is under a key of a container type, where that says it."""
+    """Return the type of the elements of a container type, where it says one."""
     kind, _ = split_optional(hint)
     arguments = get_args(kind)
     if get_origin(kind) is dict and arguments:
@@ -67,7 +67,7 @@ def element_hint(hint: Any, key: Any) -> Any:
 
 
 def default_hint(value: Any) -> Any:
-    """Give the type that the default of an untyped field asks of what is typed: text stays text, a switch a switch."""
+    """Return the type that the default of an untyped field stands for: text stays text, a switch a switch."""
     if isinstance(value, bool):
         return bool | None
     if _is_text(value):
@@ -78,7 +78,7 @@ def default_hint(value: Any) -> Any:
 
 
 def plain_hint(value: Any) -> str:
-    """Say what to write in place of a value that no configuration holds."""
+    """Say what to write in place of a value that no configuration can hold."""
     if hasattr(value, "tolist"):
         return "value.tolist()"
     if isinstance(value, range | set | frozenset):
@@ -87,7 +87,7 @@ def plain_hint(value: Any) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    """Leave out what may come to anything: an interpolation as a whole, no value yet, and what was redacted."""
+    """Return whether a value is plain text: no interpolation, not missing, and not redacted."""
     if not isinstance(value, str) or isinstance(value, Enum):
         return False
     return value != "???" and MARK not in value and not (value.startswith("${") and value.endswith("}"))
@@ -104,7 +104,7 @@ def split_optional(hint: Any) -> tuple[Any, bool]:
 
 
 def hint_name(hint: Any) -> str:
-    """Say a type as one would write it."""
+    """Write a type as it stands in code."""
     kind, optional = split_optional(hint)
     if kind is Any:
         return "Any"

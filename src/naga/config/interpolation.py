@@ -62,7 +62,7 @@ def resolve(cfg: DictConfig, memory: Memory | None = None) -> None:
 
 
 class _Resolution:
-    """One pass over one configuration; knows which interpolations are being evaluated, to find circles."""
+    """One pass over one configuration; remembers which interpolations are being evaluated, to find circles."""
 
     def __init__(self, memory: Memory) -> None:
         self.memory = memory
@@ -74,7 +74,7 @@ class _Resolution:
             self.resolve_all(self.resolved(box, key))
 
     def resolved(self, box: Any, key: Any) -> Any:
-        """Resolve the node under a key, if it is an interpolation, and give the node that is there then."""
+        """Resolve the node under a key, if it is an interpolation, and return the node that is there then."""
         node = nodes.child(box, key)
         if not node._is_interpolation():
             return node
@@ -98,7 +98,7 @@ class _Resolution:
         return nodes.child(box, key)
 
     def referred(self, box: Any, reference: Any) -> Any:
-        """Give the node that ``${a.b}`` stands for, resolved."""
+        """Return the node that ``${a.b}`` stands for, resolved."""
         self.resolve_path(box, reference)
         node = box._resolve_node_interpolation(reference, memo=set())  # nothing is left to evaluate, but literals
         self.resolve_all(node)
@@ -137,7 +137,7 @@ class _Resolution:
         return self.memory[asked]
 
     def store(self, box: Any, key: Any, node: Any, result: Any) -> None:
-        """Put what an interpolation came to in its place."""
+        """Replace an interpolation by its value."""
         value = result._value() if isinstance(result, Node) and not nodes.is_live(result) else result
         if isinstance(value, str) and value == "???":
             raise ConfigError(f"{box._get_full_key(key)}: {node._value()} came to '???', which stands for no value")
@@ -160,7 +160,7 @@ class _Resolution:
 
 
 def _register_now() -> None:
-    """Register what everybody's ``${now:%Y-%m-%d}`` stands for; one configuration has one time per format."""
+    """Register ``${now:%Y-%m-%d}``; all of one configuration that have the same format get the same time."""
     old = omegaconf.__version__.startswith("2.3")  # where register_resolver is another function, of old
     register = OmegaConf.register_new_resolver if old else OmegaConf.register_resolver
     register("now", lambda pattern: datetime.now().strftime(pattern), use_cache=True)

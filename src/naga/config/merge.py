@@ -1,4 +1,4 @@
-"""Laying values over a configuration: only keys that it has, only values that fit."""
+"""Merging values into a configuration: only keys that it has, only values that fit."""
 
 import copy
 from collections.abc import Iterator, Mapping
@@ -24,7 +24,7 @@ NOT_FITTING = (OmegaConfBaseException, TypeError, ValueError, AssertionError)
 
 
 def merge(cfg: DictConfig, values: Mapping[Any, Any], *, source: str = "") -> None:
-    """Lay a mapping over a configuration, in place."""
+    """Merge a mapping into a configuration, in place."""
     top = _top(cfg, source)
     _lay(top, _fitted(top, values))
 
@@ -49,7 +49,7 @@ def override_text(cfg: DictConfig, override: str) -> None:
 
 
 def _put(cfg: DictConfig, slot: "_Slot", value: Any) -> None:
-    """Set one value; what is no container's takes a hundredth of the time in its place than laid over everything."""
+    """Set one value; setting a plain value in place takes a hundredth of the time of merging everything."""
     if not nodes.replaced(nodes.leaf(cfg, slot.keys), value):
         merge(cfg, _nested(cfg, slot.keys, value))
 
@@ -67,7 +67,7 @@ def _refuse_accident(slot: "_Slot", key: str, text: Any) -> None:
 
 
 def dotted_keys(cfg: Any) -> Iterator[str]:
-    """Go through all keys of a configuration, nested ones dotted."""
+    """Yield all keys of a configuration, nested ones dotted."""
     return (dotted(keys) for keys, _ in nodes.walk(cfg) if keys and not isinstance(keys[-1], int))
 
 
@@ -80,7 +80,7 @@ def nearest_key(key: str, known: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Slot:
-    """A place in a configuration: its path, its type, the container that is there or would, and what is wanted.
+    """A place in a configuration: its path, its type, its present or possible container, and what is wanted there.
 
     That is the type, or else that of the default.
     """
@@ -103,7 +103,7 @@ class _Slot:
         return _Slot(self.root, self.source, (*self.keys, key), hint, box, wanted)
 
     def own_key(self, key: Any) -> Any:
-        """Give a key as the container has it, which may be another type than was typed: ``1`` and ``"1"``."""
+        """Return a key as the container has it, which may have another type than the typed one: ``1`` and ``"1"``."""
         text, value = (key.text, key.value) if isinstance(key, Typed) else (str(getattr(key, "name", key)), key)
         if not isinstance(self.box, DictConfig):
             return value
@@ -176,7 +176,7 @@ def _find(cfg: DictConfig, key: str) -> _Slot:
 
 
 def _fitted(slot: _Slot, value: Any) -> Any:
-    """Check the keys of a value against the place that it is for, and give it the types of the fields."""
+    """Check the keys of a value against the place that it is for, and convert it to the types of the fields."""
     if isinstance(value, DictConfig) and not is_structured(OmegaConf.get_type(value)):
         value = nodes.written(value)
     if isinstance(value, Mapping) and not isinstance(value, Container):
@@ -191,7 +191,7 @@ def _fitted(slot: _Slot, value: Any) -> Any:
 
 
 def _nested(box: Any, keys: Keys, value: Any) -> Any:
-    """Wrap a value in mappings down to its place; a list on the way is written out whole, as merging replaces it."""
+    """Wrap a value in mappings down to its place; a list on the way is written whole, since merging replaces it."""
     if not keys:
         return value
     key, *rest = keys
@@ -218,7 +218,7 @@ def _lay(top: _Slot, values: Any) -> None:
 
 
 def _blame(top: _Slot, values: Any, error: Exception) -> ConfigError:
-    """Find the one value that does not fit, by laying them one by one."""
+    """Find the one value that does not fit, by merging them one by one."""
     for slot, value in _leaves(top, values):
         try:
             top.box.merge_with(_nested(None, slot.keys, value))

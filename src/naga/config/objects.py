@@ -26,7 +26,7 @@ _NO_CONFIGURATION = {"naga", "numpy", "omegaconf", *sys.stdlib_module_names}
 
 
 def is_object(kind: Any) -> bool:
-    """Return whether a type is a class that a configuration can be made of, and that OmegaConf does not know."""
+    """Return whether a configuration can be made of a class that OmegaConf does not know."""
     if not isinstance(kind, type) or is_structured(kind) or issubclass(kind, dict | list):
         return False
     is_foreign = kind.__module__.partition(".")[0] not in _NO_CONFIGURATION and not inspect.isabstract(kind)
@@ -55,7 +55,7 @@ def mirrored(source: Any) -> DictConfig:
 
 
 def instantiate(node: Any, original: Any = None, keys: Keys = ()) -> Any:
-    """Make the objects that the types of a resolved configuration name; ``original`` is the default that it is of."""
+    """Make the objects that the types of a resolved configuration name; ``original`` is the declared default."""
     if not isinstance(node, Container):
         return node
     if not isinstance(node, DictConfig):
@@ -86,7 +86,7 @@ def _reason(error: Exception, keys: Keys) -> str:
 
 
 def _kept(value: Any, default: Any) -> Any:
-    """Give a default itself where its value was not changed: some kinds cannot be made of plain values again."""
+    """Return a default itself where its value was not changed: some kinds cannot be made from plain values again."""
     if default is None or type(value) is type(default) or plain_config({0: value}) != plain_config({0: default}):
         return value
     return copy.deepcopy(default)
@@ -133,7 +133,7 @@ def _made(kind: Any, original: Any) -> Any:
 
 
 def _mirror_field(name: str, hint: Any, default: Any, text: str | None) -> tuple[str, Any, Any]:
-    """Give a field as `make_dataclass` takes it; a type that OmegaConf does not know is any."""
+    """Return a field as `make_dataclass` takes it; a type that OmegaConf does not know is any."""
     value = _content(default)
     metadata = {"help": text} if text else {}
     for known in (_translated(hint), Any):
@@ -159,7 +159,7 @@ def _translated(hint: Any) -> Any:
 
 
 def _content(value: Any) -> Any:
-    """Write a default in what OmegaConf holds: models by the dataclass made of them."""
+    """Write a default as values that OmegaConf can hold: models as the dataclass made of them."""
     if is_model(type(value)):
         kind: Any = type(value)
         return _mirror(kind)(**{name: _content(item) for name, item in _defaults(type(value), value)})
@@ -177,7 +177,7 @@ def _content(value: Any) -> Any:
 
 
 def _defaults(kind: Any, original: Any) -> Iterator[tuple[str, Any]]:
-    """Give the values of an instance, or else those that a class gives its fields."""
+    """Return the values of an instance, or else those that a class gives its fields."""
     if original is not None:
         yield from ((name, getattr(original, name)) for name in field_names(original) if hasattr(original, name))
     elif is_model(kind):

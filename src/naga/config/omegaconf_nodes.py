@@ -1,4 +1,4 @@
-"""What Naga must know of OmegaConf's nodes that OmegaConf's public functions do not tell.
+"""What Naga must know about OmegaConf's nodes, beyond OmegaConf's public functions.
 
 A configuration is a tree of containers and values. Reading one through its public face evaluates its interpolations,
 each time anew; everything here reads what was written instead. `naga.config.interpolation` is the only other
@@ -29,21 +29,21 @@ def is_live(node: Any) -> bool:
 
 
 def is_open(node: Any) -> bool:
-    """Return whether new keys may be laid into a container that went through `open_up`."""
+    """Return whether a container that went through `open_up` takes new keys."""
     if node._get_node_flag("struct") is False:
         return True
     return node._get_flag("struct") is False and not is_structured(OmegaConf.get_type(node))
 
 
 def child(box: Any, key: Any) -> Any:
-    """Give the node under a key, as written; the chosen one of a union; None where there is none."""
+    """Return the node under a key, as written; the chosen one of a union; None where there is none."""
     node = box._get_node(key)
     inner = node._value() if isinstance(node, UnionNode) else None
     return inner if isinstance(inner, Node) else node
 
 
 def select(cfg: Any, keys: Keys) -> Any:
-    """Give the node at a path, as written; None where there is none."""
+    """Return the node at a path, as written; None where there is none."""
     for key in keys:
         if not is_live(cfg) or not (isinstance(cfg, DictConfig) or key < len(cfg)):
             return None
@@ -52,7 +52,7 @@ def select(cfg: Any, keys: Keys) -> Any:
 
 
 def children(box: Any) -> Iterator[tuple[Any, Any]]:
-    """Go through the keys and nodes of a container, as written."""
+    """Yield the keys and nodes of a container, as written."""
     if not is_live(box):
         return
     for key in list(box.keys()) if isinstance(box, DictConfig) else range(len(box)):
@@ -60,17 +60,17 @@ def children(box: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def written(box: Any) -> Any:
-    """Give the content of a container in plain dicts and lists, interpolations as written, typed parts as they are."""
+    """Return the content of a container as plain dicts and lists; interpolations as written, typed parts unchanged."""
     return OmegaConf.to_container(box, resolve=False, structured_config_mode=SCMode.DICT_CONFIG)
 
 
 def as_written(node: Any) -> Any:
-    """Give the value of a node as written, a container's in plain dicts and lists."""
+    """Return the value of a node as written, a container's in plain dicts and lists."""
     return written(node) if is_live(node) else node._value()
 
 
 def slot(box: Any, key: Any) -> tuple[Any, Any]:
-    """Give the type that a key of a container takes, and the container that is there now or would, if any."""
+    """Return the type that a key of a container takes, and the container that is there now or would, if any."""
     node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
     hint = element_hint(box._metadata.ref_type, key) if node is None else node_hint(node)
     if node is None and hint is Any and isinstance(box, DictConfig) and is_open(box):
@@ -80,7 +80,7 @@ def slot(box: Any, key: Any) -> tuple[Any, Any]:
 
 
 def expanded(hint: Any) -> Any:
-    """Give the container that a value of a type would be laid into, None where the type is no container's."""
+    """Return the container that would take a value of a type, None where the type is no container's."""
     kind, _ = split_optional(hint)
     if is_structured(kind):
         return OmegaConf.structured(kind)
@@ -91,7 +91,7 @@ def expanded(hint: Any) -> Any:
 
 
 def leaf(cfg: Any, keys: Keys) -> Any:
-    """Give the node at a path through dicts, if it holds one value of its own: no container, union or part of a list.
+    """Return the node at a path through dicts, if it holds one value of its own: no container, union or part of a list.
 
     None for all others.
     """
@@ -113,28 +113,28 @@ def replaced(node: Any, value: Any) -> bool:
 
 
 def node_type(cfg: Any) -> Any:
-    """Give the class that a configuration is made of; dict or list for those without."""
+    """Return the class that a configuration is made of; dict or list for those without."""
     return OmegaConf.get_type(cfg)
 
 
 def parent_type(node: Any) -> Any:
-    """Give the class of what a node is in."""
+    """Return the class of what a node is in."""
     return node_type(node._get_parent()) if node._get_parent() is not None else None
 
 
 def node_hint(node: Any) -> Any:
-    """Give the declared type of a node."""
+    """Return the declared type of a node."""
     hint = node._metadata.type_hint
     return Any if hint == Optional[Any] else hint  # noqa: UP045  # as OmegaConf has it
 
 
 def key_type(box: Any) -> Any:
-    """Give the type of the keys of a dict."""
+    """Return the type of the keys of a dict."""
     return box._metadata.key_type
 
 
 def dotted(keys: Keys) -> str:
-    """Say a path as one would type it."""
+    """Write a path as one would type it."""
     text = ""
     for key in keys:
         # Python writes no number of more than 4,300 digits, but in hexadecimal.
@@ -162,7 +162,7 @@ def own_copy(cfg: DictConfig) -> DictConfig:
 
 
 def walk(cfg: Any, keys: Keys = ()) -> Iterator[tuple[Keys, Any]]:
-    """Go through a configuration and every node in it, with their paths."""
+    """Yield a configuration and every node in it, with their paths."""
     yield keys, cfg
     for key, node in children(cfg):
         yield from walk(node, (*keys, key))
@@ -181,7 +181,7 @@ def open_up(cfg: Any) -> None:
 
 
 def close_again(cfg: Any) -> None:
-    """Put the flags back that `open_up` changed."""
+    """Restore the flags that `open_up` changed."""
     for _, node in walk(cfg):
         if node._get_node_flag(LIFTED):
             node._set_flag(["readonly", LIFTED], [True, None])
@@ -190,7 +190,7 @@ def close_again(cfg: Any) -> None:
 
 
 def empty_open(cfg: Any) -> None:
-    """Take out the contents of every dict that takes any key, in a configuration that went through `open_up`."""
+    """Empty every dict that takes any key, in a configuration that went through `open_up`."""
     for _, node in list(walk(cfg)):
         if isinstance(node, DictConfig) and is_open(node) and not is_structured(OmegaConf.get_type(node)):
             node._set_value({})
@@ -224,7 +224,7 @@ def make_room(box: Any, values: Any) -> None:
 
 
 def escaped(value: Any) -> Any:
-    r"""Write strings so that OmegaConf reads them as they are, even where they look like an interpolation."""
+    r"""Escape strings so that OmegaConf reads them literally, even where they look like an interpolation."""
     if isinstance(value, str) and not isinstance(value, Enum):
         return re.sub(r"(\\*)\$\{", r"\1\1\\${", value) if "${" in value else value
     if isinstance(value, dict):

@@ -36,10 +36,10 @@ def _path(word: str) -> Path:
 
 
 class _Once(argparse.Action):
-    """An option that holds one value: of two, neither is dropped without a word."""
+    """An option that may be typed once: of two values, none is dropped in silence."""
 
     def __call__(self, _parser: Any, namespace: Any, values: Any, _option: str | None = None) -> None:
-        """Keep the value of an option."""
+        """Store the value of an option."""
         if getattr(namespace, self.dest) is not None:
             raise argparse.ArgumentError(self, f"given twice: {getattr(namespace, self.dest)} and {values}")
         setattr(namespace, self.dest, values)
@@ -88,7 +88,7 @@ class Parser(argparse.ArgumentParser):
         return super().format_help()
 
     def error(self, message: str) -> NoReturn:
-        """Raise a `UsageError`, with the key that was meant where an option looks like one."""
+        """Raise a `UsageError`, naming the key that was meant where an option looks like one."""
         option = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
         near = None
         if option.startswith("-") and self.declared:
@@ -97,7 +97,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _add_sweep(group: Any) -> None:
-    """Declare what is said of a sweep; each is found under its field of `SweepWords`."""
+    """Declare the options of a sweep, each under its field of `SweepWords`."""
 
     def add(name: str, dest: str, **about: Any) -> None:
         group.add_argument(name, dest=f"sweep_{dest}", **about)
@@ -165,7 +165,7 @@ def describe_fields(declared: Declared) -> str:
 
 
 def _beside(left: str, text: str, column: int, width: int) -> Iterator[str]:
-    """Write a text in a column to the right, or below where the left side is too long."""
+    """Write a text in the right column, or below where the left side is too long."""
     wrapped = textwrap.wrap(text, max(width - column, 20))
     if wrapped and len(left) + 2 <= column:
         yield f"{left:<{column}}{wrapped.pop(0)}"
@@ -254,7 +254,7 @@ def _comment(statement: ast.stmt, comments: dict[int, tuple[str, bool]]) -> str:
 
 
 def _comments(source: str) -> Iterator[tuple[int, tuple[str, bool]]]:
-    """Give each comment of a source: its line, its text, and whether it has the line for itself."""
+    """Return each comment of a source: its line, its text, and whether it stands alone in the line."""
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         text = token.string.lstrip("#:").strip()
         is_pragma = text.startswith(("noqa", "type:", "pylint:", "pragma:", "fmt:"))

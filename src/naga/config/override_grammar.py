@@ -1,4 +1,4 @@
-"""The grammar of what stands to the right of ``key=`` where no type says how to read it: Hydra's and OmegaConf's.
+"""The grammar of the right-hand side of ``key=`` where no type says how to read it: Hydra's and OmegaConf's.
 
 Numbers, ``true``, ``false`` and ``null``, ``[lists]``, ``{keys: values}`` and quoted texts are what they are in Hydra's
 overrides; any other word is text. What Hydra refuses (``#00ff00``, ``a=b``), or takes for a sweep (``a,b``), is text
@@ -23,7 +23,7 @@ _STOPS = {"list": ",]", "value": ",}", "key": ":,}"}
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A number, a truth value or null, and the characters that stood for it, which a field of text gets."""
+    """A number, a truth value or null, and the characters that were typed, which a text field gets."""
 
     value: Any
     text: str
@@ -48,7 +48,7 @@ def parse(text: str) -> Any:
 
 
 def word(text: str) -> Any:
-    """Read what is no list, no mapping and not quoted."""
+    """Read a word that is no list, no mapping and not quoted."""
     if _NUMBER.fullmatch(text):
         return Typed(int(text), text)
     if _FLOAT.fullmatch(text):
@@ -60,7 +60,7 @@ def word(text: str) -> Any:
 
 
 def unquoted(text: str) -> str:
-    """Take the quotes off a text that stands in them as a whole, and off no other."""
+    """Take off the quotes where they enclose the whole text."""
     if text[:1] not in ("'", '"'):
         return text
     reader = _Reader(text)
@@ -72,7 +72,7 @@ def unquoted(text: str) -> str:
 
 
 class _Reader:
-    """Reads a text from its beginning; knows how far it has come."""
+    """Reads a text from its beginning; remembers the position."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -82,7 +82,7 @@ class _Reader:
         return self.text[self.at :].strip()
 
     def sign(self) -> str:
-        """Give the next sign that is no space."""
+        """Return the next character that is no space."""
         while self.text[self.at : self.at + 1].isspace():
             self.at += 1
         return self.text[self.at : self.at + 1]

@@ -18,7 +18,7 @@ _DEEPEST = 100  # more than a run.lock holds, which says where it is cut
 
 
 def plain_config(value: Any) -> dict[Any, Any]:
-    """Write a configuration, of whatever kind, in values that YAML holds.
+    """Write a configuration of any kind as values that YAML can hold.
 
     Paths become strings, enum members their names, tuples lists, and what no YAML can hold the name of its type. A
     mandatory value that no one gave stays ``???``.
@@ -93,7 +93,7 @@ def _content(cfg: Container) -> Any:
 
 
 def value_at(plain: Mapping[Any, Any], key: str, default: Any = None) -> Any:
-    """Look a key up as the command line writes it, ``a.0.b`` or ``a[0].b``, in a plain configuration."""
+    """Look up a key as it is typed, ``a.0.b`` or ``a[0].b``, in a plain configuration."""
     value: Any = plain
     for name in key.replace("[", ".").replace("]", "").split("."):
         if isinstance(value, Mapping):

@@ -31,7 +31,7 @@ def _hidden_as(plain: Any, recorded: Any) -> Any:
 
 
 def reveal(plain: Mapping[Any, Any], overrides: Sequence[str]) -> dict[Any, Any]:
-    """Give the values that were redacted in a recorded configuration, as ``key=value``; others cannot be changed."""
+    """Fill in values that were redacted in a recorded configuration, from ``key=value``; others cannot be changed."""
     hidden = {dotted(keys) for keys in redacted_keys(plain)}
     cfg = OmegaConf.create(escaped(dict(plain)))
     for text in overrides:
@@ -46,7 +46,7 @@ def reveal(plain: Mapping[Any, Any], overrides: Sequence[str]) -> dict[Any, Any]
 
 
 def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path) -> Any:
-    """Give a recorded configuration the kind that the function declares.
+    """Turn a recorded configuration into the kind of object that the function declares.
 
     Nothing in it is interpolated. Where the declaration has changed so much that the record does not fit it any more,
     it is a plain DictConfig. A value that was redacted is what the declaration gives now, from the environment if it
@@ -65,7 +65,7 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
 
 
 def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Fill what was redacted in a configuration from another one, that was composed here."""
+    """Fill in what was redacted in a configuration from one that was composed here."""
     filled = copy.deepcopy(dict(plain))
     for keys in redacted_keys(plain):
         value: Any = own
@@ -78,7 +78,7 @@ def with_secrets(plain: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, 
 
 
 def with_declared_secrets(declared: Declared, plain: Mapping[Any, Any]) -> dict[Any, Any]:
-    """Fill what was redacted with what is declared now, from the environment if it says so."""
+    """Fill in what was redacted with what is declared now, from the environment where that is declared."""
     filled = copy.deepcopy(dict(plain))
     for keys in redacted_keys(plain):
         value = _declared_value(declared, keys)

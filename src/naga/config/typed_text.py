@@ -64,7 +64,7 @@ def _part(content: Any, experiment: str, file: Path) -> Any:
 
 
 def read_text(text: str, hint: Any, key: str, *, is_untyped: bool = False) -> Any:
-    """Read the right-hand side of ``key=value`` for a field of a type; of an untyped one it is that of its default."""
+    """Read the right-hand side of ``key=value`` for a field of a type; an untyped field has that of its default."""
     kind, optional = split_optional(hint)
     if (optional and text == "null") or (text == "" and kind not in (str, Any)):
         return None
@@ -84,7 +84,7 @@ def read_text(text: str, hint: Any, key: str, *, is_untyped: bool = False) -> An
 
 
 def typed_for(value: Any, hint: Any) -> Any:
-    """Turn what a YAML document or a command line held into what a field of a type takes."""
+    """Convert a value of a YAML document or a command line to what a field of a type takes."""
     if getattr(value, "ndim", None) == 0:  # a number of NumPy's, as a loop over np.linspace gives
         return value.item()
     kind, optional = split_optional(hint)
@@ -102,7 +102,7 @@ def typed_for(value: Any, hint: Any) -> Any:
 
 
 def of_kind(value: Any, hint: Any) -> Any:
-    """Make of a text what the default of an untyped field is: a path, or a member of an Enum."""
+    """Convert a text to what the default of an untyped field is: a path, or a member of an Enum."""
     kind, _ = split_optional(hint)
     if not isinstance(value, str) or isinstance(value, Enum) or "${" in value or value == "???":
         return value
@@ -140,7 +140,7 @@ def _load(text: str, file: Path) -> Any:
 
 @cache
 def _loader() -> Any:
-    """Make OmegaConf's own loader keep what was typed, so that a file means what it means to `OmegaConf.load`."""
+    """Make OmegaConf's loader keep what was typed, so that a file means the same as to `OmegaConf.load`."""
 
     class Loader(basecontainer.get_yaml_loader()):  # type: ignore[misc]  # a class made by a function
         pass

@@ -1,4 +1,4 @@
-"""Old configurations read by new code: what was renamed, added, removed or changed since a run was recorded.
+"""Old configurations read by new code: fields that were renamed, added, removed or changed since.
 
 A run.lock is never rewritten. What it holds is brought into today's words each time it is read, in this order: the
 functions that the author has written for it; then the former names of fields; then values for fields that did not exist
@@ -48,7 +48,7 @@ _ABSENT = object()
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """A value that no run.lock holds, and where it is from: ``default``, ``before`` or ``upgrade``."""
+    """A value that the run.lock does not hold, and its source: ``default``, ``before`` or ``upgrade``."""
 
     value: Any
     why: str
@@ -81,7 +81,7 @@ def read_recorded(
     further: Upgrade | None = None,
     run: Any = None,
 ) -> Upgraded:
-    """Give a recorded configuration the kind and the fields that are declared today.
+    """Turn a recorded configuration into the kind and the fields that are declared today.
 
     The function that upgrades for the task comes before the ``further`` one, a diag's.
 
@@ -116,7 +116,7 @@ def read_recorded(
 
 
 def declared_past(declared: Declared, former: Former | None) -> dict[str, Past]:
-    """Collect what fields, and ``@clicfg``, say of the past; a field wins, and two that contradict are refused."""
+    """Collect what fields and ``@clicfg`` declare of the past; a field wins, and contradictions are refused."""
     cfg = own_copy(declared.base)
     open_up(cfg)
     past = {dotted(keys): _of_metadata(metadata) for keys, metadata in _fields(cfg, ())}
@@ -133,7 +133,7 @@ def declared_past(declared: Declared, former: Former | None) -> dict[str, Past]:
 
 
 def config_digest(plain: Mapping[Any, Any], before: Mapping[str, Any]) -> str:
-    """Name a configuration by what decides a run's results: two runs of one digest had the same.
+    """Digest of all in a configuration that decides a run's results: equal digests mean equal configurations.
 
     Left out are secrets, save_dir wherever it stands, and every key that has the value which stands in ``before`` for
     runs that are older than the key: adding a key with its ``before`` changes no digest. It is the same under all
@@ -212,7 +212,7 @@ def _applied(function: Upgrade, plain: dict[Any, Any], run: Any) -> dict[Any, An
 
 
 def _rename(plain: dict[Any, Any], past: Mapping[str, Past]) -> dict[str, str]:
-    """Bring values to their new places; groups come before what is in them, and take it with them."""
+    """Move values to their new places; groups come before what is in them, and take it with them."""
     renamed: dict[str, str] = {}
     for key, one in past.items():
         for former in one.was:
@@ -242,7 +242,7 @@ def _put(plain: dict[Any, Any], path: str, value: Any) -> None:
 
 
 def _pop(plain: dict[Any, Any], path: str) -> Any:
-    """Take a value out, and the group that it was the last of."""
+    """Remove a value, and any group that this leaves empty."""
     group, _, name = path.rpartition(".")
     box = value_at(plain, group) if group else plain
     value = box.pop(name)
@@ -252,7 +252,7 @@ def _pop(plain: dict[Any, Any], path: str) -> Any:
 
 
 def _take_out_unknown(plain: Any, box: Any, keys: Keys) -> Iterator[tuple[Keys, Any]]:
-    """Take out what is not declared, and give it with its path."""
+    """Remove what is not declared, and return it with its path."""
     for key, inner, node in _pairs(plain, box):
         if node is None and isinstance(plain, dict) and not is_open(box):
             yield (*keys, key), plain.pop(key)
@@ -261,7 +261,7 @@ def _take_out_unknown(plain: Any, box: Any, keys: Keys) -> Iterator[tuple[Keys, 
 
 
 def _pairs(plain: Any, box: Any) -> list[tuple[Any, Any, Any]]:
-    """Give the keys and values of a recorded container, each with the declared one that it is for; None without one."""
+    """Yield the keys and values of a recorded container, each with the declared one that it is for, or None."""
     if isinstance(plain, list) and isinstance(box, ListConfig):
         return [(i, item, expanded(element_hint(node_hint(box), i))) for i, item in enumerate(plain)]
     if isinstance(plain, dict) and isinstance(box, DictConfig):
@@ -274,14 +274,14 @@ def _pairs(plain: Any, box: Any) -> list[tuple[Any, Any, Any]]:
 
 
 def _for(inner: Any, node: Any) -> Any:
-    """Give the container that a recorded value is laid into: the declared one, or what its type makes."""
+    """Return the container that takes a recorded value: the declared one, or one made from its type."""
     if is_live(node) or not isinstance(inner, dict):
         return node
     return expanded(node_hint(node)) or node
 
 
 def _absent(plain: Mapping[Any, Any], box: Any, keys: Keys) -> Iterator[Keys]:
-    """Give the paths of declared values that a recorded configuration does not have."""
+    """Return the paths of declared values that a recorded configuration lacks."""
     names = {str(key): inner for key, inner in plain.items()}
     for key, node in children(box):
         inner: Any = names.get(str(key), _ABSENT)
@@ -311,7 +311,7 @@ def _built(declared: Declared, plain: dict[Any, Any], before: Mapping[Keys, Any]
 
 
 def _with_removed(value: Any, removed: Mapping[Keys, Any]) -> Any:
-    """Lay what is no longer declared beside the rest, where the kind of configuration has room for it."""
+    """Add what is no longer declared to the rest, where the kind of configuration allows that."""
     for keys, item in removed.items():
         box = value
         for key in keys[:-1]:

@@ -1,1 +1,1 @@
-"""Runs as one file for others: a Process Run Crate, written without what is its machine's, and opened with distrust."""
+"""Runs as one file for others: a Process Run Crate, written without details of the machine, and never trusted."""

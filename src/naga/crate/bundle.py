@@ -1,4 +1,4 @@
-"""The code of a run as a git bundle: made without a trace in its repository, and opened with distrust."""
+"""The code of a run as a git bundle: made without changing its repository, and checked before it is used."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ _REF = "refs/heads/run"
 
 
 def write_bundle(source: Repository, commit: str, file: Path, *, when: str, history: bool) -> None:
-    """Write a commit with its history, or else one commit of the same tree that has none."""
+    """Write a commit with its history, or one commit of the same tree without any."""
     folder = file.with_suffix(".git")
     new = _empty(folder, source.text("rev-parse", "--verify", "--end-of-options", f"{commit}^{{tree}}"))
     if not history:
@@ -26,7 +26,7 @@ def write_bundle(source: Repository, commit: str, file: Path, *, when: str, hist
 
 
 def read_bundle(file: Path, place: Path, tree: str, most: int) -> str:
-    """Make a repository of a bundle that holds a tree, whole and sound; give the commit."""
+    """Make a repository from a bundle that holds a tree, checked and complete; return the commit."""
     new = _empty(place, tree)
     commit = new.text("bundle", "unbundle", str(file)).partition(" ")[0]
     new.run("fsck", "--strict", "--full", "--no-dangling", "--no-progress", commit)

@@ -1,4 +1,4 @@
-"""``naga export``: a run as one file for others, from which it can be computed again without its repository."""
+"""``naga export``: runs as one file for others, who can compute them again without the repository."""
 
 import glob
 import json
@@ -37,7 +37,7 @@ _CHUNK = 2**20
 
 
 class Entry(NamedTuple):
-    """A file of the zip: its name, and where its content is; a name that ends with ``/`` is an empty folder."""
+    """A file of the zip: its name, and the source of its content; a name that ends with ``/`` is an empty folder."""
 
     name: str
     source: Path | bytes
@@ -46,7 +46,7 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, name: str, text: str | bytes) -> "Entry":
-        """Make one of its content."""
+        """Make an entry from its content."""
         data = text if isinstance(text, bytes) else text.encode()
         return cls(name, data, len(data))
 
@@ -62,7 +62,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What goes in besides what always does."""
+    """What goes into the zip on request."""
 
     data: bool = False
     history: bool = False
@@ -71,7 +71,7 @@ class Wishes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One run of the crate, without what is its machine's; ``about`` is what the reader of the crate needs of it."""
+    """One run of the crate, without details of its machine; ``about`` is for the reader of the crate."""
 
     run: Run
     record: Record
@@ -80,12 +80,12 @@ class Part:
 
     @property
     def folder(self) -> str:
-        """Where its files lie in the crate."""
+        """The folder of its files in the crate."""
         return f"runs/{self.run.run_id}"
 
 
 class Crate:
-    """What is collected for a zip: runs, and files of names that every system has."""
+    """What is collected for a zip: runs, and files whose names every system can store."""
 
     def __init__(self, folder: Path, wishes: Wishes) -> None:
         self.folder, self.wishes = folder, wishes
@@ -97,7 +97,7 @@ class Crate:
         self._data: dict[Path, str] = {}
 
     def add(self, entry: Entry) -> bool:
-        """Add a file, unless its name cannot stand in a zip; that is said."""
+        """Add a file; one whose name cannot stand in a zip is left out and noted."""
         if problem := self._names.problem(entry.name):
             self.left_out.append(f"{entry.name}: it {problem}")
         else:
@@ -105,7 +105,7 @@ class Crate:
         return not problem
 
     def add_run(self, run: Run, *, asked: bool = True) -> None:
-        """Add all of a run, and with its data the runs that it was made from."""
+        """Add a whole run and, if data are wanted, the runs that it was made from."""
         for part in self.parts:
             if part.run.run_id == run.run_id:
                 part.about["asked"] |= asked
@@ -127,7 +127,7 @@ class Crate:
         about["data"] = dict(self._add_data(run, machine)) if self.wishes.data else {}
 
     def _add_tree(self, tree: Tree, place: Path, name: str) -> list[str]:
-        """Add what a tree lists; give the paths that no zip holds."""
+        """Add what a tree lists; return the paths that no zip holds."""
         missing = []
         for one in tree.entries():
             whole = f"{name}/{one.path}" if one.path else name
@@ -140,7 +140,7 @@ class Crate:
         return missing
 
     def _add_own(self, part: Part) -> None:
-        """Add the lists of a run, what its active publication says, and the packages that it had."""
+        """Add the lists of a run, its published metrics, and its packages."""
         run, own = part.run, f"{part.folder}/{OWN_FOLDER}"
         for name in (OUTPUTS_LIST, INPUTS_LIST):
             if (file := run.save_dir / OWN_FOLDER / name).is_file():
@@ -160,7 +160,7 @@ class Crate:
                 self.add(Entry(f"machine/{run.run_id}.log", log, log.stat().st_size))
 
     def _add_code(self, run: Run, index: int) -> str:
-        """Add one repository's code, as files to be read and as a bundle; give its name in the crate."""
+        """Add one repository's code, as files to read and as a bundle; return its name in the crate."""
         code = run.record.code[index]
         key = (code.name, str(code.tree))
         if key in self._code:
@@ -185,7 +185,7 @@ class Crate:
         return name
 
     def _add_data(self, run: Run, machine: Machine) -> Iterator[tuple[str, str]]:
-        """Add the inputs of a run; give the path of each, and its place in the crate."""
+        """Add the inputs of a run; return the path of each, and its place in the crate."""
         base = base_of(run.record)
         for upstream in run.record.upstream:
             self.add_run(load_run(str(find_upstream(upstream, base))), asked=False)  # it was found a moment ago
@@ -235,7 +235,7 @@ def _require_new(target: Path, runs: Sequence[Run]) -> None:
 
 
 def _whole(run: Run, *, data: bool) -> Tree:
-    """Give the outputs of a run; one that could not be computed again, or whose results have changed, is refused."""
+    """Return the outputs of a run; refuse one that could not be computed again, or whose results have changed."""
     if reasons := lacks(run):
         raise NagaError(f"run {run.run_id} cannot be exported: {reasons[0]}", hint="naga ls")
     outputs = hash_outputs(run.save_dir)
@@ -247,7 +247,7 @@ def _whole(run: Run, *, data: bool) -> Tree:
 
 
 def _requirements(environment: Environment) -> str:
-    """List the packages as pip takes them; what came from no index stands there as a comment."""
+    """List the packages as pip reads them; what came from no index is a comment."""
     lines = [
         f"{'# ' * (name in environment.origins)}{name}=={version}" for name, version in environment.packages.items()
     ]
@@ -255,7 +255,7 @@ def _requirements(environment: Environment) -> str:
 
 
 def _write(target: Path, entries: Sequence[Entry]) -> None:
-    """Write a zip beside its name, and give it that name where nothing has it; else nothing is left."""
+    """Write a zip under a temporary name, and rename it unless the name is taken; on failure nothing is left."""
     new = target.absolute().with_name(f".naga-{os.urandom(8).hex()}.tmp")
     try:
         with zipfile.ZipFile(new, "x") as archive:
@@ -290,7 +290,7 @@ def _put(archive: zipfile.ZipFile, entry: Entry) -> None:
 
 
 def _way(entry: Entry) -> int:
-    """Say how to store a file: what unfolds as far as a bomb does as it is, for readers refuse bombs."""
+    """Choose how to store a file: uncompressed where it would look like a zip bomb, which readers refuse."""
     if entry.size <= SMALL_BYTES:
         return zipfile.ZIP_DEFLATED
     packer = zlib.compressobj()

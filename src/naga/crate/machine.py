@@ -1,4 +1,4 @@
-"""What a run.lock says of a machine and of who was there: taken out of what is passed on."""
+"""What a run.lock says of its machine and user: taken out of what is passed on."""
 
 import os
 import re
@@ -19,7 +19,7 @@ _OF_PROCESS = ("user", "boot_id", "started_ticks", "pid_namespace", "slurm_job_i
 
 
 class Machine:
-    """Replaces paths, addresses, host and user in what a record holds: the same path by the same name everywhere."""
+    """Replaces paths, addresses, host and user in a record: the same path by the same name everywhere."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -34,7 +34,7 @@ class Machine:
         self._inputs = {text for data in record.data.values() for text in texts(data.path)}
 
     def without(self) -> tuple[Record, list[str]]:
-        """Give the record without what is the machine's, and name the keys of its configuration that are changed."""
+        """Return the record without details of the machine, and the keys of its configuration that are changed."""
         plain = to_plain(redacted(self.record))
         plain["process"] = {key: item for key, item in plain["process"].items() if key not in _OF_PROCESS}
         plain["process"] |= {"host": LEFT_OUT, "pid": 0, "cwd": self.path(self.record.process.cwd)}
@@ -52,7 +52,7 @@ class Machine:
         return clean, [*_changed(plain.get("config", {}), clean.config, self._inputs | {self.record.save_dir})]
 
     def plain(self, value: Any, *, words: bool = False) -> Any:
-        """Replace in all texts of a plain value; with ``words``, the names of host and user, too."""
+        """Replace in all texts of a plain value; with ``words``, also the names of host and user."""
         if isinstance(value, dict):
             return {self.plain(key, words=words): self.plain(item, words=words) for key, item in value.items()}
         if isinstance(value, list):
@@ -63,7 +63,7 @@ class Machine:
         return self._words.sub(LEFT_OUT, text) if words and self._words else text
 
     def text(self, text: str) -> str:
-        """Replace in one text; addresses of inputs stay, for they are what names them."""
+        """Replace in one text; addresses of inputs stay, since they identify the inputs."""
         if text in self._inputs and "://" in text:
             return text
         if text.startswith("/") and "\n" not in text:
@@ -71,7 +71,7 @@ class Machine:
         return _PATH.sub(lambda found: self.path(found[0]), _ADDRESS.sub(LEFT_OUT, text))
 
     def path(self, path: str) -> str:
-        """Give what stands for an absolute path."""
+        """Return what stands for an absolute path."""
         if path.startswith(f"{ROOT}/"):
             return path
         path = os.path.normpath(path)
@@ -88,7 +88,7 @@ class Machine:
 
 
 def _changed(before: Any, after: Any, faithful: set[str], above: str = "") -> Iterator[str]:
-    """Name the keys under which a text stands for another, but for those that are put back where they are read."""
+    """Name the keys whose text was replaced, except those that the reader puts back."""
     if isinstance(before, dict | list):
         keys = zip(before, after, strict=True) if isinstance(before, dict) else ((i, i) for i in range(len(before)))
         for was, now in keys:

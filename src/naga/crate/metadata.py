@@ -142,7 +142,7 @@ def _time(time: str | None) -> str | None:
 
 
 def _citation(crate: "Crate") -> Mapping[str, Any]:
-    """Read the CITATION.cff of the first run's code; what is none says nothing."""
+    """Read the CITATION.cff of the first run's code; an invalid one counts as none."""
     import yaml
 
     name = f"code/{crate.parts[0].about['code'][0]}/CITATION.cff"

@@ -1,4 +1,4 @@
-"""A zip of runs from elsewhere, opened with distrust: each run in a folder, as if its machine were here."""
+"""A zip of runs from elsewhere, checked as it is unpacked: each run in a folder, as if its machine were here."""
 
 import os
 import re
@@ -35,14 +35,14 @@ _PLACEHOLDER = re.compile(rf"(?<![\w.]){ROOT}(?=/|$)")
 
 
 class Unpacked(NamedTuple):
-    """A run to be computed again; of one from a zip, what its configuration lacks, and where its paths begin."""
+    """A run to compute again; for one from a zip, what its configuration lacks, and where its paths start."""
 
     run: Run
     changed: tuple[str, ...] = ()
     base: Path | None = None
 
     def reworded(self, verdict: Verdict) -> Verdict:
-        """Say of a verdict what was left out where the zip was made, and of its reasons nothing of our folders."""
+        """Mark in a verdict what the zip does not hold, and take our own folders out of its reasons."""
         if self.base is None:
             return verdict
         reasons, differences = (
@@ -58,7 +58,7 @@ class Unpacked(NamedTuple):
 
 @contextmanager
 def unpacked(file: Path, *, most: int = MOST_BYTES) -> Iterator[list[Unpacked]]:
-    """Give the runs of a zip that were asked for when it was made, for as long as this lasts."""
+    """Unpack the runs that a zip was made for; they exist until this ends."""
     with scratch("naga-crate-") as folder:
         try:
             with zipfile.ZipFile(file) as archive:
@@ -78,7 +78,7 @@ def unpacked(file: Path, *, most: int = MOST_BYTES) -> Iterator[list[Unpacked]]:
 
 
 def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
-    """Refuse names that mean files elsewhere or twice, what is no file, and what unfolds without measure."""
+    """Refuse names that lead elsewhere or occur twice, entries that are no files, and zip bombs."""
     names, entries, is_bounded = Names(), archive.infolist(), most <= MOST_BYTES
     total = sum(entry.file_size for entry in entries)
     if is_bounded and (len(entries) > _MOST_FILES or total > most):
@@ -95,7 +95,7 @@ def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
-    """Write what a reproduction needs; each file is new, in a folder of our own."""
+    """Extract what a reproduction needs, each to a new file in a folder of our own."""
     for entry in archive.infolist():
         name = entry.filename
         if not (name == CRATE or name.startswith(("runs/", "data/")) or re.fullmatch(r"code/[^/]+\.bundle", name)):
@@ -110,14 +110,14 @@ def _extract(archive: zipfile.ZipFile, folder: Path) -> None:
 
 
 class _Opened:
-    """A crate whose files are in a folder: its runs come to lie there as they lay on their machine."""
+    """A crate whose files are in a folder, where its runs get the places that they had on their machine."""
 
     def __init__(self, folder: Path, most: int) -> None:
         self.folder, self.most = folder, most
         self.runs: dict[str, Run] = {}
 
     def asked(self, runs: list[dict[str, Any]]) -> list[Unpacked]:
-        """Give the runs that were asked for; those that others were made from come first."""
+        """Return the runs that the zip was made for; their upstream runs are put in place first."""
         read = sorted(((about, self._record(about)) for about in runs), key=lambda pair: pair[1].started)
         return [run for about, record in read for run in [self._run(about, record)] if about["asked"]]
 
@@ -166,7 +166,7 @@ class _Opened:
         return replace(code, commit=read_bundle(bundle, Path(code.path), str(code.tree), self.most))
 
     def _with_upstream(self, upstream: Upstream, base: Path) -> Upstream:
-        """Put a run of the crate where a later one read it."""
+        """Put an upstream run of the crate where a later one reads it."""
         run = self.runs.get(upstream.run_id)
         if run is None or run.lock_hash != upstream.lock_hash:
             return upstream
@@ -174,7 +174,7 @@ class _Opened:
         return replace(upstream, lock_hash=lock_hash(run.lock_path))
 
     def _link(self, place: Path, target: Path) -> None:
-        """Link what is there, unless a link on the way leads out of our folder: nothing is written elsewhere."""
+        """Link a source, unless a link on the way leads out of our folder: nothing is written elsewhere."""
         parent = Path(os.path.realpath(place.parent))
         is_ours = parent.is_relative_to(os.path.realpath(self.folder))
         if is_ours and target.exists() and not os.path.lexists(place):
@@ -183,12 +183,12 @@ class _Opened:
 
 
 def _named(record: Record) -> list[str]:
-    """Give the paths of all that a run read."""
+    """Return the paths of all that a run read."""
     return [*texts([data.path for data in record.data.values()]), *(one.save_dir for one in record.upstream)]
 
 
 def _moved(value: Any, top: Path) -> Any:
-    """Put a folder of ours in the place of the machine's."""
+    """Replace the machine's folder by one of ours."""
     if isinstance(value, dict):
         return {_moved(key, top): _moved(item, top) for key, item in value.items()}
     if isinstance(value, list):
@@ -197,7 +197,7 @@ def _moved(value: Any, top: Path) -> Any:
 
 
 def _require_below(top: Path, path: Path) -> None:
-    """Refuse what a crafted crate would reach elsewhere, or among the files of git."""
+    """Refuse a path by which a crafted crate would reach other folders, or git's own files."""
     inside = Path(os.path.normpath(path))
     if not inside.is_relative_to(top) or ".git" in str(inside.relative_to(top)).casefold().split("/"):
         raise LockError(f"{str(path)[:200]!r} leads out of its folder")

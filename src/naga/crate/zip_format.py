@@ -1,4 +1,4 @@
-"""What a zip of runs may hold, for who writes and who reads it: names that mean the same file on every system."""
+"""The names that a zip of runs may hold, for its writer and its reader: valid and distinct on every system."""
 
 import re
 import unicodedata
@@ -15,13 +15,13 @@ _ODD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|^[A-Za-z]:|.{4096}")
 
 
 class Names:
-    """The names of a zip, one after the other."""
+    """The names of a zip so far, to check the next one against."""
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
     def problem(self, name: str) -> str:
-        """Say what is wrong with a further name; '' where nothing is, and it is known from then on."""
+        """Say what is wrong with a further name; '' where nothing is, and the name is then remembered."""
         parts = name.removesuffix("/").split("/")
         if {"", ".", ".."} & set(parts):
             return "leads out of its folder"

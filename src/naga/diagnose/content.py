@@ -1,4 +1,4 @@
-"""What one publication will say, complete and checked before anything is written."""
+"""The content of one publication, complete and checked before anything is written."""
 
 import json
 import re
@@ -35,7 +35,7 @@ def publication_of(
     log: Path | None = None,
     filled: Mapping[str, Filled] = MappingProxyType({}),
 ) -> Publication:
-    """Say everything that is known of a run before its diag begins."""
+    """Collect everything to publish of a run that is known before its diag begins."""
     record = run.record
     if not record.save_dir:
         raise DiagError(f"run {record.run_id} has no save_dir to be known by in MLflow")
@@ -66,7 +66,7 @@ def publication_of(
 
 
 def _protocol(run: Run, logical_id: str) -> dict[str, str]:
-    """Give what decides which publication is the active one."""
+    """Return the tags that decide which publication is the active one."""
     return {
         Tag.LOGICAL_ID: shortened(logical_id, TAG_LIMIT),
         Tag.LOGICAL_KEY: logical_run_key(logical_id),
@@ -78,7 +78,7 @@ def _protocol(run: Run, logical_id: str) -> dict[str, str]:
 
 
 def _filled(filled: Mapping[str, Filled]) -> str:
-    """Name what the diag was given though no run.lock holds it: the parameters are what was recorded."""
+    """Write the values that the diag was given but the run.lock does not hold."""
     values = {key: {"value": one.value, "why": one.why} for key, one in filled.items()}
     return shortened(json.dumps(redact_config(values), default=str), TAG_LIMIT) if values else ""
 
@@ -89,7 +89,7 @@ def _owner() -> str:
 
 
 def _places(home: Path) -> dict[str, str]:
-    """Name a folder as this host knows it, and as all that share its filesystem do."""
+    """Name a folder as this host knows it, and as every host of its filesystem does."""
     places = {Tag.PLACE: shortened(f"{socket.gethostname()}:{home}", TAG_LIMIT // 4)}
     with suppress(OSError):
         places[Tag.FOLDER] = shortened(f"{project_root(home.parent).stat().st_ino}:{home}", TAG_LIMIT // 4)
@@ -97,7 +97,7 @@ def _places(home: Path) -> dict[str, str]:
 
 
 def _story(record: Record, published_by: str) -> dict[str, str]:
-    """Tell of the computation: in tags that sort as text, and in a line that the table of runs shows unformatted."""
+    """Describe the computation: in tags that sort as text, and in one line for MLflow's table of runs."""
     host, seconds = record.process.host, record.duration_s
     where = f" on {_plain(host)}" if host else ""
     length = f" in {took(seconds)}" if seconds is not None else ""

@@ -41,7 +41,7 @@ class DiagOptions:
 
 @dataclass(frozen=True, slots=True)
 class DiagCall(Generic[R]):
-    """What one call means: the run, what its publication is made of, and the function with its arguments."""
+    """What one call means: its run, what it publishes, and the function with its arguments."""
 
     run: Run
     log: Path | None
@@ -51,7 +51,7 @@ class DiagCall(Generic[R]):
 
 
 class Diag(Decorated[P, R]):
-    """A function whose calls are publications.
+    """A function each call of which publishes a run.
 
     Made by `mlflow_log_run`. Its first argument is one of
 
@@ -102,7 +102,7 @@ class Diag(Decorated[P, R]):
         return self.publish(call)
 
     def ask(self, args: Sequence[Any], kwargs: Mapping[str, Any], *, recorded: bool = False) -> DiagCall[R]:
-        """Settle what a call means, before anything is written."""
+        """Decide what a call means, before anything is written."""
         from naga.diagnose.diag_key import diag_key_of
         from naga.diagnose.target import target_of
 
@@ -169,21 +169,21 @@ class Diag(Decorated[P, R]):
         return file if file.is_file() else None
 
     def _later(self, save_dir: Path) -> str:
-        """Give the line that publishes a run when the server is back."""
+        """Return the command that publishes a run when the server is back."""
         if self.file is None:
             return f"later: {self.__name__}({_near(save_dir)!r})"
         return f"later: python {shlex.quote(_near(self.file))} --reuse {shlex.quote(_near(save_dir))}"
 
 
 def _read_only(call: DiagCall[R], options: DiagOptions) -> R:
-    """Run a diag's body, and see that it changes nothing that its run left."""
+    """Run a diag's body, and check that it changes no result of its run."""
     from naga.diagnose.results_guard import require_untouched
 
     return require_untouched(call.run.save_dir, call.body, strict=options.strict)
 
 
 def _require_same_run(run: Run) -> None:
-    """Refuse what was read where a new run has taken the folder meanwhile: it may be of both."""
+    """Refuse to publish if a new run has taken the folder meanwhile: what was read may be of both."""
     from naga.diagnose.publish import FolderTakenError
 
     try:
@@ -201,5 +201,5 @@ def _require_same_run(run: Run) -> None:
 
 
 def _near(path: Path) -> str:
-    """Write a path as somebody in the current folder would type it."""
+    """Write a path as one types it in the current folder."""
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

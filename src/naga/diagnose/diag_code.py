@@ -1,4 +1,4 @@
-"""The code that a diag is made of: its own file, and what that imports from the same project, and so on.
+"""The code of a diag: its own file, and what that imports from the same project, directly or not.
 
 Files are found and read, never imported: the answer is the same before and after the diag has run, in a script and in a
 process that runs many diags.
@@ -25,7 +25,7 @@ _FOREIGN = frozenset({"site-packages", "dist-packages"})
 
 
 def diag_commit(file: Path, name: str, run: Run) -> str | None:
-    """Give a commit that holds the code of a diag, as ``refs/naga/diags/...`` keeps it: one for each state of it."""
+    """Return a commit of the code of a diag, under ``refs/naga/diags/...``: one for each state of the code."""
     top = top_of(file.parent)
     snapshots = {code.path for code in run.record.code if code.commit}
     if top is None or not snapshots or (top == NAGA and str(top) not in snapshots):
@@ -37,7 +37,7 @@ def diag_commit(file: Path, name: str, run: Run) -> str | None:
 
 
 def code_hash(file: Path) -> str:
-    """Hash the content of a diag's code; the folder that the project is in does not matter."""
+    """Hash the content of a diag's code, wherever the project is."""
     root = project_root(file.parent)
     files = sorted((str(path.relative_to(root)), path) for path in code_files(file))
     total = hashlib.sha256()
@@ -85,7 +85,7 @@ def _imported(file: str, root: Path, is_file: Callable[[str], bool]) -> set[str]
 
 
 def _roots(folder: Path, root: Path) -> Iterator[str]:
-    """Say where an import may be found: in every folder above, and in each one's ``src``.
+    """Name the folders that an import may be found in: every folder above, and the ``src`` of each.
 
     Which comes first depends on how Python was started; taking all of them gives one answer in every process.
     """

@@ -1,4 +1,4 @@
-"""A folder for what a diag makes beside its MLflow run: figures, tables, whatever would else lie among the results."""
+"""A folder for the figures and tables of a diag, which would otherwise be among the results."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,7 +21,7 @@ class DiagFolder:
 
     @property
     def name(self) -> str:
-        """As it is called below the run's folder."""
+        """Its path below the run's folder."""
         return f"{DIAG}/{self.generation}"
 
     @property
@@ -62,7 +62,7 @@ _current: ContextVar[DiagFolder | None] = ContextVar("diag_folder", default=None
 
 @contextmanager
 def diag_folder(parent: Path, next_generation: Callable[[], int]) -> Iterator[DiagFolder]:
-    """Let `diag_dir` give a folder below ``parent`` while this lasts."""
+    """Make `diag_dir` return a folder below ``parent`` while this lasts."""
     folder = DiagFolder(parent, next_generation)
     token = _current.set(folder)
     try:

@@ -1,4 +1,4 @@
-"""What a publication is made of, and the key that tells whether it would be the same today.
+"""What a publication is made of, and the key that shows whether it would be the same today.
 
 The key of a publication covers the run's lock, the diag with all code of its project that it imports, and the diag's
 arguments. Its parts stand in its tags, so that anybody can compute it again later from the files alone, without
@@ -27,7 +27,7 @@ RECORDED = "recorded"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagKey:
-    """All that decides what a diag publishes of a run.
+    """Everything that decides what a diag publishes of a run.
 
     ``diag`` is ``file:function``, the file as it is called in its project; without a file, as in a notebook, the
     function alone. ``arguments`` are what the function is given besides the configuration, as JSON. ``recorded`` says
@@ -40,12 +40,12 @@ class DiagKey:
     recorded: bool = False
 
     def key(self, lock_hash: str) -> str:
-        """Give the ``naga.diag_key`` of the publication of a run: an unchanged key means an unchanged publication."""
+        """Return the ``naga.diag_key`` of the publication of a run: an unchanged key means an unchanged publication."""
         parts = json.dumps([lock_hash, self.diag, self.code, self.arguments, self.recorded])
         return hashlib.sha256(parts.encode(errors="surrogateescape")).hexdigest()
 
     def tags(self) -> dict[str, str]:
-        """Give the tags that it can be read from again."""
+        """Return the tags from which the key can be computed again."""
         tags = {Tag.DIAG: self.diag}
         if self.arguments:
             tags[Tag.DIAG_ARGUMENTS] = self.arguments
@@ -55,7 +55,7 @@ class DiagKey:
 def diag_key_of(
     fn: Callable[..., Any], file: Path | None, arguments: Mapping[str, Any], *, recorded: bool = False
 ) -> DiagKey:
-    """Say what a call of a diag is made of."""
+    """Return the key of a call of a diag."""
     shown = json.dumps(dict(arguments), default=repr, sort_keys=True) if arguments else ""
     if len(shown) > _LONGEST:
         shown = f"sha256:{hashlib.sha256(shown.encode()).hexdigest()}"
@@ -71,7 +71,7 @@ def diag_key_of(
 
 
 def diag_key_today(tags: Mapping[str, str], root: Path) -> DiagKey | None:
-    """Give the key that a publication would have if its diag was called today."""
+    """Return the key that a publication would have if its diag were called today."""
     diag, recorded = tags.get(Tag.DIAG, ""), tags.get(Tag.DIAG_CODE) == RECORDED
     name, mark, _ = diag.rpartition(":")
     file = root / name

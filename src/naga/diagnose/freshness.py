@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Freshness:
-    """What is published in a store, held against the files of a project."""
+    """The publications of a store, compared with the files of a project."""
 
     def __init__(self, published: Mapping[str, PublishedRun], root: Path) -> None:
         self._published = published
@@ -38,7 +38,7 @@ class Freshness:
         return "fresh" if key_today and key_today.key(run.lock_hash) == published.tags.get(Tag.DIAG_KEY) else "stale"
 
     def is_fresh(self, run: Run, *, file: str, function: str = "", recorded: bool = False) -> bool:
-        """Return whether a run's MLflow run is of this diag, or of any in its file, and fresh."""
+        """Return whether a run's MLflow run is fresh, and of this diag or of any in its file."""
         published = self._published.get(run.run_id)
         if published is None or (published.tags.get(Tag.DIAG_CODE) is not None) != recorded:
             return False
@@ -46,7 +46,7 @@ class Freshness:
         return name == file and function in ("", own) and self.of(run) == "fresh"
 
     def published(self, run: Run) -> PublishedRun | None:
-        """Give the newest MLflow run of a run."""
+        """Return the newest MLflow run of a run."""
         return self._published.get(run.run_id)
 
     def _key_today(self, published: PublishedRun) -> "DiagKey | None":
@@ -59,7 +59,7 @@ class Freshness:
 
 
 def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
-    """Say of each run if the store that is configured now holds what the diag of today would publish.
+    """Say of each run whether the configured store holds what the diag of today would publish.
 
     What is noted beside the runs is enough; a local store is read for those that have no note of it.
     """

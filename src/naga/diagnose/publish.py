@@ -30,7 +30,7 @@ _RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 
 
 class FolderTakenError(DiagError):
-    """A new run has taken the folder that a diag read: what it logged is of two runs."""
+    """A new run has taken the folder that a diag read: what it logged belongs to two runs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Destination:
 def publish(
     publication: Publication, body: Callable[[], T], where: Destination, still: Callable[[], None], *, later: str
 ) -> T:
-    """Run a diag's body inside a new MLflow run, make that run the active one, and note it beside the run.
+    """Run a diag's body inside a new MLflow run, make that the active one, and note it in the run's folder.
 
     ``still`` raises `FolderTakenError` where the folder that the body read is another run's by now.
     """
@@ -100,7 +100,7 @@ def _run_body(
     still: Callable[[], None],
     later: str,
 ) -> tuple[T, int]:
-    """Log what is known, run the body, log what it made; give what it returns and the number of its folder."""
+    """Log what is known, run the body, log what it made; return what it returns and the number of its folder."""
     store = shown_uri(store_of(where.project))
     try:
         with in_one_line(f"half of it was published to MLflow at '{store}'", later):
@@ -144,7 +144,7 @@ def _facts(published: PublishedRun, store: str) -> dict[str, object]:
 
 
 def _as_guest() -> AbstractContextManager[None]:
-    """Keep MLflow from resuming a run that the environment names, from writing later, and from endless retries."""
+    """Keep MLflow from resuming a run that the environment names, from asynchronous logging, and from long retries."""
     retries = {} if _RETRIES in os.environ else {_RETRIES: "2"}
     settings = {
         "MLFLOW_RUN_ID": None,

@@ -1,4 +1,4 @@
-"""A run's configuration as the diag of today is given it: in the kind and fields of the task that made the run."""
+"""The configuration of a run as a diag gets it today: in the kind and fields of the task that made the run."""
 
 import inspect
 from collections import Counter, defaultdict
@@ -16,7 +16,7 @@ from naga.wrapper import Decorated
 
 
 def read_run(run: Run, fn: Callable[..., Any], upgrade: Upgrade | None) -> Upgraded:
-    """Give the configuration of a run to a diag's function; the task's own upgrade comes before the diag's."""
+    """Read the configuration of a run for a diag's function; the task's own upgrade comes before the diag's."""
     task = task_of(run.record.task, fn)
     former = _declares(task).former if task else None
     declared = declared_config(task.fn if task else fn)
@@ -24,7 +24,7 @@ def read_run(run: Run, fn: Callable[..., Any], upgrade: Upgrade | None) -> Upgra
 
 
 def task_of(name: str, fn: Callable[..., Any]) -> Decorated[..., Any] | None:
-    """Find the task of a recorded name, or of one that it had, among what the module of a diag has or imports."""
+    """Find a task by its recorded name, present or former, among what the module of a diag has or imports."""
     known = list(_tasks(getattr(inspect.unwrap(fn), "__globals__", {})))
     for names in (_own_names, _former_names):
         for task in known:
@@ -57,7 +57,7 @@ def _declares(task: Decorated[..., Any]) -> Declares:
 
 
 def reading_lines(readings: Sequence[Upgraded], *, renamed: bool = False) -> Iterator[str]:
-    """Say what the configurations of some runs lacked or had besides, each thing once, with the number of runs."""
+    """Say what the configurations of some runs lacked or had in excess, each once, with the number of runs."""
     filled: dict[tuple[str, str], list[Any]] = defaultdict(list)
     removed, moved = Counter[str](), Counter[tuple[str, str]]()
     for reading in readings:

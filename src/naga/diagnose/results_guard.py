@@ -1,4 +1,4 @@
-"""Whether a diag has left the results of its run as they were."""
+"""Whether a diag has left the results of its run unchanged."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ _HINT = "naga.diag_dir() gives a diag a folder of its own"
 
 
 def require_untouched(save_dir: Path, body: Callable[[], T], *, strict: bool = False) -> T:
-    """Run a diag's body, and say so if it has changed what its run left.
+    """Run a diag's body, and warn if it has changed the results of its run.
 
     What counts are the files that the run's manifest lists; they are read only where size, time or inode have changed.
     """
@@ -38,7 +38,7 @@ def require_untouched(save_dir: Path, body: Callable[[], T], *, strict: bool = F
 
 
 def _states(save_dir: Path) -> dict[bytes, bytes]:
-    """Give what the system tells of each file and link."""
+    """Return the state of each file and link, without reading any."""
     states: dict[bytes, bytes] = {}
     try:
         for folder in list_outputs(save_dir).folders:

@@ -99,7 +99,7 @@ def _warn_of_drift(plain: Mapping[Any, Any], run: Run, reading: Upgraded) -> Non
 
 
 def _placed(config: Mapping[Any, Any], run: Run) -> Mapping[Any, Any]:
-    """Write every spelling of the run's own folder alike."""
+    """Give every spelling of the run's own folder the same form."""
     written = config.get("save_dir")
     if not isinstance(written, str):
         return config

@@ -1,4 +1,4 @@
-"""What files hashed to before, believed only where they cannot have changed since.
+"""The hashes of files from before, used only where the files cannot have changed since.
 
 One row of a SQLite table stands for a block of the files of one folder: the files as `naga.hashing.listing` lists them
 (name, device, inode, size, mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and
@@ -38,7 +38,7 @@ Key = tuple[bytes, int]  # the folder, the place of the first file of the block
 
 
 class HashCache:
-    """The digests that one hash finds and leaves; a context."""
+    """The digests that one hash finds and stores; a context."""
 
     def __init__(self, *, fresh: bool) -> None:
         self._fresh = fresh
@@ -57,7 +57,7 @@ class HashCache:
         self._close()
 
     def known(self, key: Key, rows: Sequence[bytes]) -> list[bytes | None]:
-        """Find the digests of the rows of a block, None where there is none to be believed."""
+        """Find the digests of the rows of a block, None where there is none that can be used."""
         found = None if self._fresh else self._attempt(partial(self._read, key))
         if not found:
             return [None] * len(rows)
@@ -69,7 +69,7 @@ class HashCache:
         return [table.get(row) for row in rows]
 
     def keep(self, key: Key, rows: Sequence[bytes], digests: Sequence[bytes]) -> None:
-        """Keep the digests of those rows whose files were left alone for long enough before all this began."""
+        """Store the digests of rows whose files had been unchanged for long enough before the hash began."""
         until = self._began_ns - _QUIET_NS
         quiet = [touched_ns(row) < until for row in rows]
         if any(quiet):
@@ -94,7 +94,7 @@ class HashCache:
         self._written = time.monotonic()
 
     def _attempt(self, act: "Callable[[sqlite3.Connection], T]") -> T | None:
-        """Act on the database; the first time that fails is the last."""
+        """Use the database; after the first failure it is not tried again."""
         if self._database is None:
             return None
         from sqlite3 import DatabaseError
@@ -134,7 +134,7 @@ def _connect() -> "sqlite3.Connection | None":
 
 
 def _remove_if_broken(error: Exception) -> None:
-    """Remove a file that SQLite cannot read, so that the next hash has a cache again; not one that is merely busy."""
+    """Remove a file that SQLite cannot read, so that the next hash has a cache again; a busy one stays."""
     from sqlite3 import OperationalError
 
     if not isinstance(error, OperationalError):
@@ -143,7 +143,7 @@ def _remove_if_broken(error: Exception) -> None:
 
 
 def _checksum(key: Key, rows: bytes, digests: bytes) -> bytes:
-    """Compute what distinguishes a row that was written as a whole from a damaged one."""
+    """Compute the checksum of a row, which shows whether it is damaged."""
     from blake3 import blake3
 
     path, start = key

@@ -126,7 +126,7 @@ class Reader:
 
 
 def _open_ahead(rows: Iterable[bytes], opener: Open) -> Iterator[tuple[bytes, int | None]]:
-    """Open files some way ahead of their reader, so that the disk always has something to do."""
+    """Open files ahead of their reader, so that the disk always has something to do."""
     ahead: deque[tuple[bytes, int | None]] = deque()
     try:
         for row in rows:

@@ -1,4 +1,4 @@
-"""The format of the hash, and what a hash was made from.
+"""The format of the hash, and the tree that a hash was made from.
 
 `docs/hashing.md` writes the format down so that anyone can compute it again. Users keep these hashes: nothing here may
 ever change what a given file or folder hashes to.
@@ -68,7 +68,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree:
-    """What lay at a path, or at several: the hash, and all that it was made from.
+    """The content of a path, or of several: the hash, and all that it was made from.
 
     ``source`` is ``cached`` where a digest was known from before, else ``fresh``. ``changed`` names files that were
     hashed in another state than they were listed in; ``leads_out`` names links to what the hash does not cover.
@@ -94,7 +94,7 @@ class Tree:
             yield from part.entries()
 
     def known_as(self, name: str, run_id: str | None = None) -> "Tree":
-        """Put a name before all paths, and say which run left them."""
+        """Put a name before all paths, and set the run that left them."""
         first = os.fsencode(name)
         parts = (
             replace(part, known_as=join(first, part.known_as), run_id=run_id or part.run_id) for part in self.parts
@@ -103,7 +103,7 @@ class Tree:
 
 
 def written(digest: bytes) -> str:
-    """Write a digest as users keep it."""
+    """Write a digest as it stands in a run.lock."""
     return f"blake3:{digest.hex()}"
 
 
@@ -151,7 +151,7 @@ def assemble(folders: Sequence[Folder], digests: Sequence[bytes]) -> Tree:
 
 
 def combine(kind: str, trees: Mapping[str, Tree]) -> Tree:
-    """Hash several trees as though a folder held them under these names."""
+    """Hash several trees as if one folder held them under these names."""
     named = sorted((os.fsencode(name), tree) for name, tree in trees.items())
     return Tree(
         kind=kind,

@@ -1,6 +1,6 @@
 """Hashing a file or folder: list it, look up what is known, read the rest, and put it together.
 
-Listing and hashing are two steps, so that a run can settle what its inputs are before it begins, and hash beside it.
+Listing and hashing are two steps, so that a run can decide what its inputs are before it begins, and hash beside it.
 What a hash is, `naga.hashing.format` says.
 """
 
@@ -48,7 +48,7 @@ class Listed:
 def hash_path(
     path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | None = None, fresh: bool = False
 ) -> Tree:
-    """Hash a file or folder, or what a link there leads to.
+    """Hash a file or folder, or the target of a link.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def hash_path(
 
 
 def list_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | None = None) -> Listed:
-    """Find out what is to be hashed, without reading it; as `hash_path` otherwise."""
+    """List what is to be hashed, without reading it; otherwise as `hash_path`."""
     path = path.absolute()
     try:
         status = path.stat()
@@ -81,7 +81,7 @@ def list_path(path: Path, *, ignore: Sequence[str] = (), leave_out: LeaveOut | N
 
 
 def hash_listed(listed: Listed, *, fresh: bool = False) -> Tree:
-    """Hash what was listed; as `hash_path` otherwise."""
+    """Hash what was listed; otherwise as `hash_path`."""
     files, size = sum(len(folder.rows) for folder in listed.folders), sum(f.size_bytes for f in listed.folders)
     try:
         with (
@@ -103,7 +103,7 @@ def hash_listed(listed: Listed, *, fresh: bool = False) -> Tree:
 
 @contextmanager
 def _opening(listed: Listed) -> Iterator[Callable[[Folder], Open]]:
-    """Give what gives what opens the files of a folder."""
+    """Return a function that, for a folder, returns the opener of its files."""
     if listed.kind == "file":
         yield lambda _: lambda _, flags: os.open(listed.path, flags)
         return
@@ -118,7 +118,7 @@ def _opening(listed: Listed) -> Iterator[Callable[[Folder], Open]]:
 
 @dataclass(slots=True)
 class _Work:
-    """One hash: its means, and what it has met so far."""
+    """One hash in progress: its reader, cache and options, and the problems so far."""
 
     listed: Listed
     opener: Callable[[Folder], Open]
@@ -135,7 +135,7 @@ class _Work:
         return b"".join(self._hash_block(folder, start) for start in starts)
 
     def _hash_block(self, folder: Folder, start: int) -> bytes:
-        """Find the digests of some of the files: of a million, only these take more memory than their rows."""
+        """Find the digests of one block of files: only a block at a time takes more memory than its rows."""
         key = join(os.fsencode(self.listed.path), folder.path), start
         rows = folder.rows[start : start + _BLOCK]
         digests = self.cache.known(key, rows)
@@ -182,7 +182,7 @@ def _leading_out(listed: Listed) -> Iterator[bytes]:
 
 
 def _refuse(path: Path, refused: Refused) -> None:
-    """Raise an error that names what cannot be hashed, if there is any."""
+    """Raise an error that names what cannot be hashed, if anything."""
     if not refused:
         return
     first = ", ".join(f"{os.fsdecode(name)} ({why})" if name else why for name, why in refused[:_SHOWN])

@@ -46,7 +46,7 @@ class OtherProcess:
         return None
 
     def close(self) -> None:
-        """Stop the process, whatever it is doing."""
+        """Kill the process, whatever it is doing."""
         if self._channel:
             self._channel.close()
             with suppress(ProcessLookupError, ChildProcessError):  # a user may have asked the system to reap children
@@ -56,7 +56,7 @@ class OtherProcess:
 
 
 def _start() -> "tuple[socket.socket, int]":
-    """Start the program; give the way to it and its process id."""
+    """Start the program; return the socket to it and its process id."""
     import socket
 
     import blake3
@@ -97,7 +97,7 @@ def will_need(descriptor: int, start: int, length: int) -> None:
 
 
 def _serve(channel: "socket.socket", blake3: Any) -> None:
-    """Hash what comes, until the other side hangs up."""
+    """Hash what is sent, until the other side hangs up."""
     import socket
 
     while True:

@@ -1,4 +1,4 @@
-"""Listing a folder, however deep, wide or odd, without reading a byte of its files.
+"""Listing a folder of any depth and size, without reading its files.
 
 The list is flat and each folder names its parent, so nothing here or in the hash recurses. Folders are opened relative
 to the first one and in pieces, because a path 5,000 levels deep is longer than the kernel takes in one call.
@@ -46,7 +46,7 @@ class Folder:
 
 
 def bare_row(name: bytes, size_bytes: int) -> bytes:
-    """Make a row of what has no state but its size."""
+    """Make a row of something whose only state is its size."""
     return name + b"\0" + _STATE.pack(0, 0, size_bytes, 0, 0)
 
 
@@ -56,7 +56,7 @@ def row_of(name: bytes, status: os.stat_result) -> bytes:
 
 
 def pack_state(status: os.stat_result) -> bytes:
-    """Give what is not the same before and after a file was changed."""
+    """Pack the state of a file, which differs before and after a change."""
     return _STATE.pack(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -83,7 +83,7 @@ def touched_ns(row: bytes) -> int:
 
 
 def split_rows(rows: bytes) -> Iterator[bytes]:
-    """Take joined rows apart."""
+    """Split joined rows."""
     start = 0
     while start < len(rows):
         end = rows.index(b"\0", start) + 1 + _STATE.size
@@ -153,7 +153,7 @@ def scan(root: Root, leave_out: LeaveOut | None, advance: Advance) -> tuple[list
 
 
 def _list_one(descriptor: int, folder: Folder, leave_out: LeaveOut | None) -> Iterator[tuple[bytes, os.stat_result]]:
-    """Fill in the files and links of a folder; yield all else that is in it."""
+    """Fill in the files and links of a folder; yield everything else in it."""
     with os.scandir(descriptor) as entries:
         for entry in entries:
             try:

@@ -1,4 +1,4 @@
-"""Showing the person at the terminal that hashing goes on."""
+"""Showing the progress of hashing at the terminal."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ _AFTER_S = 1.0
 
 
 class Progress:
-    """A bar for what takes longer than a second; silent where no person would see it."""
+    """A bar for what takes longer than a second; silent where no one would see it."""
 
     def __init__(
         self, label: str, count: int | None = None, size_bytes: int | None = None, *, counted: str = "files"
@@ -65,7 +65,7 @@ class Progress:
 
 
 def _is_watched() -> bool:
-    """Return whether a person looks: not in a job, nor beside a function that may write to the same terminal."""
+    """Return whether a person watches: not in a job, nor beside a function that may write to the same terminal."""
     if "SLURM_JOB_ID" in os.environ or threading.current_thread() is not threading.main_thread():
         return False
     try:

@@ -1,4 +1,4 @@
-"""Executors: where the points of a sweep come to run. They know nothing of runs.
+"""Executors, which start the points of a sweep. They know nothing of runs.
 
 A point is a plain dict, and a launcher is a context that gives a `concurrent.futures.Executor`. Its ``submit`` takes a
 function of a module and a point; the future gives a plain dict, which says no more than that the process has ended, as
@@ -14,7 +14,7 @@ from naga.frozen import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """How a launcher is opened: ``forks`` where that is safe; ``timeout`` in seconds; ``options`` are its own words.
+    """How to open a launcher: ``forks`` where that is safe; ``timeout`` in seconds; ``options`` are its own.
 
     ``sweep`` is what a scheduler's jobs are known by; with ``leave`` they stay in its queue when the context is left.
     """

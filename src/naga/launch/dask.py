@@ -10,7 +10,7 @@ from naga.launch.executor import Through
 
 
 def dask(options: Mapping[str, str], how: Launch) -> Through:
-    """Connect to ``address``, or start as many workers as points run at once; nothing but what a point says returns."""
+    """Connect to ``address``, or start one worker for each point that runs at once."""
     try:
         from distributed import Client
     except ImportError:

@@ -1,4 +1,4 @@
-"""Launchers other than this machine's processes, and the jobs that they leave with a scheduler."""
+"""Launchers other than the processes of this machine, and the jobs that they leave in a scheduler's queue."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ from naga.launch.executor import Through
 
 @contextmanager
 def elsewhere(name: str, how: Launch) -> Iterator[Executor]:
-    """Give the executor of a name; leaving the block ends what has not, or leaves it to a scheduler's queue."""
+    """Open the executor of a name; leaving the block ends its jobs, or leaves them in a scheduler's queue."""
     executor = _opened(name, options_of(how.options), how)
     ends = True
     try:
@@ -69,7 +69,7 @@ def options_of(words: Sequence[str]) -> dict[str, str]:
 
 
 def mark_of(sweep: str, root: Path) -> str:
-    """Name the jobs of a sweep: the same sweep in another folder is another's.
+    """Name the jobs of a sweep: the same sweep in another folder has another name.
 
     Examples
     --------
@@ -80,7 +80,7 @@ def mark_of(sweep: str, root: Path) -> str:
 
 
 def job_states(mark: str) -> dict[str, str]:
-    """Ask the scheduler how the jobs of a sweep stand; nothing where there is none, or it does not answer."""
+    """Ask the scheduler for the states of a sweep's jobs; empty where there is none, or it does not answer."""
     try:
         return slurm.states(mark) if shutil.which("squeue") else {}
     except NagaError:
@@ -88,5 +88,5 @@ def job_states(mark: str) -> dict[str, str]:
 
 
 def cancel_jobs(mark: str) -> list[str]:
-    """Cancel the jobs that the scheduler itself knows as those of a sweep."""
+    """Cancel the jobs that have the name of a sweep in the scheduler itself."""
     return slurm.cancel(mark) if shutil.which("scancel") else []

@@ -1,4 +1,4 @@
-"""Any executor as a launcher: it brings a point to some machine, where the point gets a process of its own.
+"""Any executor as a launcher: it sends a point to some machine, where the point gets a process of its own.
 
 Its workers may be threads, or processes that live on from one point to the next: neither has signals, a working
 directory or a console of its own, and one that is killed would take the others with it.
@@ -16,12 +16,12 @@ Function = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 def alone(fn: Function, point: dict[str, Any], timeout: float | None) -> dict[str, Any]:
-    """Call a function in a new process; one that dies is an answer too."""
+    """Call a function in a new process; return an answer even if that dies."""
     return Local(forks=False, timeout=timeout).submit(fn, point).result()
 
 
 class Through(Executor):
-    """An executor that sends points through another one; what that raises is what the point died of.
+    """An executor that sends points through another one; what that raises is the point's error.
 
     ``gone`` says, before each point, that what the other one stands on is no longer there: it would never answer.
     """
@@ -48,7 +48,7 @@ class Through(Executor):
         return said
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End the other executor, and then what it stands on; what cannot be called back any more goes on."""
+        """End the other executor and then what it needs; jobs that cannot be cancelled any more go on."""
         if not self._gone():
             for future in self._sent if cancel_futures else ():
                 future.cancel()

@@ -1,4 +1,4 @@
-"""Points in processes of this machine: each has one of its own, so that one that is killed takes no other with it.
+"""Points in processes of this machine, one each, so that killing one ends no other.
 
 Where that is safe, a process is forked from the one that has imported the script, which takes milliseconds. It is not
 safe beside threads (a lock that another thread holds stays locked in the child for ever), with a GPU in use or a
@@ -37,7 +37,7 @@ _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
 def why_not_fork() -> str:
-    """Say what makes a fork of this process unsafe; empty for nothing."""
+    """Say why a fork of this process would be unsafe; empty where it is safe."""
     if sys.platform != "linux":
         return f"{sys.platform} does not fork safely"
     others = [thread.name for thread in threading.enumerate() if not thread.name.startswith(("MainThread", "naga-"))]
@@ -52,7 +52,7 @@ def why_not_fork() -> str:
 
 
 def _why_open() -> str:
-    """Name a connection or a database that is open: two processes that speak on one garble what both say."""
+    """Name a connection or a database that is open: two processes that use one would corrupt its messages."""
     for place in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
             target = str(place.readlink())
@@ -96,7 +96,7 @@ class Local(Executor):
         future.set_result(json.loads(said) if said else {"died": _cause(code)})
 
     def _end(self, pid: int) -> None:
-        """Let a process end as a scheduler does: with a warning, and half a minute later without one."""
+        """End a process as a scheduler does: by SIGTERM, and half a minute later by SIGKILL."""
         for number, patience in ((signal.SIGTERM, 30.0), (signal.SIGKILL, 0.0)):
             if pid not in self._children:
                 return
@@ -106,7 +106,7 @@ class Local(Executor):
                 self._children[pid].result(patience)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """End what runs, if that is asked for, and wait for it."""
+        """Wait for the running points, after ending them if asked to."""
         for pid in list(self._children) if cancel_futures else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM)
@@ -137,7 +137,7 @@ def _fork(fn: Function, point: dict[str, Any]) -> tuple[int, int, Callable[[], i
 
 
 def death_signal() -> Callable[[], object]:
-    """Give what lets this process end with its parent; loaded before the fork, since a child should load nothing."""
+    """Return a function that makes a process end with its parent; made before the fork: a child should load nothing."""
     import ctypes
 
     set_option = ctypes.CDLL(None).prctl
@@ -145,7 +145,7 @@ def death_signal() -> Callable[[], object]:
 
 
 def _fresh_process() -> None:
-    """Make of a fork what a new process would be: with random numbers of its own, and no rank of a job."""
+    """Make a fork like a new process: with random numbers of its own, and no rank of a job."""
     for name in _RANKS:
         os.environ.pop(name, None)
     random.seed()
@@ -185,7 +185,7 @@ def _cause(code: int) -> str:
 
 
 def main(function: str, write: str, parent: str) -> None:
-    """Be the process of one point: read it from standard input, and answer."""
+    """Run one point in this process: read it from standard input, and answer."""
     point = json.loads(sys.stdin.buffer.read())
     with contextlib.suppress(AttributeError, OSError):  # elsewhere than on Linux
         death_signal()()
@@ -196,7 +196,7 @@ def main(function: str, write: str, parent: str) -> None:
 
 @contextlib.contextmanager
 def local(*, forks: bool, timeout: float | None = None) -> Iterator[Local]:
-    """Give the executor; whatever leaves the block ends its processes."""
+    """Open the executor; leaving the block in any way ends its processes."""
     executor = Local(forks=forks, timeout=timeout)
     try:
         yield executor

@@ -1,4 +1,4 @@
-"""Points as jobs of Slurm: submitit writes and submits the arrays, and Slurm itself is asked how they stand.
+"""Points as jobs of Slurm: submitit writes and submits the arrays, and Slurm itself is asked for their states.
 
 submitit learns of a job's end by a file that the job writes, which one that was killed or cancelled never does. Here,
 `squeue` is asked for all jobs at once, every ten seconds, and no accounting is needed. What a job has to say is JSON in
@@ -36,7 +36,7 @@ _ENDED = frozenset(
 
 @dataclass(slots=True)
 class _Job:
-    """One point on its way: what is to be called, where its answer will lie, and what Slurm last said of its job."""
+    """One submitted point: the function to call, the place of its answer, and the last known state of its job."""
 
     fn: Function
     point: dict[str, Any]
@@ -47,7 +47,7 @@ class _Job:
 
 
 class Slurm(Executor):
-    """An executor whose points are jobs named after ``mark``; what an earlier driver of that name has queued is joined.
+    """An executor whose points are jobs named after ``mark``; jobs that an earlier driver has queued are taken over.
 
     ``options`` are those of `sbatch`, by their long names; ``setup`` is a line of shell that runs before.
     """
@@ -83,7 +83,7 @@ class Slurm(Executor):
         return job.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Submit what is left, or cancel all where that is asked for; without ``wait``, jobs stay in the queue."""
+        """Submit what is left, or cancel everything if asked to; without ``wait``, jobs stay in the queue."""
         if cancel_futures:
             self._new.clear()
             if numbers := [job.number for job in self._open if not job.future.done()]:
@@ -151,7 +151,7 @@ class Slurm(Executor):
         job.future.job = f"slurm:{number}"  # type: ignore[attr-defined]  # what the sweep's file names it by
 
     def _collect(self) -> None:
-        """Read the answers that have come; that a job without one has ended is believed when Slurm says it twice."""
+        """Read the answers that have come; a job without one counts as ended when Slurm has said so twice."""
         here = {entry.name for entry in os.scandir(self._folder)} if self._open else set()
         for job in [job for job in self._open if f"{job.key}.json" in here]:
             self._finish(job, json.loads(self._file(job, "json").read_text()))
@@ -180,7 +180,7 @@ class Slurm(Executor):
 
 
 def answer(fn: Function, point: dict[str, Any], place: str) -> None:
-    """Be the job of a point: call the function as a process of no scheduler would, and write down what it returns."""
+    """Run one point inside its job, without Slurm's variables, and write down what its function returns."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)  # submitit passes over it, and a run could not say that it was killed
     rank, size = os.environ.get("SLURM_PROCID", "0"), os.environ.get("SLURM_NTASKS", "1")
     if size != "1":
@@ -215,7 +215,7 @@ def _name(mark: str) -> str:
 
 
 def has_ended(state: str) -> bool:
-    """Return whether a job of this state will run no more, unless it is requeued."""
+    """Return whether a job in this state has ended, unless it is requeued."""
     return state.partition(" ")[0] in _ENDED
 
 
@@ -263,7 +263,7 @@ def _last_line(text: str) -> str:
 
 @contextmanager
 def _outside_of_a_job() -> Iterator[None]:
-    """Hide what says that this process is itself a job, which `sbatch` would pass on; where Slurm is stays known."""
+    """Hide the variables of this process's own job, which `sbatch` would pass on; those of Slurm's setup stay."""
     from submitit.helpers import clean_env
 
     where = {name: os.environ[name] for name in ("SLURM_CONF",) if name in os.environ}

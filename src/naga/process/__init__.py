@@ -1,1 +1,1 @@
-"""What this process is: how it was started, who it is, how it ends, and which rank it has."""
+"""The current process: how it was started, its identity, how it ends, and its rank."""

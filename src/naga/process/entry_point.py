@@ -57,13 +57,13 @@ def unread_words(fn: Callable[..., Any], keys: Iterable[str]) -> list[str]:
 
 
 def is_being_imported_by_a_child() -> bool:
-    """Return whether this is a child of `multiprocessing` that only imports its parent's script (spawn, forkserver)."""
+    """Return whether this is a child of `multiprocessing` that only imports its parent's script."""
     processes = sys.modules.get("multiprocessing.process")
     return processes is not None and getattr(processes.current_process(), "_inheriting", False)
 
 
 def is_read_by_argparse() -> bool:
-    """Return whether who called has words that argparse has read, which may be those that a task refuses."""
+    """Return whether the caller has read the command line with argparse: a task may refuse such words."""
     namespace = getattr(sys.modules.get("argparse"), "Namespace", ())
     frame: FrameType | None = sys._getframe()  # noqa: SLF001  # callers are known by nothing else
     while frame and not any(isinstance(value, namespace) for value in [*frame.f_locals.values()]):
@@ -83,7 +83,7 @@ def file_of(fn: Callable[..., Any]) -> Path | None:
 
 
 def script_module(script: Path) -> str:
-    """Name the module that a script is: after its file, or the folder or archive that it is the ``__main__.py`` of."""
+    """Name the module of a script: its file's name, or for a ``__main__.py`` that of its folder or archive."""
     return script.parent.name if script.name == "__main__.py" else script.stem
 
 
@@ -118,13 +118,13 @@ def task_name(fn: Callable[..., Any]) -> str:
 
 
 def is_called_by_console_script(depth: int) -> bool:
-    """Return whether the caller's caller is the wrapper of an entry point, which hands what it gets to `sys.exit`."""
+    """Return whether the caller's caller is the wrapper of an entry point, which passes the result to `sys.exit`."""
     frame = sys._getframe(depth + 1)  # noqa: SLF001  # there is no public way to look at one frame alone
     return frame.f_globals.get("__name__") == "__main__" and bool(_wrapped_by(frame.f_globals))
 
 
 def globals_of(fn: Any) -> dict[str, Any]:
-    """Give the globals that a function was written with: those of cProfile's script are not the module `__main__`."""
+    """Return the globals of a function: under cProfile they are not those of the module `__main__`."""
     while hasattr(fn, "__wrapped__"):
         fn = fn.__wrapped__
     found = getattr(fn, "__globals__", None)  # of a method, too
@@ -132,7 +132,7 @@ def globals_of(fn: Any) -> dict[str, Any]:
 
 
 def _was_typed(file: Path, spec: Any) -> bool:
-    """Look for the script, by its file or its module's name, among the words that Python was started with."""
+    """Return whether the words that Python was started with name the script, by its file or its module."""
     if spec is not None:
         # `python -m pkg` runs pkg.__main__.
         modules = {spec.name, spec.name.removesuffix(".__main__")}
@@ -147,7 +147,7 @@ def _is_child() -> bool:
 
 
 def _is_run_by_another(file: Path) -> bool:
-    """Return whether `runpy` runs a script in another one, which is not what a test that does so was started with."""
+    """Return whether `runpy` runs the script inside another program, as a test may do."""
     return bool(sys.argv) and _names(sys.argv[0], file) and not _is_in_test()
 
 
@@ -185,7 +185,7 @@ def _split(words: list[str]) -> Iterator[str]:
 
 
 def _is_of_console_script(fn: Any) -> bool:
-    """Return whether the process is a console script of the package that a function is in, which reads no words itself.
+    """Return whether the process is a console script of a function's package that reads no command line itself.
 
     Only frames of the package stand between the wrapper and the call then: where click, or another dispatcher, has
     called the package, the words were typed for it.
@@ -206,7 +206,7 @@ def _wrapped_by(main: dict[str, Any]) -> str:
 
 @cache
 def _wrapped(file: str, loader: Any = None) -> str:
-    """Give the module whose function a file runs, if it is nothing but the wrapper of an entry point; else ''.
+    """Return the module whose function a file runs, if it is nothing but the wrapper of an entry point; else ''.
 
     pip, uv and setuptools write ``from pkg.module import cli`` and ``sys.exit(cli())``, and little else; zipapp writes
     ``import pkg.module`` and ``pkg.module.cli()`` into an archive, which only its loader reads.

@@ -1,4 +1,4 @@
-"""From how a function ended to what the run.lock says of it."""
+"""How a function ended, as the run.lock records it."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ _LARGEST_CODE = 2**63 - 1  # beyond it the interpreter exits with -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """The status of an ended run, why it did not finish, and what else a reader should know."""
+    """The status of an ended run, why it did not finish, and further warnings."""
 
     status: str
     failure: Failure | None = None
@@ -58,7 +58,7 @@ def _failure(error: BaseException | None, signum: int | None) -> Failure:
 
 
 def _is_at_limit() -> bool:
-    """Return whether this process is of a job whose time is over: Slurm's signal is the same as that of a `scancel`."""
+    """Return whether the job of this process is at its time limit: Slurm's signal is the same as for `scancel`."""
     end = os.environ.get("SLURM_JOB_END_TIME", "")
     return end.isdecimal() and time.time() > int(end) - 1
 
@@ -72,7 +72,7 @@ def _traceback(error: BaseException) -> str:
 
 
 def _is_vast(error: BaseException) -> bool:
-    """Return whether an exception's text would have no end: a group may hold one member often, and is written so."""
+    """Return whether an exception's text would be endless: a group may hold the same member many times."""
     waiting, seen = [error], {id(error)}
     for _ in range(_MOST_EXCEPTIONS):
         if not waiting:
@@ -87,7 +87,7 @@ def _is_vast(error: BaseException) -> bool:
 
 
 def _exit_code(error: BaseException) -> int | None:
-    """Give the exit code that an exception asks for, as the interpreter reads it."""
+    """Return the exit code that an exception asks for, as the interpreter reads it."""
     if not isinstance(error, SystemExit):
         return None
     try:

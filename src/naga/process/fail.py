@@ -1,4 +1,4 @@
-"""A function that catches its own errors, and says that its run failed all the same."""
+"""Declaring a run failed from inside its function, which catches its own errors."""
 
 import os
 import threading
@@ -11,7 +11,7 @@ from naga.terminal import say
 
 
 class Verdict:
-    """What the function of one run says of itself."""
+    """What the function of one run declares about its own outcome."""
 
     def __init__(self, *, recorded: bool = True) -> None:
         self.reason: str | None = None
@@ -71,7 +71,7 @@ def is_in_fork_of_run() -> bool:
 
 @contextmanager
 def judged(*, recorded: bool = True) -> Iterator[Verdict]:
-    """Take what `fail` says while a function runs, from its own thread or others that it starts."""
+    """Collect what `fail` declares while a function runs, from its own thread or others that it starts."""
     verdict = Verdict(recorded=recorded)
     token = _current.set(verdict)
     with _lock:

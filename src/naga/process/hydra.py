@@ -1,4 +1,4 @@
-"""Hydra's own command line in the place of Naga's: ``@hydra.main(...)`` under the other decorators.
+"""Hydra's command line in place of Naga's: ``@hydra.main(...)`` under the other decorators.
 
 ``hydra.main`` makes a function that composes a configuration and calls the task with it, and forgets what the task
 returned. A run has to begin between the two, so that function is made once more around another task. What it is made
@@ -36,7 +36,7 @@ _started: dict[str, "_Job"] = {}
 
 
 class _Job:
-    """What Hydra calls for each of its jobs, here or in the workers of a launcher; ``returned`` is by their numbers."""
+    """What Hydra calls for each of its jobs, here or in a launcher's workers; ``returned`` is by job number."""
 
     def __init__(self, fn: Any, task: Callable[[Any], Any]) -> None:
         functools.update_wrapper(self, fn)  # Hydra looks for the folder of the configuration beside the function
@@ -56,7 +56,7 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """The same in a worker: what it returns finds its way to the job that was sent."""
+    """The same in a worker: what it returns is passed to the job that was sent."""
 
     key: str
     task: Callable[[Any], Any]
@@ -67,7 +67,7 @@ class _Sent:
 
 @dataclass(frozen=True, slots=True)
 class _Returned:
-    """What a job has returned in a worker; at home it becomes the value itself."""
+    """What a job has returned in a worker; unpickled at home, it becomes the value itself."""
 
     key: str
     number: int
@@ -85,7 +85,7 @@ def _arrive(key: str, number: int, value: Any) -> Any:
 
 
 def job_of(fn: Callable[..., Any]) -> dict[str, Any]:
-    """Say by its overrides which job of a ``--multirun`` this process has come to; nothing outside of one."""
+    """Name the current job of a ``--multirun`` by its overrides; empty outside of one."""
     from hydra.core.hydra_config import HydraConfig
 
     about = HydraConfig.get()
@@ -97,7 +97,7 @@ def job_of(fn: Callable[..., Any]) -> dict[str, Any]:
 
 
 def _number() -> int:
-    """Give the number of Hydra's job; a single run has none."""
+    """Return the number of Hydra's job; a single run has none."""
     from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 

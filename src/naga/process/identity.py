@@ -17,7 +17,7 @@ _of_job: list[str] = []
 
 
 def name_job(script: Path | None, words: Iterable[str]) -> None:
-    """Say what would start alone what this process does now: it is one of many that a single command asks for."""
+    """Set the words that would start alone the one of many jobs that this process is now computing."""
     _of_job[:] = [sys.executable, str(script), *words] if script else []
 
 
@@ -73,7 +73,7 @@ def _pid_namespace() -> str | None:
 
 
 def started_ticks(pid: int) -> int | None:
-    """Read field 22 of /proc/PID/stat (proc(5)); a zombie, which owns nothing any more, has none."""
+    """Read field 22 of /proc/PID/stat (proc(5)); None for a zombie, which owns nothing any more."""
     with suppress(OSError):
         # The name, field 2, may hold spaces and brackets: count from the last bracket.
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
@@ -90,7 +90,7 @@ def _user() -> str | None:
 
 
 def age_s() -> float:
-    """Give the seconds since this process began, or, where the system does not tell, since Naga was imported."""
+    """Return the seconds since this process began, or, where that is unknown, since Naga was imported."""
     ticks = started_ticks(os.getpid())
     if ticks is None:
         return time.monotonic() - _IMPORTED

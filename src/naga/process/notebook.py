@@ -1,4 +1,4 @@
-"""The notebook that this process computes for, as IPython and its front end tell."""
+"""The notebook that this process computes for, according to IPython and its front end."""
 
 import os
 import sys
@@ -7,13 +7,13 @@ from typing import Any
 
 
 def shell() -> Any | None:
-    """Give IPython's shell, where this process has one; IPython itself is never imported."""
+    """Return IPython's shell, where this process has one; IPython itself is never imported."""
     made = sys.modules.get("IPython.core.interactiveshell")
     return made.InteractiveShell._instance if made else None  # noqa: SLF001  # `instance()` would make one
 
 
 def notebook_path() -> Path | None:
-    """Give the file of the notebook: VS Code names it among the cells' variables, Jupyter in the environment."""
+    """Return the file of the notebook: VS Code names it among the cells' variables, Jupyter in the environment."""
     ours = shell()
     if not is_notebook() or ours is None:
         return None
@@ -22,11 +22,11 @@ def notebook_path() -> Path | None:
 
 
 def is_notebook() -> bool:
-    """Return whether the shell is a kernel, which shows what it prints somewhere else."""
+    """Return whether the shell is a kernel, which shows its output in a front end."""
     return hasattr(shell(), "kernel")
 
 
 def notebook_name() -> str | None:
-    """Name the notebook: by its file, or as what it is."""
+    """Name the notebook: by its file, or as 'notebook'."""
     path = notebook_path()
     return path.stem if path else "notebook" if is_notebook() else None

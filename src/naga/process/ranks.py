@@ -48,7 +48,7 @@ _FORGOTTEN_S = 86400.0
 
 @dataclass(frozen=True, slots=True)
 class Rank:
-    """Which process of a job this is, and the variable that says so; ``size`` is None where no launcher says it."""
+    """The rank of this process in its job, and the variable that says so; ``size`` is None where unknown."""
 
     number: int
     size: int | None
@@ -57,7 +57,7 @@ class Rank:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Announcement:
-    """What rank 0 decided: ``computes`` with this configuration in this folder, does not, or refused and said why.
+    """What rank 0 decided: to compute with this configuration in this folder, not to compute, or why it refused.
 
     ``words`` are what its command line named, without the values.
     """
@@ -82,7 +82,7 @@ def _patience_s() -> float:
 
 
 def this_rank() -> Rank | None:
-    """Tell which rank of a distributed job this process is; None where it is none, or the only one.
+    """Return which rank of a distributed job this process is; None where it is none, or the only one.
 
     ``NAGA_RANK`` comes first, then ``RANK`` (torchrun), then what MPI launchers set. ``SLURM_PROCID`` does not count:
     independent runs under ``srun`` have it too.
@@ -114,7 +114,7 @@ class Meeting:
         self.file = file
 
     def announce(self, **decided: Any) -> None:
-        """Tell the other ranks what rank 0 has decided."""
+        """Announce to the other ranks what rank 0 has decided."""
         announcement = Announcement(
             id=os.urandom(8).hex(), process=this_process(), launcher=_launcher(), **_written(decided)
         )
@@ -130,7 +130,7 @@ class Meeting:
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
-        """Tell the other ranks when rank 0 refuses, so that they need not wait."""
+        """Announce to the other ranks if rank 0 refuses, so that they need not wait."""
         try:
             yield
         except NagaError as error:
@@ -179,7 +179,7 @@ class Meeting:
         return self.file.with_name(f"{self.file.stem}.{announcement_id}.{self.rank.number}")
 
     def leave(self) -> None:
-        """Remove the announcement once all others have taken it; who is late finds it still."""
+        """Remove the announcement once all other ranks have read it; a late one still finds it."""
         with suppress(OSError):
             receipts = list(self.file.parent.glob(f"{self.file.stem}.*.*"))
             if self.rank.size is not None and len(receipts) >= self.rank.size - 1:
@@ -192,7 +192,7 @@ _calls: Counter[str] = Counter()
 
 
 def meeting(rank: Rank, task: str) -> Meeting:
-    """Name the place where the ranks meet for this call; each process counts its calls of a task."""
+    """Return the place where the ranks meet for this call; each process counts its calls of a task."""
     import hashlib
 
     number = _calls[task]
@@ -211,7 +211,7 @@ def meeting(rank: Rank, task: str) -> Meeting:
 
 
 def _written(decided: dict[str, Any]) -> dict[str, Any]:
-    """Make plain values of a decision; secrets are not written, each rank has them from where rank 0 has."""
+    """Write a decision as plain values; secrets are left out: each rank has them from the same source as rank 0."""
     if (save_dir := decided.get("save_dir")) is not None:
         decided["save_dir"] = str(save_dir)
     if decided.get("config") is not None:
@@ -220,7 +220,7 @@ def _written(decided: dict[str, Any]) -> dict[str, Any]:
 
 
 def _launcher() -> tuple[int, ...]:
-    """Name the process that has started this one: of one host's ranks of a job, it is the same."""
+    """Name the process that has started this one: all ranks of a job on one host have the same."""
     parent = os.getppid()
     ticks = started_ticks(parent)
     return parent, ticks or 0

@@ -1,4 +1,4 @@
-"""Functions that swallow Ctrl-C, found by reading them."""
+"""Functions that swallow Ctrl-C, found by reading their source."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ _TRIES = (ast.Try, ast.TryStar)
 
 
 def swallowing(fn: Callable[..., Any]) -> str | None:
-    """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: every exception is dropped there."""
+    """Warn of a ``return``, ``break`` or ``continue`` that leaves a ``finally``: it drops every exception."""
     if not getattr(getattr(inspect.unwrap(fn), "__code__", None), "co_exceptiontable", True):
         return None  # no `try` at all: reading the source would take milliseconds
     try:
@@ -31,7 +31,7 @@ def swallowing(fn: Callable[..., Any]) -> str | None:
 
 
 def _own(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Walk a function without those that are defined in it."""
+    """Walk the syntax tree of a function, without functions that are defined in it."""
     for node in nodes:
         if not isinstance(node, _SCOPES):
             yield node

@@ -1,4 +1,4 @@
-"""Seeding the random number generators of a run, and remembering with what."""
+"""Seeding the random number generators of a run, and recording the seed."""
 
 import os
 import random
@@ -50,5 +50,5 @@ def seed_everything(seed: int) -> int:
 
 
 def taken_seed() -> int | None:
-    """Give the seed that was set since the last run in this process ended, and forget it."""
+    """Return the seed that was set since the last run in this process ended, and forget it."""
     return _last.pop() if _last else None

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP while a run computes: recorded, and then what they would have been without Naga.
+"""SIGTERM and SIGHUP while a run computes: recorded, and then passed on as without Naga.
 
 A signal that would have ended the process unwinds the function first, so that the final lock can be written, and is
 then sent again with its former handling. One that the script handles itself stays the script's: its handler is
@@ -18,7 +18,7 @@ _CAUGHT = (signal.SIGTERM, signal.SIGHUP)
 
 
 class Signalled(BaseException):
-    """A signal that ends the process unwinds the function; no ``except Exception`` of its keeps it."""
+    """Unwinds the function when a signal ends the process; ``except Exception`` does not catch it."""
 
     def __init__(self, signum: int) -> None:
         super().__init__(signal.Signals(signum).name)
@@ -26,7 +26,7 @@ class Signalled(BaseException):
 
 
 class Signals:
-    """What arrives while a run lasts; a context, held when it is entered, without effect outside of the main thread."""
+    """The signals of a run: a context, held back from its entry on, without effect outside the main thread."""
 
     def __init__(self) -> None:
         self.arrived: list[int] = []
@@ -57,7 +57,7 @@ class Signals:
             signal.signal(signum, self._arrive)
 
     def let_through(self) -> None:
-        """Deliver what was held, and what comes from now on at once."""
+        """Deliver the signals that were held back, and from now on each at once."""
         held, self._held = self._held, None
         self._give_back(signal.SIGINT)
         # Ctrl-C last: where it ends the function by an exception, what would end the process must not be forgotten.
@@ -66,7 +66,7 @@ class Signals:
 
     @contextmanager
     def holding(self) -> Iterator[None]:
-        """Let nothing interrupt a step of milliseconds that must not be left half done."""
+        """Hold signals back during a step of milliseconds that must not be interrupted."""
         if not self._former or self._held is not None:
             yield
             return
@@ -78,7 +78,7 @@ class Signals:
             self.let_through()
 
     def cause(self, error: BaseException | None) -> int | None:
-        """Tell which signal ended a function that raised `error`, or returned although it was to end."""
+        """Return the signal that ended a function which raised `error`, or returned although it was to end."""
         fatal = self._fatal()
         if fatal is None and self._raised and _leads_to(error, self._raised[1]):
             return self._raised[0]
@@ -114,7 +114,7 @@ class Signals:
             _watching.remove(self)
 
     def forget(self) -> None:
-        """Be as if nothing had been set, in a forked child."""
+        """Undo everything in a forked child."""
         self.arrived.clear()
         self._held = None
         self._restore()
@@ -148,7 +148,7 @@ def _forget_all() -> None:
 
 
 def _leads_to(error: BaseException | None, origin: BaseException) -> bool:
-    """Return whether an exception is another one, or was raised while that was handled."""
+    """Return whether an exception is another one, or was raised while that one was handled."""
     while error is not None and error is not origin:
         error = error.__context__
     return error is origin

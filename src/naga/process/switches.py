@@ -1,4 +1,4 @@
-"""The switches of snapshots: ``NAGA_SNAPSHOT`` for all of them, ``NAGA_CELLS`` for the code that is in no file."""
+"""The switches of snapshots: ``NAGA_SNAPSHOT`` for all, ``NAGA_CELLS`` for code that is in no file."""
 
 import os
 import sys
@@ -9,7 +9,7 @@ _WORDS = {"": None, "1": True, "on": True, "yes": True, "0": False, "off": False
 
 
 def why_off() -> str | None:
-    """Say why no snapshots are made; the runs of a test are no runs that anybody reads again."""
+    """Say why no snapshots are made; runs of tests need none, since no one reads them again."""
     switched = _switched("NAGA_SNAPSHOT")
     if switched is False:
         return f"NAGA_SNAPSHOT={os.environ['NAGA_SNAPSHOT']}"
@@ -18,14 +18,14 @@ def why_off() -> str | None:
 
 
 def why_no_cells(*, declared: bool) -> str | None:
-    """Say who leaves out the code that is in no file."""
+    """Say why the code that is in no file is left out."""
     if not declared:
         return "left out by @snapshot(cells=False)"
     return None if _switched("NAGA_CELLS") is not False else f"left out by NAGA_CELLS={os.environ['NAGA_CELLS']}"
 
 
 def require_switches() -> None:
-    """Refuse a word that means neither, before anything is written."""
+    """Refuse an unknown value of a switch, before anything is written."""
     for name in ("NAGA_SNAPSHOT", "NAGA_CELLS"):
         _switched(name)
 

@@ -1,4 +1,4 @@
-"""Finding a task again in a worker: by its script or module and its name there, in the folder that it was sent from.
+"""Finding a task in a worker: by its script or module and its name there, in the folder that it was sent from.
 
 A worker of joblib, dask, submitit or another scheduler has a main module of its own, so that the name ``__main__.main``
 means nothing to it. It runs the parent's script once more, as `multiprocessing` does: under the name ``__mp_main__``,
@@ -27,7 +27,7 @@ _one_at_a_time = threading.RLock()  # a worker of dask has several threads
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a task was sent from: the name that it has there, and the folder that its relative paths mean."""
+    """Where a task was sent from: its name there, and the folder that its relative paths start from."""
 
     task: str
     folder: str
@@ -74,12 +74,12 @@ class Reference:
     argv: tuple[str, ...]
 
     def at_hand(self) -> Any:
-        """Give the task where this process has its module already, as the children of `multiprocessing` do."""
+        """Return the task if this process has imported its module, as children of `multiprocessing` have."""
         is_loaded = self._script() is not None if self.module in _SCRIPT else self.module in sys.modules
         return self._entry(vars(self._module())) if is_loaded else None
 
     def load(self) -> Any:
-        """Give the task; import its module, or run its script, where that has not been done."""
+        """Return the task, importing its module or running its script if needed."""
         found = self._entry(vars(self._module()))
         if found is None:
             raise UsageError(
@@ -127,7 +127,7 @@ class Reference:
 
     @contextmanager
     def _refusal(self) -> Iterator[None]:
-        """Say in one line what keeps a module from being imported, whatever it raises."""
+        """Say in one line why a module cannot be imported, whatever it raises."""
         try:
             yield
         except NagaError:
@@ -149,7 +149,7 @@ def is_loading_script() -> bool:
 
 
 def reference_to(task: Any) -> Reference | None:
-    """Find what a worker can find a task by; None for a notebook's cell, a pipe, or what stands under no name."""
+    """Return a reference by which a worker finds a task; None for a notebook's cell, a pipe, or what has no name."""
     module, fn = task.__module__, task.fn
     file = file_of(fn)
     home = globals_of(fn) if module in _SCRIPT else vars(sys.modules.get(module, ModuleType(module)))
@@ -186,12 +186,12 @@ def _name_of(task: Any, namespace: Mapping[str, Any]) -> str | None:
 
 
 def _is_same(entry: Any, task: Any) -> bool:
-    """Return whether a task is what a class gives for its static method: a new one each time."""
+    """Return whether a task is the static method of a class, which returns a new object at each access."""
     return type(entry) is type(task) and isinstance(entry.fn, staticmethod) and entry.fn.__func__ is task.fn
 
 
 def _look_up(namespace: Mapping[str, Any], name: str) -> tuple[Any, Any]:
-    """Find what stands under a dotted name, unbound, and the class that holds it."""
+    """Find the object of a dotted name, unbound, and the class that holds it."""
     *owners, last = name.split(".")
     owner: Any = None
     for part in owners:

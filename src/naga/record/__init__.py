@@ -1,1 +1,1 @@
-"""run.lock: its schema, its text, its reading and atomic writing; the one opener of files in a run's folder."""
+"""run.lock: its schema, its text, reading and writing it; the one opener of files in a run's folder."""

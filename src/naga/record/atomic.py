@@ -1,4 +1,4 @@
-"""Writing a file so that whoever reads it, whenever, finds all of it or what was there before."""
+"""Writing a file so that a reader, at any time, finds all of it or what was there before."""
 
 import errno
 import os

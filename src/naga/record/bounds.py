@@ -1,4 +1,4 @@
-"""What a run.lock holds at most: whatever a task leaves or raises, the lock is written and can be read again."""
+"""The limits of a run.lock: whatever a task leaves or raises, the lock can be written and read again."""
 
 import math
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _TEXT = 1 << 18
 
 
 def shallow(config: Mapping[Any, Any], name: str, cuts: list[str]) -> dict[Any, Any]:
-    """Cut what is nested too deeply, and numbers that are too long, before anything walks through a configuration."""
+    """Cut deep nesting and very long numbers, before anything else walks through a configuration."""
     cutter = _Cutter(math.inf, math.inf, 0)
     plain: dict[Any, Any] = cutter.value(config, name, 0)
     cuts += [first_of(cutter.cuts, 3)] if cutter.cuts else []
@@ -24,7 +24,7 @@ def shallow(config: Mapping[Any, Any], name: str, cuts: list[str]) -> dict[Any, 
 
 
 def bounded(plain: Mapping[str, Any], cuts: list[str]) -> dict[str, Any]:
-    """Cut what would make a lock larger than its readers take, and say in its warnings what was cut."""
+    """Cut what would make a lock larger than its readers accept, and name in its warnings what was cut."""
     result: dict[str, Any] = {}
     for name, value in plain.items():
         cutter = _Cutter(_SIZES.get(name, _OTHERS), _TEXT, 0 if name in ("config", "config_end") else _LEAST)
@@ -43,7 +43,7 @@ def _before_error(plain: Mapping[str, Any]) -> list[str]:
 
 
 class _Cutter:
-    """Copies a value until there is no room left, and notes what it cuts."""
+    """Copies a value as far as there is room, and notes what it cuts."""
 
     def __init__(self, room: float, longest: float, least: int) -> None:
         self._room, self._longest, self._least = room, longest, least
@@ -108,7 +108,7 @@ class _Cutter:
 
 
 def _size(text: str | bytes, depth: int) -> int:
-    """Bound the bytes that a text takes: what is escaped takes six times as much, and each line its margin."""
+    """Return an upper bound of the bytes that a text takes: escapes take six times as much, and lines are indented."""
     if isinstance(text, bytes):
         return 2 * len(text) + 12
     lines = text.count("\n")

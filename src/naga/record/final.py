@@ -1,4 +1,4 @@
-"""The final lock of a run, which must not be lost: in its folder, or where there is room."""
+"""The final lock of a run, which must not be lost: written to its folder, or elsewhere if that fails."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from naga.terminal import say
 
 
 def write_final_lock(save_dir: Path, record: Record, *, superseded: bool = False) -> None:
-    """Write the final run.lock; where that fails (a full disk), print it to stderr and store it for `put_back_all`.
+    """Write the final run.lock; if that fails (a full disk), print it to stderr and store it for `put_back_all`.
 
     Where a later run has taken the folder over, because this one seemed dead to another host, its run.lock is left
     alone, and this one's goes to its attempts.
@@ -49,7 +49,7 @@ def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
 
 
 def put_back_all() -> Iterator[str]:
-    """Put the run.locks that could not be written where they belong."""
+    """Write the run.locks that could not be written before to their folders."""
     try:
         files = sorted((cache_folder() / "spool").glob("*.json"))
     except RuntimeError:

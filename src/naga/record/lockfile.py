@@ -26,7 +26,7 @@ def write_lock(save_dir: Path, record: Record) -> None:
 
 
 def replace_outputs(save_dir: Path, outputs: Outputs) -> None:
-    """Put other outputs into a run.lock, and leave every other key as it is, also those of later releases."""
+    """Replace the outputs in a run.lock; every other key stays as it is, also keys of later releases."""
     plain = yaml_text.load(_decoded(_content(save_dir / LOCK_NAME)))
     keys = dict.fromkeys(key for name in plain for key in (("outputs", name) if name == "process" else (name,)))
     changed = {**plain, "outputs": to_plain(outputs)}
@@ -34,7 +34,7 @@ def replace_outputs(save_dir: Path, outputs: Outputs) -> None:
 
 
 def lock_text(record: Record) -> str:
-    """Give the text of a run.lock: its secrets redacted, and cut to what its readers take."""
+    """Return the text of a run.lock: its secrets redacted, and cut to the limits of its readers."""
     cuts: list[str] = []
     config, config_end = shallow(record.config, "config", cuts), shallow(record.config_end, "config_end", cuts)
     plain = to_plain(redacted(replace(record, config=config, config_end=config_end)))
@@ -47,7 +47,7 @@ def read_lock(path: Path) -> Record:
 
 
 def read_hashed_lock(path: Path) -> tuple[Record, str]:
-    """Read a run.lock, and hash the bytes that were read: another may come in its place at any time."""
+    """Read a run.lock, and hash the same bytes: the file may be replaced at any time."""
     record, content = _read(path)
     return record, _hash(content)
 
@@ -63,7 +63,7 @@ def _read(path: Path) -> tuple[Record, bytes]:
 
 
 def parse_lock(text: str) -> Record:
-    """Read the text of a run.lock; `LockError` where it is none."""
+    """Read the text of a run.lock; `LockError` if it is not one."""
     return _record(yaml_text.load(text))
 
 

@@ -21,7 +21,7 @@ _READ = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
 def read_inside(folder: Path, file: Path, most: int = MAX_LOCK_BYTES) -> bytes:
-    """Read a regular file in ``folder``; `FileNotFoundError` where it is missing, `LockError` if it is odd.
+    """Read a regular file in ``folder``; `FileNotFoundError` if it is missing, `LockError` if it is anything else.
 
     Examples
     --------
@@ -62,13 +62,13 @@ def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:
 
 
 def is_inside(folder: Path, file: Path) -> bool:
-    """Return whether a file below a folder is there, and no link on the way to it leads out."""
+    """Return whether a file below a folder exists, and no link on the way to it leads out."""
     steps = [file, *file.parents][: len(file.relative_to(folder).parts)]
     return not any(step.is_symlink() for step in steps) or file.resolve().is_relative_to(folder.resolve())
 
 
 def make_inside(save_dir: Path, folder: Path) -> Path:
-    """Make a folder below a save_dir; `OSError` where a link is on the way: what is written there would land elsewhere.
+    """Make a folder below a save_dir; `OSError` if a link is on the way, which would lead elsewhere.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def make_inside(save_dir: Path, folder: Path) -> Path:
 
 
 def read_json(folder: Path, file: Path, most: int = MAX_LIST_BYTES) -> Any:
-    """Read JSON from a file in ``folder``; `LockError` where it is none, or nested without end."""
+    """Read JSON from a file in ``folder``; `LockError` if it is not JSON, or too deeply nested."""
     try:
         return json.loads(read_inside(folder, file, most))
     except ValueError as error:

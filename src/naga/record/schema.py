@@ -56,7 +56,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Data:
-    """One tracked input: what its configuration key held, and the hash of what lay there.
+    """One tracked input: what its configuration key held, and the hash of the data there.
 
     ``ignore`` are the patterns of what was left out.
     """
@@ -83,7 +83,7 @@ class Upstream:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outputs:
-    """What lay in save_dir at the end, Naga's own files left out; the list is in ``.naga/outputs.json``.
+    """The content of save_dir at the end, without Naga's own files; the list is in ``.naga/outputs.json``.
 
     Where not all of it was hashed, ``hash`` is absent and ``reason`` says why.
     """
@@ -96,7 +96,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """Who ran, where: enough to tell later whether that process still lives.
+    """The process of a run: enough to find out later whether it still lives.
 
     ``started_ticks`` is the process's start on its machine's own clock (clock ticks since boot), which tells a process
     from a later one with the same number; ``pid_namespace`` tells the containers of a machine from each other.
@@ -127,7 +127,7 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a package came from that no index delivered (PEP 610)."""
+    """The origin of a package that no index delivered (PEP 610)."""
 
     url: str
     commit: str | None = None
@@ -202,7 +202,7 @@ class Record:
 
     @property
     def is_being_hashed(self) -> bool:
-        """Whether the function has returned, and the outputs were not hashed when this was written."""
+        """Whether this was written after the function returned and before the outputs were hashed."""
         return self.outputs is not None and self.outputs.reason == BEING_HASHED
 
 

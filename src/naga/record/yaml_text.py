@@ -1,4 +1,4 @@
-"""The text of a run.lock: a small, strict part of YAML that every reader understands in the same way.
+"""The text of a run.lock: a small, strict subset of YAML that every reader understands in the same way.
 
 Writing quotes whatever any reader might take for something else: PyYAML reads ``1_0`` as 10 and ``no`` as false,
 OmegaConf reads ``1e5`` as a float, YAML 1.1 reads ``12:30`` as 750. Reading walks the parser's events, with limits,
@@ -132,7 +132,7 @@ def _float(number: float) -> str:
 
 
 def load(text: str) -> Any:
-    r"""Read YAML text into plain values, whatever it holds.
+    r"""Read YAML text, which may hold anything, into plain values.
 
     Examples
     --------
@@ -160,7 +160,7 @@ def load(text: str) -> Any:
 
 
 class _Builder:
-    """Build one document from a stream of parser events."""
+    """Builds one document from a stream of parser events."""
 
     def __init__(self, events: Iterator[Any], *, has_halves: bool) -> None:
         self._events, self._has_halves = events, has_halves

@@ -1,4 +1,4 @@
-"""The process that computes a run again: it starts the recorded script as then, up to the call of the recorded task."""
+"""The process that computes a run again: it starts the recorded script as before, up to the call of the task."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ from naga.wrapper import Decorated
 
 
 def main(order: str) -> int:
-    """Compute what is ordered; the exit code is that of the run."""
+    """Compute the run; the exit code is that of the run."""
     with contextlib.suppress(AttributeError, OSError):  # elsewhere than on Linux
         death_signal()()
     asked: dict[str, Any] = json.loads(Path(order).read_text(encoding="utf-8"))
@@ -69,7 +69,7 @@ def _run_as_main(asked: Mapping[str, Any]) -> None:
 
 
 class _Caller:
-    """What stands in the place of all calls of tasks and diags, in a process that computes one recorded run.
+    """Replaces all calls of tasks and diags, in a process that computes one recorded run.
 
     What the script calls first of the task, be it without words, for a sweep or under Hydra, is the run.
     """
@@ -80,12 +80,12 @@ class _Caller:
         self._own = {(kind, way): vars(kind)[way] for kind in kinds for way in ways if way in vars(kind)}
 
     def stand_in(self) -> None:
-        """Take the place of the calls."""
+        """Replace the calls."""
         for kind, way in self._own:
             setattr(kind, way, lambda task, *args, **kwargs: self._call(task, args, kwargs))
 
     def _call(self, task: Decorated[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
-        """Compute the run and end the process; of another task, give the configuration that a finished run gives."""
+        """Compute the run and end the process; for another task, return the configuration of its finished run."""
         if self._done:
             raise SystemExit(0)
         if not hasattr(task, "declares"):

@@ -1,4 +1,4 @@
-"""Computing a run again in a process of its own, which reads no standard input and ends with this one."""
+"""Computing a run again in a process of its own, without standard input, which ends with this one."""
 
 import json
 import os
@@ -21,7 +21,7 @@ from naga.runs.find import Run
 
 
 def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str = "") -> list[str]:
-    """Run the task, its script started as then where that can be done; give what there is to say of it."""
+    """Run the task, with its script started as before where possible; return remarks on how it ran."""
     start = _start(run.record.process, restored, folder / "code", [code.path for code in run.record.code])
     order: dict[str, Any] = {
         "lock": str(run.lock_path),
@@ -48,7 +48,7 @@ def compute(run: Run, restored: Restored, place: Path, folder: Path, python: str
 
 
 def _not_installed(run: Run) -> list[str]:
-    """Name the packages that the run had and that this environment, in which it does not start, has not."""
+    """Name the packages that the run had and this environment, in which it does not start, lacks."""
     here = {name.lower() for name, _ in installed_packages()}
     packages = run.record.environment.packages if run.record.environment else {}
     lacking = {name: version for name, version in packages.items() if name.lower() not in here}
@@ -66,7 +66,7 @@ def _start(process: Process, restored: Restored, top: Path, tops: Sequence[str])
 
 
 def own_place(folder: Path) -> Path:
-    """Give a folder that holds this Naga, which is what runs, and nothing that is beside it."""
+    """Return a folder that holds this Naga, which is to run, and nothing from beside it."""
     only = folder / "naga"
     only.mkdir(exist_ok=True)
     with suppress(FileExistsError):
@@ -77,7 +77,7 @@ def own_place(folder: Path) -> Path:
 def _ran(
     python: list[str], order: dict[str, Any], recorded: Mapping[str, str], cwd: Path, folder: Path
 ) -> tuple[int, list[str]]:
-    """Start the process, and give its exit code with the lines that it said as errors."""
+    """Start the process; return its exit code, and the lines of its stderr."""
     written, error, only = folder / "order.json", folder / "stderr", own_place(folder)
     was = recorded.get("PYTHONPATH", "")
     python_path = os.pathsep.join(relocated(was.split(os.pathsep), order["folders"])) if was else ""
@@ -97,7 +97,7 @@ def _ran(
 
 
 def _wait(words: list[str], variables: Mapping[str, str], cwd: Path, stderr: Any) -> int:
-    """Run a process in a session of its own, which Ctrl-C at the terminal does not reach, and end all of it with us."""
+    """Run a process in a session of its own, which Ctrl-C does not reach, and which ends with this process."""
     with subprocess.Popen(
         words, cwd=cwd, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=stderr,
         start_new_session=True,

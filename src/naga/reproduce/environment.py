@@ -20,7 +20,7 @@ _OWN = "naga-runs"  # what runs is this Naga: an older one cannot reproduce
 def make_environment(
     environment: Environment, folder: Path, repositories: Mapping[str, str], own: Path, *, build: bool
 ) -> tuple[str, list[str]]:
-    """Make an environment; give its interpreter, and what does not fit together in it.
+    """Make an environment; return its interpreter, and its conflicts.
 
     ``repositories`` are those of the run, by where they were; ``own`` is the folder that this Naga is imported from.
     """
@@ -42,7 +42,7 @@ def make_environment(
 
 
 def not_restorable(environment: Environment, repositories: Iterable[str]) -> set[str]:
-    """Name the packages that no environment can be given again, without asking an index for the others."""
+    """Name the packages that cannot be installed again, without asking an index for the others."""
     wanted, linked, _ = _sorted_out(environment, dict.fromkeys(repositories, "/laid-out"), build=True)
     return environment.packages.keys() - wanted.keys() - linked.keys() - {_OWN}
 
@@ -50,7 +50,7 @@ def not_restorable(environment: Environment, repositories: Iterable[str]) -> set
 def _sorted_out(
     environment: Environment, repositories: Mapping[str, str], *, build: bool
 ) -> tuple[dict[str, str], dict[str, tuple[str, Path]], list[str]]:
-    """Tell what an index has, or git, from what is linked in the run's own code, and from what cannot be had."""
+    """Sort the packages: from an index or git, linked from the run's own code, and not available."""
     wanted: dict[str, str] = {}
     linked: dict[str, tuple[str, Path]] = {}
     lacking: list[str] = []
@@ -81,7 +81,7 @@ def _why_lacking(origin: Origin) -> str:
 
 
 def _installed(install: list[str], wanted: dict[str, str]) -> list[str]:
-    """Install packages; give those that cannot be had, each with what uv says of it, which names one at a time."""
+    """Install packages; return those that cannot be installed, each with uv's message, which names one at a time."""
     lacking: list[str] = []
     while wanted and (said := _ran([*install, *wanted.values()])):
         _, _, cause = " ".join(said.split()).rpartition(" cause: ")
@@ -94,12 +94,12 @@ def _installed(install: list[str], wanted: dict[str, str]) -> list[str]:
 
 
 def _pattern(name: str) -> str:
-    """Match a name of a package however it is spelled: ``ruamel.yaml`` is ``ruamel-yaml``, and no other's beginning."""
+    """Return a pattern for a package's name in any spelling: ``ruamel.yaml`` is ``ruamel-yaml``."""
     return rf"(?<![\w.-]){'[-_.]+'.join(map(re.escape, re.split('[-_.]+', name)))}(?![-_.]*\w)"
 
 
 def _link(folder: Path, linked: Mapping[str, tuple[str, Path]]) -> None:
-    """Let packages be imported from where they are, and known by their versions, without anything being built."""
+    """Make packages importable from where they are, with their versions, without building anything."""
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "naga-reproduce.pth").write_text("".join(f"{place}\n" for _, place in linked.values()), "utf-8")
     for name, (version, _) in linked.items():

@@ -1,4 +1,4 @@
-"""Files that differ only in what does not matter: dates inside of archives and documents, pickles of equal objects."""
+"""Files with harmless differences: dates inside archives and documents, pickles of equal objects."""
 
 import gzip
 import io
@@ -12,7 +12,7 @@ _MOST_BYTES = 200 * 2**20  # of what is unpacked
 
 
 def harmless(before: bytes, after: bytes) -> str:
-    """Say where only what does not matter differs; the files are still not identical."""
+    """Describe a difference that does not matter; empty for any other. The files are still not identical."""
     try:
         if zipfile.is_zipfile(io.BytesIO(before)) and _zipped(before) == _zipped(after):
             return "the same content: only times inside of the archive differ"
@@ -47,13 +47,13 @@ def _undated(data: bytes) -> bytes:
 
 
 class _Names(pickle.Unpickler):
-    """Reads a pickle without importing anything, so that nothing in it is run: what it names becomes a stand-in."""
+    """Reads a pickle without importing or running anything: whatever it names becomes a placeholder."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(io.BytesIO(data))
 
     def find_class(self, module: str, name: str) -> Any:
-        """Give a class in the place of the named one, whose objects hold all that they were given."""
+        """Return a placeholder for the named class, whose objects hold all that they were given."""
         return _stand_in(f"{module}.{name}")
 
 

@@ -1,4 +1,4 @@
-"""Laying inputs where a run finds them by its relative paths, so that what it writes there reaches no original.
+"""Putting inputs where a run finds them by its relative paths, protected against being written to.
 
 They are copies that share the originals' blocks where the file system can do that, else copies up to a size in all, and
 links beyond it: the originals are looked at again after the run.
@@ -20,14 +20,14 @@ _FICLONE = 0x40049409  # ioctl_ficlone(2)
 
 
 class Inputs:
-    """What lays inputs out below a folder."""
+    """Lays out inputs below a folder."""
 
     def __init__(self, top: Path) -> None:
         self._top = Path(os.path.realpath(top))
         self._left = COPIED
 
     def lay(self, source: Path, place: Path) -> None:
-        """Put what is at a path to a place; what the code has brought there stays where it is the same."""
+        """Put the content of a path in a place; an equal file that the code has put there stays."""
         place = Path(os.path.realpath(place.parent), place.name)
         if not place.is_relative_to(self._top):
             return  # through a link of the code: it is not in our hands
@@ -50,7 +50,7 @@ class Inputs:
 
 
 def _sizes(source: Path, most: int) -> Iterator[int]:
-    """Give the sizes of files until they are more than a number in all."""
+    """Yield the sizes of files until their sum exceeds a number."""
     files = (Path(folder, name) for folder, _, names in os.walk(source) for name in names)
     total = 0
     for file in [source] if source.is_file() else files:
@@ -63,7 +63,7 @@ def _sizes(source: Path, most: int) -> Iterator[int]:
 
 
 def _shares_blocks(source: Path, folder: Path) -> bool:
-    """Tell by trying it whether copies of a file can share its blocks: Btrfs, XFS and others."""
+    """Find out, by trying, whether copies of a file can share its blocks: Btrfs, XFS and others."""
     files = (Path(above, name) for above, _, names in os.walk(source) for name in names)
     first = source if source.is_file() else next((file for file in files if file.is_file()), None)
     probe = folder / ".naga-probe"

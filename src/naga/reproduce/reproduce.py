@@ -1,4 +1,4 @@
-"""``naga reproduce``: code, inputs, run, verdict, one phase after the other; a run that cannot be had stops early."""
+"""``naga reproduce``: code, inputs, run, verdict, one phase after the other; it stops where one is impossible."""
 
 import errno
 import itertools
@@ -36,7 +36,7 @@ EXIT_CODES = {REPRODUCED_WELL: 0, DIFFERS: 1, NOT_RESTORED: 2}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What came of computing a run again.
+    """The result of computing a run again.
 
     ``not_restored`` names what could not be had; ``differences`` what was not the same as then, in its code, inputs,
     environment or the originals; ``save_dir`` is where the reproduction is, None where there is none.
@@ -50,7 +50,7 @@ class Verdict:
     save_dir: Path | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as ``naga reproduce --format json`` prints it."""
+        """Return the verdict as ``naga reproduce --format json`` prints it."""
         return {
             "verdict": self.verdict,
             "run_id": self.run_id,
@@ -71,7 +71,7 @@ def reproduce(
     current_code: bool = False,
     tell: Callable[[str], None] = lambda _: None,
 ) -> Verdict:
-    """Compute a run again, and compare what it leaves with what it left then; ``tell`` is called for each phase."""
+    """Compute a run again, and compare its outputs with the recorded ones; ``tell`` is called for each phase."""
     with Signals() as signals:
         signals.let_through()
         try:
@@ -106,7 +106,7 @@ def _place(run: Run, to: Path | None) -> Path:
 
 @contextmanager
 def _begun(place: Path, signals: Signals) -> Iterator[Path]:
-    """Give a folder for a reproduction; where it does not come to that, everything is as it was before."""
+    """Make a folder for a reproduction; if that fails, everything is as it was before."""
     was_there, missing = place.exists(), [above for above in place.parents if not above.exists()]
     try:
         yield place
@@ -122,7 +122,7 @@ def _begun(place: Path, signals: Signals) -> Iterator[Path]:
 
 
 def free_place(beside: Path, run_id: str) -> Path:
-    """Name a folder that is not there yet for a reproduction."""
+    """Name a new folder for a reproduction."""
     places = (beside / REPRODUCED / f"{run_id}-{number}" for number in itertools.count(1))
     return next(place for place in places if not place.exists())
 
@@ -136,7 +136,7 @@ def _environment(run: Run, restored: Restored, folder: Path, *, build: bool) -> 
 
 
 def _as_laid_out(now: Run, top: Path) -> Run:
-    """Write what a reproduction recorded of its environment as it would be at the places of then."""
+    """Replace the reproduction's folders by the recorded ones in what it recorded of its environment."""
     if now.record.environment is None:
         return now
     plain = json.dumps(to_plain(now.record.environment), ensure_ascii=False).replace(str(top), "")
@@ -167,7 +167,7 @@ def _judged(
 
 
 def _looked_at(run: Run) -> dict[str, str]:
-    """Hash a run's lock, outputs and inputs, file by file; what the cache knows is read only where it was touched."""
+    """Hash a run's lock, outputs and inputs, file by file, with the cache for files that were not touched."""
     base, found = base_of(run.record), {LOCK_NAME: lock_hash(run.lock_path)}
     trees = {"outputs": partial(hash_outputs, run.save_dir, fresh=False)}
     for key, data in run.record.data.items():
@@ -180,7 +180,7 @@ def _looked_at(run: Run) -> dict[str, str]:
 
 
 def _not_the_same(run: Run, now: Run, *, with_code: bool) -> list[str]:
-    """Name what the reproduction had otherwise than the run: code, packages, Python, inputs, variables, processor."""
+    """Name what differs between the reproduction and the run: code, packages, Python, inputs, variables, processor."""
     found = diff(run, now, only=("code", "data", "environment") if with_code else ("data", "environment"))
     return [f"{part}: {one.key}: {_change(part, one)}" for part, ones in found.parts.items() for one in ones]
 
@@ -193,7 +193,7 @@ def _change(part: str, one: Difference) -> str:
 
 
 def repeated(number: int, one: Callable[[], Verdict], tolerances: Mapping[str, float]) -> Verdict:
-    """Compute a run several times; say whether the program differs from itself, or only from what it did then."""
+    """Compute a run several times; say whether the repetitions differ from each other, or only from the record."""
     made = [one() for _ in range(number)]
     worst = max(made, key=lambda each: EXIT_CODES[each.verdict])
     if worst.verdict != DIFFERS or len(made) < 2:

@@ -1,4 +1,4 @@
-"""Laying out what a run needs to be computed again: its code, and its inputs where its relative paths find them.
+"""Restoring what a run needs to be computed again: its code, and its inputs where its relative paths lead.
 
 Nothing of the user's is written: the code is a copy in a folder of Naga's, and so are inputs that are not too large.
 """
@@ -41,7 +41,7 @@ class Restored:
 
 
 class NotRestoredError(NagaError):
-    """What a run needs is not there any more; ``reasons`` name all of it."""
+    """Something that a run needs is no longer there; ``reasons`` name all of it."""
 
     def __init__(self, message: str, *, hint: str = "", reasons: Sequence[str] = ()) -> None:
         super().__init__(message, hint=hint)
@@ -49,7 +49,7 @@ class NotRestoredError(NagaError):
 
 
 def lacks(run: Run) -> list[str]:
-    """Name what a run lacks for being computed again, but for its inputs."""
+    """Name what is missing for computing a run again, apart from its inputs."""
     record = run.record
     if record.status != "finished":
         return [f"the run is {run.status}, not finished"]
@@ -80,7 +80,7 @@ def _lacking_code(record: Record) -> Iterator[str]:
 
 
 def changed_inputs(record: Record, *, fresh: bool = True, code: Path | None = None) -> Iterator[str]:
-    """Name the inputs and upstream runs that are not as they were, and how; all are read, or known to the hash cache.
+    """Name the inputs and upstream runs that have changed, and how; files are read, or known to the hash cache.
 
     ``code`` is the folder in which the laid-out code starts: an input that it brings as it was has not changed.
     """
@@ -119,7 +119,7 @@ def place_of_upstream(upstream: Upstream, base: Path) -> Path | None:
 
 
 def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
-    """Lay out a run's code and inputs below a folder; with ``current``, find today's code where the run's was."""
+    """Lay out a run's code and inputs below a folder; with ``current``, use today's code where the run's was."""
     record, base = run.record, base_of(run.record)
     _refuse(run, lacks(run))
     found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
@@ -147,12 +147,12 @@ def _refuse(run: Run, reasons: Sequence[str]) -> None:
 
 
 def at_its_place(folder: Path, path: str) -> Path:
-    """Give the place below a folder that an absolute path has there: what paths lead to beside the code is found."""
+    """Return the place of an absolute path below a folder, so that relative paths between them still lead there."""
     return folder / os.path.normpath(f"/{path}").lstrip("/")
 
 
 def lay_out_code(codes: Sequence[Code], folder: Path, *, mirrored: bool = False) -> list[Path]:
-    """Lay out the commits of a run, those that were in others at their places in them, and give where each is.
+    """Lay out the commits of a run, nested repositories inside their outer ones; return the folder of each.
 
     They are named as their repositories are, or, ``mirrored``, are where those were.
     """
@@ -183,7 +183,7 @@ def _named_place(code: Code, codes: Sequence[Code], places: Sequence[Path], fold
 
 
 def repository_of(code: Code, codes: Sequence[Code]) -> Repository | None:
-    """Find the repository that has a commit: where it was, the one that we are in, or one that is beside it as then."""
+    """Find the repository of a commit: in its place, here, or in the same place relative to the one that is here."""
     here = top_of(Path.cwd()) or Path.cwd()
     beside = Path(os.path.normpath(here / os.path.relpath(code.path, codes[0].path)))
     for place in dict.fromkeys((Path(code.path), here, beside)):
@@ -195,7 +195,7 @@ def repository_of(code: Code, codes: Sequence[Code]) -> Repository | None:
 
 
 def _script(record: Record, start: Path, top: Path) -> Path:
-    """Find the file that the task is in: the one that was typed, or the only one of its name."""
+    """Find the file of the task: the one that was typed, or the only one of its name."""
     module, _, _ = record.task.rpartition(".")
     typed = [start / word for word in record.process.argv[1:] if word.endswith(".py")]
     named = [file for file in typed if file.is_file() and is_called(module, script_module(file))]
@@ -208,7 +208,7 @@ def _script(record: Record, start: Path, top: Path) -> Path:
 
 
 def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = None) -> None:
-    """Lay inputs and upstream runs below ``top`` where the recorded relative paths find them from ``start``."""
+    """Put inputs and upstream runs below ``top`` where the recorded relative paths lead from ``start``."""
     inputs = Inputs(top or start)
     found = {upstream.save_dir: place_of_upstream(upstream, base) for upstream in record.upstream}
     for key, data in record.data.items():
@@ -227,7 +227,7 @@ def link_inputs(record: Record, start: Path, base: Path, *, top: Path | None = N
 
 
 def texts(held: Any) -> Iterator[str]:
-    """Give the texts in a plain value: the paths that inputs are named by."""
+    """Yield the texts in a plain value: the paths of inputs."""
     if isinstance(held, str):
         yield held
     elif isinstance(held, Iterable):

@@ -1,4 +1,4 @@
-"""How a run was started, and how its script is started again where its code is laid out."""
+"""How a run was started, and how to start its script again where its code is laid out."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ _REPEATED = re.compile(r"-([OubBdq]+|[WX].*)")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """Python's options, the script or module that is to be ``__main__``, one or none, and the words for ``sys.argv``.
+    """Python's options, the script or module (or neither) that becomes ``__main__``, and the words of ``sys.argv``.
 
     With none, the task is called by itself: something else than its script was started, which has called it.
     """
@@ -25,7 +25,7 @@ class Start:
 
 
 def start_of(argv: Sequence[str], place_of: Callable[[str], Path], tops: Sequence[str]) -> Start:
-    """Read the words that a process was started with; ``place_of`` gives where a typed path is laid out.
+    """Read the words that a process was started with; ``place_of`` maps a typed path to where it is laid out.
 
     Behind a profiler, a debugger or a launcher, the first script of the project among its words is what it started.
     """
@@ -44,7 +44,7 @@ def start_of(argv: Sequence[str], place_of: Callable[[str], Path], tops: Sequenc
 
 
 def split_words(words: Sequence[str]) -> tuple[tuple[str, ...], str, list[str]]:
-    """Tell Python's own options, those of them that are to be repeated, the module, and all further words.
+    """Split a command into Python's options, those of them to repeat, the module, and all further words.
 
     Examples
     --------

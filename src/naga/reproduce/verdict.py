@@ -27,7 +27,7 @@ IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
 
 @dataclass(frozen=True, slots=True)
 class OutputVerdict:
-    """What became of one output: identical, within tolerance, different, missing or extra; and how it differs."""
+    """The verdict for one output: identical, within tolerance, different, missing or extra; and how it differs."""
 
     path: str
     verdict: str
@@ -35,7 +35,7 @@ class OutputVerdict:
 
 
 def tolerances_of(words: list[str], run: Run | None = None) -> dict[str, float]:
-    """Read ``FILE=REL``: how far the numbers in files of a name may be from what they were, relatively.
+    """Read ``FILE=REL``: the largest relative difference of the numbers in files of a name.
 
     What names no output of the run, or none whose numbers can be read, is refused.
 
@@ -76,7 +76,7 @@ def verdicts(was: Run, now: Run, tolerances: Mapping[str, float]) -> Iterator[Ou
 
 
 def files_of(run: Run) -> dict[str, str]:
-    """Give the hash of each output of a run by its path; none where that is not known any more."""
+    """Return the hash of each output of a run by its path; empty where that is unknown."""
     with suppress(OSError, LockError, KeyError, TypeError):
         return listed(read_json(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST))
     with suppress(NagaError):  # without its list, what is in the folder says it as long as it is what was there
@@ -104,7 +104,7 @@ def _differing(
 
 
 def _largest_difference(suffix: str, before: bytes, after: bytes) -> float | None:
-    """Give the largest relative difference of the numbers of two files; infinite where more than numbers differ."""
+    """Return the largest relative difference of numbers in two files; infinite where more than numbers differs."""
     read = _NUMBERS.get(suffix)
     try:
         return _largest(read(before), read(after)) if read else None

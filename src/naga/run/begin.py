@@ -1,4 +1,4 @@
-"""The beginning of a run: take the folder, and record what the function is about to meet."""
+"""The beginning of a run: claim the folder, and record code, inputs and environment."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What was captured at the start and is looked at again at the end."""
+    """What was captured at the start and is compared at the end."""
 
     code: "CodeCapture | None" = None
     beside: Beside | None = None
 
 
 def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, Claim | None]:
-    """Take the folder, say in it that the run is running, and tell the other ranks of the job.
+    """Claim the folder, write there that the run is running, and announce that to the other ranks of the job.
 
     The plan that is returned is the one that holds: its folder may have another name.
     """
@@ -70,7 +70,7 @@ def take_folder(plan: Plan, met: Meeting | None = None) -> tuple[Plan, Record, C
 
 
 def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
-    """Claim the folder, or, where a time makes its name and another run has that, the first free ``-1``, ``-2``, ..."""
+    """Claim the folder; where a time makes its name and another run has that, the first free ``-1``, ``-2``, ..."""
     meant, elsewhere, number = plan, plan.elsewhere, 0
     while True:
         needs = (*plan.inputs, *((plan.script,) if plan.script else ()))
@@ -97,7 +97,7 @@ def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
 
 
 def _surprises(plan: Plan, claim: Claim) -> Iterator[str]:
-    """Say what the folder held that its new owner may not expect."""
+    """Say what the folder held that its new owner might not expect."""
     if claim.archived:
         moved, line = read_lock(claim.archived), f"in '{plan.config.written_save_dir}' was moved to '{claim.archived}'"
         if moved.task != plan.task:
@@ -115,7 +115,7 @@ def _surprises(plan: Plan, claim: Claim) -> Iterator[str]:
 
 
 def capture(plan: Plan, record: Record, claim: Claim | None) -> tuple[Record, Watched]:
-    """Record the code, the inputs and the environment that the function is about to meet."""
+    """Record the code, the inputs and the environment of the function."""
     code, lock = _capture_code(plan), plan.declares.lock
     upstream = capture_upstream((*plan.inputs, *plan.stages), plan.save_dir, plan.base)
     inputs = (plan.config.plain, plan.declares.tracked, plan.base)
@@ -177,7 +177,7 @@ def _write(claim: Claim, record: Record) -> None:
 
 
 def label_of(plan: Plan) -> "SnapshotLabel":
-    """Say for what run the code is captured."""
+    """Describe the run for a snapshot of its code."""
     from naga.capture.code.snapshot import SnapshotLabel
 
     own = (plan.config.save_dir,) if plan.config.save_dir else ()
@@ -191,7 +191,7 @@ def label_of(plan: Plan) -> "SnapshotLabel":
 
 
 def _say_captured(record: Record) -> None:
-    """Without a run.lock the terminal is the only place to say what was captured."""
+    """Print what was captured: without a run.lock the terminal is the only place for it."""
     for code in record.code:
         say(f"code: {code.name} is {code.commit or code.reason}" + (f" ({code.ref})" if code.ref else ""))
     for key, data in record.data.items():
@@ -199,5 +199,5 @@ def _say_captured(record: Record) -> None:
 
 
 def now() -> str:
-    """Write the time of this moment as every record does."""
+    """Return the current time as records hold it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""The end of a run: look again at what the function may have changed, and write the final lock."""
+"""The end of a run: check what the function may have changed, and write the final lock."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,7 +22,7 @@ from naga.wording import text_of, took
 
 
 def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: Claim | None, signals: Signals) -> None:
-    """Say in the final lock how the run ended, and what it left."""
+    """Write the final lock: how the run ended, and what it left."""
     ended, environment, seed = now(), record.environment, taken_seed()
     jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
     final = replace(
@@ -57,14 +57,14 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
 
 
 def _say_that_it_returned(claim: Claim | None, final: Record) -> None:
-    """Have the end on the disk before a hash that may take hours: a job's time limit must not make a run of it lost."""
+    """Record the end before a hash that may take hours: reaching a job's time limit must not make the run lost."""
     with suppress(OSError):  # a full disk: the final lock is stored elsewhere
         if claim and claim.is_mine():
             write_lock(claim.save_dir, replace(final, outputs=Outputs(reason=BEING_HASHED)))
 
 
 def examine(plan: Plan, record: Record, watched: Watched, claim: Claim | None) -> Record:
-    """Look again at what the function may have changed; what cannot be seen is a warning, never a failure."""
+    """Check what the function may have changed; a check that fails is a warning, never a failure of the run."""
     warnings = list(record.warnings)
     with _failing_into(warnings, "the configuration at the end"):
         record = replace(record, config_end=_changed_config(plan, warnings))

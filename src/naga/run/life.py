@@ -1,7 +1,7 @@
 """The life of one run: plan, begin, compute, end.
 
-`run` is the whole of it. What a call means is settled by `naga.run.plan.make_plan` before anything outside is touched;
-`naga.run.begin.take_folder` takes the folder, and from then on the run.lock says what is true at every moment;
+`run` is the whole of it. `naga.run.plan.make_plan` decides what a call means before anything is written;
+`naga.run.begin.take_folder` claims the folder, and from then on the run.lock is true at every moment;
 `naga.run.end.end` writes the final lock.
 """
 
@@ -51,12 +51,12 @@ class Life:
         return self
 
     def capture(self) -> None:
-        """Record what the function is about to meet."""
+        """Record the code, the inputs and the environment."""
         with self._console.abandoned():
             self._record, self._watched = capture(self._plan, self._record, self._claim)
 
     def compute(self) -> Any:
-        """Call the function, and log what it prints; only this takes the run's time."""
+        """Call the function, and log what it prints; the run's duration is that of this call."""
         self._clock = time.monotonic()
         with self._console:
             return self._plan.fn(*self._plan.args, **self._plan.kwargs)
@@ -101,7 +101,7 @@ def run(fn: Callable[..., Any], declares: Declares, call: Call) -> Any:
 
 
 def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
-    """Call a function in a process whose run belongs to rank 0: with its configuration, and recording nothing."""
+    """Call a function in a process whose run belongs to rank 0: with the configuration of rank 0, recording nothing."""
     args, kwargs, computes = follow(fn, call, met.wait)
     if not computes:
         return args[0] if args else None
@@ -110,6 +110,6 @@ def share(fn: Callable[..., Any], call: Call, met: Meeting) -> Any:
 
 
 def logs_console(plan: Plan) -> bool:
-    """Return whether what the function prints is logged: its author and who starts it may say no."""
+    """Return whether what the function prints is logged: its author, or the environment, may switch that off."""
     lock = plan.declares.lock
     return lock is not None and lock.console and os.environ.get("NAGA_CONSOLE", "").lower() not in ("0", "off", "no")

@@ -1,4 +1,4 @@
-"""What one call of a task means, settled before anything outside is touched.
+"""What one call of a task means, decided before anything is written.
 
 `make_plan` turns the marks of the decorators and the words of the caller into a `Plan`, or refuses; whatever a user can
 mistype is found here, so that a wrong call leaves no folder and no commit behind.
@@ -45,7 +45,7 @@ from naga.terminal import print_asked, say
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """A run that can begin.
+    """A run that is ready to begin.
 
     ``args`` and ``kwargs`` are what the function gets, its configuration among them; ``existing`` is None where no one
     has said it; ``words`` is what the command line named; ``base`` is what relative paths are relative to.
@@ -77,7 +77,7 @@ class Plan:
 
     @property
     def elsewhere(self) -> Callable[[str], "Plan"] | None:
-        """Plans the same run in another folder; None where somebody has named the one that it has."""
+        """Plans the same run in another folder; None where the folder was named by the user."""
         renamed = self.config.elsewhere if self.existing is None else None
         return (lambda save_dir: self._with(renamed(save_dir))) if renamed else None
 
@@ -87,7 +87,7 @@ class Plan:
 
 
 def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
-    """Settle what a call means."""
+    """Decide what a call means: a run to compute, or a finished one to use."""
     if declares.snapshot:
         require_switches()
     declared = declared_config(fn)
@@ -137,7 +137,7 @@ def _named_folders(config: Resolved, declares: Declares, base: Path) -> tuple[tu
 
 
 def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
-    """Refuse the calls that a child process makes because it has the script, not because somebody wants a run."""
+    """Refuse calls that a child process makes only because it imports the script or was forked."""
     name = getattr(fn, "__name__", "main")
     if is_being_imported_by_a_child() or is_loading_script():
         raise UsageError(
@@ -154,7 +154,7 @@ def refuse_accident(fn: Callable[..., Any], call: Call) -> None:
 def follow(
     fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]
 ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
-    """Say what a function gets in a process that shares the run of rank 0, and whether it is called at all."""
+    """Return the arguments of a function in a process that shares the run of rank 0, and whether to call it."""
     declared = declared_config(fn)
     request = _request(fn, declared, call)
     if request.show_config:
@@ -177,7 +177,7 @@ def follow(
 
 
 def _words(request: Request) -> tuple[str, ...]:
-    """Name what a command line says of the configuration: the keys of its overrides, and its files."""
+    """Name the words of a command line that concern the configuration: keys of overrides, and files."""
     files = (f"--config {file} --experiment {part}" for file, part in request.files)
     return *files, *(text.partition("=")[0] for text in request.overrides if "${" not in text)
 
@@ -185,7 +185,7 @@ def _words(request: Request) -> tuple[str, ...]:
 def _refuse_other_words(
     words: Sequence[str], of_rank_0: Sequence[str], own: Mapping[Any, Any], decided: Mapping[Any, Any]
 ) -> None:
-    """Refuse in a rank whose own command line says something else than that of rank 0: its words would do nothing.
+    """Refuse a rank whose command line differs from that of rank 0: its words would have no effect.
 
     A value with an interpolation may differ by itself: each rank evaluates ``${now:...}`` at its own time.
     """
@@ -225,7 +225,7 @@ def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> R
 def _arguments(
     fn: Callable[..., Any], declared: Declared | None, call: Call
 ) -> tuple[Any, dict[str, Any], tuple[Any, ...], dict[str, Any]]:
-    """Tell the configuration, single keys of it, and the function's further arguments from each other."""
+    """Separate the configuration, single keys of it, and the function's further arguments."""
     if declared is None:
         return None, {}, call.args, dict(call.kwargs)
     given = call.args[0] if call.args else call.kwargs.get(declared.parameter)
@@ -236,7 +236,7 @@ def _arguments(
 
 
 def _rank_word(request: Request, config: Mapping[Any, Any]) -> tuple[str, ...]:
-    """Give a launcher's ``--local_rank`` as a value, where the configuration has a place for it."""
+    """Return a launcher's ``--local_rank`` as an override, where the configuration has that key."""
     is_wanted = request.local_rank is not None and "local_rank" in config.keys()  # noqa: SIM118  # `in` evaluates
     return (f"local_rank={request.local_rank}",) if is_wanted else ()
 
@@ -254,7 +254,7 @@ def _compose(declared: Declared | None, request: Request, given: Any, keywords: 
 
 
 def _warn_of_unread(fn: Callable[..., Any], declared: Declared, *, is_reader: bool) -> None:
-    """Say what was typed for a task that another script calls, or that reads nothing: its author may mean it."""
+    """Warn of words that look like values of a task that reads no command line here."""
     keys, name = set(dotted_keys(declared.base)), fn.__qualname__
     if is_reader and (words := unread_words(fn, keys)):
         say(f"warning: {name}() does not read {shlex.join(words)}: {name}.cli() does, {name}({{}}) is quiet")

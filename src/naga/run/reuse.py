@@ -1,4 +1,4 @@
-"""A finished run that stands for the one that was asked for."""
+"""Using a finished run in place of computing a new one."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from naga.terminal import say
 
 @dataclass(frozen=True, slots=True)
 class Reuse:
-    """A finished run that stands for the one that was asked for: where it is, and what its configuration was.
+    """A finished run that is used in place of a new one: its folder, and its configuration.
 
     ``config`` is of the kind that the function declares, ``plain`` as recorded.
     """
@@ -32,7 +32,7 @@ class Reuse:
 
 
 def finished_run(config: Resolved) -> Run | None:
-    """Give the finished run that is in the save_dir of a configuration."""
+    """Return the finished run in the save_dir of a configuration, if there is one."""
     if config.save_dir is None or not (config.save_dir / LOCK_NAME).exists():
         return None
     run = load_run(config.save_dir)
@@ -40,7 +40,7 @@ def finished_run(config: Resolved) -> Run | None:
 
 
 def reuse_same(declared: Declared | None, former: Former | None, run: Run, config: Resolved) -> Reuse:
-    """Use a finished run in place of a new one of the same configuration; refuse one of another."""
+    """Use a finished run of the same configuration in place of a new one; refuse one of another configuration."""
     reading = read_recorded(declared, run.record.config, run.save_dir, former=former, run=run)
     then, now = plain_config(reading.value) | {"save_dir": run.record.save_dir}, config.plain
     before = {key: one.before for key, one in declared_past(declared, former).items()} if declared else {}
@@ -77,7 +77,7 @@ def _stands_for(declared: Declared | None, former: Former | None, run: Run, reco
 
 
 def warn_of_unknown_secrets(config: Any, run: Run) -> None:
-    """Say which values of a recorded configuration were redacted and could not be found again."""
+    """Warn of values of a recorded configuration that were redacted and are still unknown."""
     keys = [".".join(map(str, keys)) for keys in redacted_keys(plain_config(config))]
     if keys:
         say(f"warning: {', '.join(keys)} of run {run.run_id}: redacted in its run.lock, and not declared here")

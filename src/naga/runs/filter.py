@@ -1,4 +1,4 @@
-"""Choosing runs by what they are, and putting them in order."""
+"""Filtering and sorting runs."""
 
 import fnmatch
 import re
@@ -30,14 +30,14 @@ Get = Callable[[str], Any]
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A key, how it is compared, and with what."""
+    """A key, an operator and a value."""
 
     key: str
     sign: str
     value: str
 
     def holds(self, get: Get) -> bool:
-        """Return whether it is true of a run; of one that lacks the key, only ``=null`` is."""
+        """Return whether the term is true of a run; where the key is missing, only ``=null`` is."""
         value = get(self.key)
         if value is None:
             return self.value.lower() in ("null", "none") and self.sign == "="
@@ -49,7 +49,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Terms, and what joins them: ``and``, ``or``; without any, every run is wanted."""
+    """Terms joined by ``and`` or ``or``; without any, every run matches."""
 
     parts: tuple["Filter | Term", ...] = ()
     joined: str = "and"
@@ -60,11 +60,11 @@ class Filter:
         return frozenset[str]().union(*(part.keys if isinstance(part, Filter) else {part.key} for part in self.parts))
 
     def matches(self, run: Run) -> bool:
-        """Return whether a run is wanted."""
+        """Return whether a run matches."""
         return self.holds(lambda key: value_of(run, key))
 
     def holds(self, get: Get) -> bool:
-        """Return whether it is true of what a run has."""
+        """Return whether the term is true of a value."""
         return (any if self.joined == "or" else all)(part.holds(get) for part in self.parts)
 
 
@@ -88,7 +88,7 @@ def parse_filter(text: str) -> Filter:
 
 
 class _Reader:
-    """Reads an expression from its beginning: ``or`` joins what ``and``, or nothing, joins."""
+    """Reads an expression from its beginning: ``or`` binds weaker than ``and``, which may be left out."""
 
     def __init__(self, text: str) -> None:
         self.text, self.at = text, 0
@@ -101,7 +101,7 @@ class _Reader:
         raise UsageError(f"--filter {self.text!r}: {what}", hint=_EXAMPLE)
 
     def next(self, *wanted: str) -> re.Match[str] | None:
-        """Take the next token, if it is a bracket or word that is wanted; of terms, any."""
+        """Consume the next token, if it is one of the wanted brackets and words, or any term."""
         found = _TOKEN.match(self.text, self.at)
         if found and (found["bracket"] or found["word"] or "term") in wanted:
             self.at = found.end()
@@ -141,7 +141,7 @@ def _term(key: str, sign: str, value: str) -> Term:
 
 
 def checked_key(key: str, option: str) -> str:
-    """Return a key that a run may have, or refuse it."""
+    """Return a key, or refuse it if no run can have it."""
     if key in (*COLUMNS, "duration_s", "note") or key.startswith(("config.", "metrics.")):
         return key
     head, _, rest = key.partition(".")
@@ -166,7 +166,7 @@ def _has(run: Run, key: str) -> bool:
 
 
 def items_of(config: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Give the dotted keys of a plain configuration, and their values."""
+    """Yield the dotted keys of a plain configuration, and their values."""
     for key, item in config.items():
         if isinstance(item, Mapping) and item:
             yield from items_of(item, f"{before}{key}.")
@@ -175,13 +175,13 @@ def items_of(config: Mapping[Any, Any], before: str = "") -> Iterator[tuple[str,
 
 
 def keys_of_all(runs: Iterable[Run]) -> list[str]:
-    """Name all that was configured of some runs, and then all that was measured."""
+    """Name the keys of the configurations of some runs, and then their metrics."""
     config = {key: 0 for run in runs for key, _ in items_of(run.summary.config, "config.")}
     return [*config, *{f"metrics.{key}": 0 for run in runs for key in run.metrics}]
 
 
 def sort_key(column: str) -> Callable[[Run], Any]:
-    """Give what to sort runs by, ``-key`` backwards; those that lack it come last, numbers before text."""
+    """Return the sort key of a run, ``-key`` for backwards; runs that lack it come last, numbers before text."""
     name = column.removeprefix("-")
     checked_key(name, "--sort")
     sign = -1 if column.startswith("-") else 1
@@ -197,7 +197,7 @@ def sort_key(column: str) -> Callable[[Run], Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Backwards:
-    """A text that is sorted backwards."""
+    """A text that sorts backwards."""
 
     text: str
 
@@ -206,7 +206,7 @@ class _Backwards:
 
 
 def value_of(run: Run, key: str) -> Any:
-    """Give the value that a run has for a key; None where it has none."""
+    """Return the value that a run has for a key; None where it has none."""
     if key in ("status", "diag", "tags"):
         return getattr(run, key)
     kind, dot, name = key.partition(".")

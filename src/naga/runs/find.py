@@ -1,4 +1,4 @@
-"""One run, by whatever names it; all the runs below a folder."""
+"""Loading one run by its folder, lock or run_id, and finding all runs below a folder."""
 
 import os
 import re
@@ -28,7 +28,7 @@ _SHOWN = 25  # lines of a run in a notebook
 
 
 class Run:
-    """A run on the disk: the folder, and what its run.lock says.
+    """A run on disk: the folder, and the content of its run.lock.
 
     Parameters
     ----------
@@ -111,12 +111,12 @@ class Run:
 
     @property
     def tags(self) -> tuple[str, ...]:
-        """What ``naga tag`` says of the run, sorted."""
+        """The tags that ``naga tag`` gave the run, sorted."""
         return tuple(self.summary.tags)
 
     @property
     def note(self) -> str:
-        """What ``naga note`` says of the run."""
+        """The text that ``naga note`` gave the run."""
         return self.summary.note
 
     def __repr__(self) -> str:
@@ -194,12 +194,12 @@ def _by_run_id(prefix: str, root: Path) -> Run:
 
 
 def each_run(root: str | os.PathLike[str] = ".", *, archived: bool = False) -> Iterator[Run]:
-    """Give the runs below a folder, in the order of their folders; what is no run of Naga's is passed over."""
+    """Yield the runs below a folder, in the order of their folders; what is no run of Naga is skipped."""
     return (found for found in look_for_runs(root, archived=archived) if isinstance(found, Run))
 
 
 def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> Iterator[Run | LockError]:
-    """Find the runs below a folder, and why a run.lock there cannot be read."""
+    """Find the runs below a folder, and the reasons why a run.lock there cannot be read."""
     from naga.runs.index import Index
     from naga.runs.reader import read_all
 
@@ -219,7 +219,7 @@ def look_for_runs(root: str | os.PathLike[str], *, archived: bool = False) -> It
 
 
 def each_known_run() -> Iterator[Run]:
-    """Give the runs of all folders in which runs have been looked for, archived ones included, each folder once."""
+    """Yield the runs of all folders that have been searched before, including archived runs, each folder once."""
     from naga.runs.index import known_roots
 
     seen = set()

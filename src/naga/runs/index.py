@@ -1,4 +1,4 @@
-"""An index of the runs below a folder: what was read of thousands of run.locks is not read again while they stay.
+"""An index of the runs below a folder: a run.lock that has not changed is not read again.
 
 It is a cache in Naga's cache folder, one file for each root, host and user. What it says of a run is believed only if
 the run's files have the identity, size and times that they had when they were read, and were older than a few seconds
@@ -42,7 +42,7 @@ _ARCHIVED = f"/{ARCHIVE}/".encode()
 
 
 def state_of(*paths: str) -> bytes:
-    """Write what changes whenever one of some files does; b"" where the first is not there."""
+    """Return a value that changes whenever one of some files does; b"" where the first does not exist."""
     state = b""
     for path in paths:
         try:
@@ -55,12 +55,12 @@ def state_of(*paths: str) -> bytes:
 
 
 def packed(about: os.stat_result) -> bytes:
-    """Write what identifies a file in its state."""
+    """Pack what identifies a file in its present state."""
     return _ABOUT.pack(about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns)
 
 
 class Index:
-    """The index of one root: a context, which writes what was learned when it is left."""
+    """The index of one root: a context, which writes what is new when it is left."""
 
     def __init__(self, file: Path | None, root: str) -> None:
         self._file, self._root = file, root
@@ -82,7 +82,7 @@ class Index:
             return cls(None, root)
 
     def names(self, folder: str, state: bytes) -> bytes | None:
-        """Give what was noted of the names in a folder, if it is as it was then."""
+        """Return the names in a folder, if it has not changed since they were noted."""
         path = os.fsencode(folder)
         self._last = self._known.pop(path, _NOTHING)
         listing, names, files, row = self._last
@@ -92,13 +92,13 @@ class Index:
         return None
 
     def note_names(self, folder: str, state: bytes, names: bytes, *, has_run: bool) -> None:
-        """Note the names in a folder, where they may be believed the next time."""
+        """Note the names in a folder, if they can be relied on the next time."""
         path = os.fsencode(folder)
         of_names = (state, names) if self._is_settled(state) else (b"", b"")
         self._new[path] = (*of_names, *(self._new[path][2:] if has_run else (b"", b"")))
 
     def summary(self, folder: str) -> Summary | None:
-        """Give what is known of the run in the folder that was asked for last, if its files are as they were."""
+        """Return the summary of the run in the folder that was looked up last, if its files have not changed."""
         path, state = os.fsencode(folder), state_of(*(f"{folder}/{name}" for name in _FILES))
         listing, names, files, row = self._new.get(path, self._last)
         if state and row and files == state:
@@ -107,14 +107,14 @@ class Index:
         return None
 
     def note(self, folder: str, summary: Summary) -> None:
-        """Note what was read of a run after `summary` was asked, where it may be believed the next time."""
+        """Note what was read of a run after the look-up, if it can be relied on the next time."""
         path = os.fsencode(folder)
         listing, names, files, _ = self._new[path]
         if summary.status != "running" and self._is_settled(files):
             self._new[path] = (listing, names, files, summary.to_bytes())
 
     def forget_others(self, *, archived: bool) -> None:
-        """Forget what was not seen: all runs were looked for, or all but the archived ones."""
+        """Forget the runs that were not seen in a search for all runs, or for all but the archived ones."""
         self._gone = [path for path in self._known if archived or _ARCHIVED not in path]
 
     def _is_settled(self, state: bytes) -> bool:
@@ -164,7 +164,7 @@ def _form(database: sqlite3.Connection) -> int:
 
 
 def _seal(path: bytes, *parts: bytes) -> int:
-    """Compute what tells a row that was written as a whole from a damaged one, of which SQLite itself says nothing."""
+    """Compute the checksum of a row: SQLite itself does not notice a damaged one."""
     return zlib.crc32(b"\0".join((path, *parts)))
 
 
@@ -176,7 +176,7 @@ def index_file(root: str) -> Path:
 
 
 def known_roots() -> Iterator[Path]:
-    """Give every root that has an index: where runs have been looked for."""
+    """Return every root that has an index, that is, every folder that has been searched."""
     with suppress(OSError, RuntimeError):
         for file in sorted((cache_folder() / "runs").glob("*.sqlite")):
             with suppress(sqlite3.Error), closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:

@@ -1,4 +1,4 @@
-"""What the last publication of a run said, beside the run in ``.naga/metrics.json``: it is read without MLflow."""
+"""The last publication of a run, noted in its ``.naga/metrics.json`` so that it can be read without MLflow."""
 
 import fcntl
 import json
@@ -22,7 +22,7 @@ KEYS = (
 
 
 def last_publication(save_dir: Path) -> dict[str, Any]:
-    """Give what was noted of a run's last publication; empty where there is none, or what is there is odd."""
+    """Return what was noted of a run's last publication; empty where there is nothing readable."""
     try:
         noted = read_json(save_dir, metrics_file(save_dir))
     except (OSError, LockError):
@@ -31,7 +31,7 @@ def last_publication(save_dir: Path) -> dict[str, Any]:
 
 
 def note_publication(save_dir: Path, facts: Mapping[str, Any]) -> None:
-    """Note a publication that has become active, unless a later one of the same store is noted already."""
+    """Note a publication that has become active, unless a later one in the same store is noted already."""
 
     def replaced(noted: Mapping[str, Any]) -> Mapping[str, Any] | None:
         known = noted.get("generation")
@@ -42,13 +42,13 @@ def note_publication(save_dir: Path, facts: Mapping[str, Any]) -> None:
 
 
 def note_failure(save_dir: Path, *, diag: str, tracking_uri: str, error: str) -> None:
-    """Note that a diag has failed, beside what was published before; the next publication takes the note away."""
+    """Note that a diag has failed, beside what was published before; the next publication removes the note."""
     failure = {"diag": diag, "tracking_uri": tracking_uri, "error": error, "time": now()}
     _note(save_dir, lambda noted: {**noted, "last_failure": failure})
 
 
 def now() -> str:
-    """Write the time as it stands in all of Naga's files."""
+    """Return the current time as it stands in all of Naga's files."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -68,7 +68,7 @@ def _note(save_dir: Path, change: Callable[[Mapping[str, Any]], Mapping[str, Any
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time read and replace the note, or an overtaken diag would put its own over a later one."""
+    """Let one process at a time read and replace the note: a slow diag must not overwrite the note of a later one."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         with suppress(OSError):  # some network filesystems lock no folders: the last to write wins there

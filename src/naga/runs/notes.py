@@ -1,4 +1,4 @@
-"""What people say of their runs: tags and a note, beside the run.lock in ``.naga/notes.yaml``, and never in it."""
+"""What people note about their runs: tags and a text, in ``.naga/notes.yaml`` beside the run.lock."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ _LONGEST = 10_000  # letters of a note
 
 @dataclass(frozen=True, slots=True)
 class Notes:
-    """The tags of a run, sorted, and what else was noted of it."""
+    """The tags of a run, sorted, and its note."""
 
     tags: tuple[str, ...] = ()
     note: str = ""
@@ -30,7 +30,7 @@ def notes_file(save_dir: Path) -> Path:
 
 
 def read_notes(save_dir: Path) -> Notes:
-    """Read what was noted of a run; nothing where nothing was, or what is there is odd."""
+    """Read the tags and the note of a run; empty where there is nothing readable."""
     try:
         plain: Any = yaml_text.load(read_inside(save_dir, notes_file(save_dir)).decode())
     except (OSError, LockError, ValueError):
@@ -41,7 +41,7 @@ def read_notes(save_dir: Path) -> Notes:
 
 
 def change_tags(save_dir: Path, add: Iterable[str], remove: Iterable[str]) -> Notes:
-    """Give a run tags, and take others from it."""
+    """Add tags to a run, and remove others."""
     known = read_notes(save_dir)
     notes = Notes(tuple(sorted({*known.tags, *add} - {*remove})), known.note)
     _write(save_dir, notes)
@@ -49,14 +49,14 @@ def change_tags(save_dir: Path, add: Iterable[str], remove: Iterable[str]) -> No
 
 
 def set_note(save_dir: Path, text: str) -> None:
-    """Note something of a run, in place of what was noted before; an empty text takes that away."""
+    """Set the note of a run, in place of the one before; an empty text removes it."""
     if len(text) > _LONGEST:
         raise UsageError(f"a note of {len(text)} letters", hint=f"at most {_LONGEST}; a longer text is a file")
     _write(save_dir, Notes(read_notes(save_dir).tags, text))
 
 
 def checked_tag(word: str) -> str:
-    """Return a tag, or refuse it: letters, digits and ``. _ : @ / -``, so that filters and shells take it."""
+    """Return a tag, or refuse it: letters, digits and ``. _ : @ / -`` need no quotes in filters and shells."""
     if not _TAG.fullmatch(word):
         raise UsageError(f"{word!r} is no tag", hint="letters, digits, and . _ : @ / - between them: +best")
     return word

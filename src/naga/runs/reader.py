@@ -1,4 +1,4 @@
-"""Reading the run.locks of many runs: another process reads from the end of the list what this one does not come to."""
+"""Reading the run.locks of many runs: this process from the beginning of the list, another one from the end."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ _NONE = b"\n"  # the line of a run that is going on, or whose run.lock cannot be
 
 
 def read_all(folders: Sequence[str], found: dict[str, Run | LockError]) -> None:
-    """Read the run.locks of folders into a table; where that takes long, with another process and a bar."""
+    """Read the run.locks of folders into a table; where that takes long, with another process and a progress bar."""
     if len(folders) < _MANY:
         for folder in folders:
             found[folder] = _read(folder)
@@ -51,7 +51,7 @@ def _read(folder: str) -> Run | LockError:
 
 @contextmanager
 def _beside(folders: Sequence[str]) -> Iterator[list[bytes]]:
-    """Let another process read from the end, and give the list that its lines come to: none where it cannot start."""
+    """Start another process that reads from the end; yield the list that its lines are added to."""
     lines: list[bytes] = []
     words = [sys.executable, "-I", "-c", _PROGRAM, str(Path(__file__).parents[2])]
     try:
@@ -78,7 +78,7 @@ def _listen(child: "subprocess.Popen[bytes]", folders: Sequence[str], lines: lis
 
 
 def serve() -> None:
-    """Read the names of folders, and write a line for each, the last first."""
+    """Read the names of folders from standard input, and write a line for each, the last one first."""
     names = sys.stdin.buffer.read().split(b"\0")
     for name in reversed(names):
         found = _read(os.fsdecode(name))

@@ -1,4 +1,4 @@
-"""What is left of runs that died, and how to repair it."""
+"""Repairing what runs that died have left behind."""
 
 import os
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from naga.wording import first_of
 
 
 def repair_runs(root: Path) -> Iterator[str]:
-    """Put run.locks back that could not be written, and name what only a person can judge."""
+    """Write the run.locks that could not be written before, and name what only a person can decide."""
     yield from put_back_all()
     for folder, names, _ in os.walk(root):
         if OWN_FOLDER in names:
@@ -42,7 +42,7 @@ def repair_runs(root: Path) -> Iterator[str]:
 
 
 def record_outputs(run: Run) -> str:
-    """Hash what a run's end did not, or not to its end, and record it; give the hash."""
+    """Hash and record the outputs that the end of a run did not finish hashing; return the hash."""
     record = run.record
     if record.status not in FINAL or (record.is_being_hashed and is_living(run.save_dir, run.run_id, record.process)):
         raise LockError(f"run {run.run_id} has not ended: it is {run.status}", hint=f"naga show '{run.save_dir}'")
@@ -62,7 +62,7 @@ def record_outputs(run: Run) -> str:
 
 
 def _orphans(root: Path, runs: list[Run]) -> Iterator[str]:
-    """Name the snapshots whose runs are not to be found; they may lie elsewhere, so that nothing is removed."""
+    """Name the snapshots whose runs are not found; nothing is removed, since those may be elsewhere."""
     known = {run.run_id for run in runs}
     known |= {file.stem.partition("-")[2] for run in runs for file in run.save_dir.glob(".naga/attempts/*.lock")}
     for ref in _refs(root):

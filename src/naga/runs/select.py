@@ -1,4 +1,4 @@
-"""The runs that somebody has named: one by one, by a pattern, or by what they are."""
+"""Selecting runs by their names, by a pattern, or by a filter."""
 
 import os
 import re
@@ -16,7 +16,7 @@ _PIECE = re.compile(r"\*\*/|/\*\*|\*\*|\*|\?|\[[^\]]*\]")
 
 
 def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
-    """Find runs."""
+    """Find the runs of all names and patterns that match a filter, the oldest first."""
     if "diag" in wanted.keys:
         raise UsageError("--filter: whether a publication is stale is not known of runs here", hint="--stale")
     found = {run.save_dir: run for name in names or ["**"] for run in _named(name)}
@@ -25,7 +25,7 @@ def select_runs(names: Sequence[str], wanted: Filter) -> list[Run]:
 
 
 def is_pattern(name: str) -> bool:
-    """Tell a pattern from the name of one run."""
+    """Return whether a word is a pattern, and not the name of one run."""
     return bool(_MAGIC.search(name)) and not os.path.exists(name)  # noqa: PTH110  # a name that is too long is none
 
 

@@ -1,4 +1,4 @@
-"""Several runs, as they were found: a sequence that a notebook shows as a table."""
+"""Several runs: a sequence that a notebook shows as a table."""
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -15,7 +15,7 @@ _SHOWN = 100
 
 
 class Runs(Sequence[Run]):
-    """The runs that were found, to be counted, indexed, and gone through as often as one likes.
+    """The runs that were found: count, index, slice and iterate as often as you like.
 
     Examples
     --------
@@ -39,7 +39,7 @@ class Runs(Sequence[Run]):
         return len(self._runs)
 
     def where(self, expression: str) -> "Runs":
-        """Give those of which an expression is true, as ``naga ls --filter`` reads it.
+        """Return the runs that match an expression, as ``naga ls --filter`` reads it.
 
         Examples
         --------
@@ -53,7 +53,7 @@ class Runs(Sequence[Run]):
         return Runs(run for run in self if wanted.matches(run))
 
     def best(self, key: str, *, lowest: bool = False) -> Run:
-        """Give the run with the largest number for a key, such as ``metrics.accuracy``; the first of equal ones.
+        """Return the run with the largest number for a key, such as ``metrics.accuracy``; the first of equal ones.
 
         Raises
         ------
@@ -70,7 +70,7 @@ class Runs(Sequence[Run]):
         return (min if lowest else max)(able, key=lambda pair: pair[0])[1]
 
     def to_dataframe(self) -> "pandas.DataFrame":
-        """Give a pandas DataFrame, one row a run: configuration and metrics flattened, ``config.lr``, ``metrics.acc``.
+        """Return a pandas DataFrame, one row per run: configuration and metrics flattened, as ``config.lr``.
 
         pandas is not installed with Naga.
         """

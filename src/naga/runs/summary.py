@@ -34,7 +34,7 @@ class _Row(NamedTuple):
 
 
 class Summary(_Row):
-    """The short of a run.lock, of what was last published, and of what people noted.
+    """A summary of a run.lock, of the last publication, and of the tags and note.
 
     What few tables ask for is JSON until somebody does: a hundred thousand rows are read in half a second.
     """
@@ -56,17 +56,17 @@ class Summary(_Row):
         return dict(json.loads(self.publication_text)) if self.publication_text != "{}" else {}
 
     def to_bytes(self) -> bytes:
-        """Write it as an index holds it."""
+        """Write the summary as an index stores it."""
         return json.dumps(self).encode()
 
     @classmethod
     def from_bytes(cls, row: bytes) -> Self:
-        """Read it again."""
+        """Read the summary from an index."""
         return cls._make(json.loads(row))
 
 
 def summary_of(save_dir: Path, record: Record, own_hash: str = "") -> Summary:
-    """Read the short of a run."""
+    """Make the summary of a run."""
     notes = read_notes(save_dir)
     try:
         own_hash = own_hash or lock_hash(save_dir / LOCK_NAME)

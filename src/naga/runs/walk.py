@@ -23,7 +23,7 @@ _RUN = b"*"  # before the names of a folder that holds a run.lock
 
 
 def run_folders(root: str, index: "Index", *, archived: bool) -> Iterator[str]:
-    """Give the folders that hold a run.lock, each before those below it, in the order of their names."""
+    """Yield the folders that hold a run.lock, each before those below it, in the order of their names."""
     searched = [os.path.realpath(root)]
     device = os.stat(root).st_dev if os.path.isdir(root) and is_local(root) else None  # noqa: PTH112, PTH116
     waiting = [root]
@@ -41,7 +41,7 @@ def run_folders(root: str, index: "Index", *, archived: bool) -> Iterator[str]:
 
 
 def _entries(folder: str, index: "Index", device: int | None) -> tuple[bool, list[str], frozenset[str]]:
-    """Return whether a folder holds a run.lock, and name the folders in it, and those of them that are links."""
+    """Return whether a folder holds a run.lock, the folders in it, and those of them that are links."""
     from naga.runs.index import packed
 
     about = os.stat(folder)  # noqa: PTH116  # a hundred thousand of them
@@ -65,7 +65,7 @@ def _entries(folder: str, index: "Index", device: int | None) -> tuple[bool, lis
 
 
 def _is_new(folder: str, searched: list[str]) -> bool:
-    """Return whether a linked folder is none of those that are searched: it may lead back, or above where one began."""
+    """Return whether a linked folder is not searched already: it may lead back, or above the root of the search."""
     real = os.path.realpath(folder)
     if any(f"{real}/".startswith(f"{known}/") or f"{known}/".startswith(f"{real}/") for known in searched):
         return False
@@ -75,7 +75,7 @@ def _is_new(folder: str, searched: list[str]) -> bool:
 
 @cache
 def _mounts() -> tuple[tuple[str, str], ...]:
-    """Give the places at which file systems are mounted, and their kinds, as Linux writes them; the longest first."""
+    """Return the mount points of file systems and their types, as Linux lists them; the longest first."""
     try:
         lines = Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines()
     except OSError:

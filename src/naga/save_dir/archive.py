@@ -17,13 +17,13 @@ _COPIES = ("", *(f"~{n}" for n in range(2, 100)))
 
 
 def archived_places(save_dir: Path, run_id: str) -> Iterator[Path]:
-    """Give the folders that a run of ``save_dir`` may have been moved to, in the order in which they are taken."""
+    """Return the folders that a run of ``save_dir`` may have been moved to, in the order of their use."""
     for copy in _COPIES:
         yield save_dir.parent / ARCHIVE / f"{save_dir.name}~{run_id}{copy}"
 
 
 def home_of(save_dir: Path, run_id: str) -> tuple[Path, bool]:
-    """Tell which folder a run was computed in, and whether it is in the archive now."""
+    """Return the folder that a run was computed in, and whether it is in the archive now."""
     name, mark, copy = save_dir.name.rpartition(f"~{run_id}")
     if save_dir.parent.name == ARCHIVE and mark and (not copy or copy.startswith("~")):
         return save_dir.parent.parent / name, True
@@ -31,7 +31,7 @@ def home_of(save_dir: Path, run_id: str) -> tuple[Path, bool]:
 
 
 def former_runs(home: Path) -> frozenset[str]:
-    """Name the runs that a folder held before, archived or tried again: where it is moved, its history comes along."""
+    """Name the runs that a folder held before, archived or tried again; a moved folder keeps its history."""
     archive, mine = home.parent / ARCHIVE, f"{home.name}~"
     moved = [entry for entry in archive.iterdir() if entry.name.startswith(mine)] if archive.is_dir() else []
     tried = (
@@ -57,7 +57,7 @@ def check_movable(save_dir: Path) -> None:
 
 
 def check_spared(save_dir: Path, needs: Iterable[Path], existing: Existing) -> None:
-    """Refuse to move a folder that holds something which the new run reads."""
+    """Refuse to move a folder from which the new run reads something."""
     inside = next((path for path in needs if path.resolve().is_relative_to(save_dir.resolve())), None)
     if inside is not None and existing == "archive":
         raise SaveDirError(

@@ -1,4 +1,4 @@
-"""The owners of a save_dir: a chain of small files in ``.naga/claims``.
+"""The owners of a save_dir, as a chain of small files in ``.naga/claims``.
 
 ``first`` is followed by ``after-<run_id>`` of the owner before. Each is created by linking a finished file to its name,
 which one process at most can do, on network filesystems too, where advisory locks do not hold. Because a claim names
@@ -32,7 +32,7 @@ class Owner:
 
 
 def owners(save_dir: Path) -> Iterator[tuple[Path, Owner]]:
-    """Give the claims of a folder and who made them, the present owner last."""
+    """Return the claims of a folder and their owners, the present owner last."""
     claims, name, seen = claims_folder(save_dir), "first", set[str]()
     while name not in seen and (owner := _read_owner(claims / name)):
         yield claims / name, owner
@@ -41,7 +41,7 @@ def owners(save_dir: Path) -> Iterator[tuple[Path, Owner]]:
 
 
 def tail_of(save_dir: Path) -> Owner | None:
-    """Give the present owner of a folder."""
+    """Return the present owner of a folder."""
     return next((owner for _, owner in reversed(list(owners(save_dir)))), None)
 
 
@@ -57,7 +57,7 @@ def _read_owner(file: Path) -> Owner | None:
 
 
 def append(save_dir: Path, tail: Owner | None, owner: Owner) -> int | None:
-    """Add an owner, and give its open and locked claim; None where another was first or the folder was replaced."""
+    """Add an owner; return its open and locked claim, None where another was first or the folder was replaced."""
     claims = claims_folder(save_dir)
     try:
         make_inside(save_dir, claims)
@@ -98,7 +98,7 @@ def _create(name: Path, content: bytes, draft: Path) -> int | None:
 
 
 def _write(file: Path, content: bytes) -> int:
-    """Create a file that must be new, locked before it has a word in it, and on the disk; or leave none behind."""
+    """Create a new file, locked before anything is in it, and flush it to disk; on failure leave none behind."""
     descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
     kernel_lock.hold(descriptor)
     try:
@@ -114,7 +114,7 @@ def _write(file: Path, content: bytes) -> int:
 
 
 def remove(save_dir: Path, run_id: str) -> None:
-    """Take the claim of a run out of the chain: it owned the folder for a moment only."""
+    """Remove the claim of a run from the chain: it owned the folder for a moment only."""
     with suppress(OSError, SaveDirError):
         for file, owner in owners(save_dir):
             if owner.run_id == run_id:
@@ -122,7 +122,7 @@ def remove(save_dir: Path, run_id: str) -> None:
 
 
 def clear_torn(save_dir: Path) -> Iterator[Path]:
-    """Remove the claims of a folder that were never written to their end: by a full disk, or a loss of power."""
+    """Remove incomplete claims of a folder, as a full disk or a loss of power leaves them."""
     for file in claims_folder(save_dir).glob("[!.]*"):
         with suppress(OSError, LockError):
             # A young one may be about to be written.

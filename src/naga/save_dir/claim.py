@@ -1,4 +1,4 @@
-"""Taking ownership of a save_dir, so that no run overwrites another; the race itself is decided in `chain`."""
+"""Claiming a save_dir, so that no run overwrites another; `chain` decides the race itself."""
 
 import os
 import time
@@ -26,12 +26,12 @@ _DRAFT_S = 3600.0
 
 
 class TakenError(ClaimError):
-    """A folder that was to be unused has, or had, a run."""
+    """A folder that was to be unused has a run, or had one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """A folder that belongs to one run, until another host takes that run for dead, or the run lets it go.
+    """A folder that belongs to one run, until the run ends or another host takes that run for dead.
 
     ``attempt`` counts the runs in this folder since it was last empty; ``former`` is the last of them, ``archived``
     where a finished run was moved.
@@ -61,7 +61,7 @@ class Claim:
         return True
 
     def place(self) -> Path:
-        """Name the folder, wherever a successor has moved it."""
+        """Return the folder, wherever a successor has moved it."""
         with suppress(OSError, IndexError):
             folder = Path(f"/proc/self/fd/{self.descriptor}").readlink().parents[2]
             if naga_folder(folder).is_dir():
@@ -69,11 +69,11 @@ class Claim:
         return self.save_dir
 
     def release(self) -> None:
-        """Let the lock go: the run has ended."""
+        """Release the lock: the run has ended."""
         kernel_lock.let_go(self.descriptor)
 
     def undo(self) -> None:
-        """Give the folder back, where nothing could be written there."""
+        """Give the folder back, if nothing could be written there."""
         chain.remove(self.save_dir, self.run_id)
         self.release()
 
@@ -150,7 +150,7 @@ def _refuse_live(save_dir: Path, record: Record | None, tail: Owner | None) -> N
 
 
 def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path | None, descriptor: int) -> Claim:
-    """Make the folder ready for its new owner, who alone writes there now; or give it back."""
+    """Prepare the folder for its new owner, the only one who writes there now; give it back on failure."""
     try:
         _sweep(save_dir)
         attempt = 1
@@ -177,7 +177,7 @@ def _begin(save_dir: Path, owner: Owner, former: Record | None, archived: Path |
 
 
 def _detach(log: Path) -> None:
-    """Put a copy in the place of a log: a run that is stopped, not dead, writes into the old one when it wakes."""
+    """Replace a log by a copy: a run that is suspended, not dead, writes into the old file when it wakes."""
     with suppress(FileNotFoundError):
         if log.is_file() and not log.is_symlink():
             with log.open("rb") as file:
@@ -221,7 +221,7 @@ def _move_aside(save_dir: Path, finished: Record, tail: Owner | None, owner: Own
 def set_aside(
     save_dir: Path, process: Process, *, run_id: str, move: Callable[[Path, str], Path] = move_to_archive
 ) -> Path:
-    """Move a run that has ended to the archive, or elsewhere, because somebody asks for it; give where it is now."""
+    """Move a run that has ended to the archive, or elsewhere, on request; return its new folder."""
     for _ in range(_ROUNDS):
         record, tail = _lock_in(save_dir), chain.tail_of(save_dir)
         if record is None or record.run_id != run_id:

@@ -1,4 +1,4 @@
-"""Signs of life of a run, for those who cannot see its process.
+"""Signs of life of a run, for hosts that cannot see its process.
 
 A thread sets the time of ``.naga/heartbeat`` every half minute. On the owner's own host no one looks at it: there the
 lock of its claim and the process itself answer. Elsewhere a run is taken for dead when none of its files has been
@@ -40,7 +40,7 @@ def is_living(save_dir: Path, run_id: str, owner: Process, clock: Callable[[], f
 
 
 def last_sign(save_dir: Path) -> float:
-    """Give the time of the last sign of life in a folder, by the clock of its filesystem."""
+    """Return the time of the last sign of life in a folder, by the clock of its filesystem."""
     signs = [save_dir / LOCK_NAME, heartbeat_file(save_dir), *claims_folder(save_dir).glob("[!.]*")]
     times = [0.0]
     for sign in signs:
@@ -50,7 +50,7 @@ def last_sign(save_dir: Path) -> float:
 
 
 def filesystem_time(save_dir: Path) -> float:
-    """Ask the clock of the filesystem that a run is on, by touching a file there; this host's where that fails."""
+    """Read the clock of a run's filesystem by touching a file there; this host's clock where that fails."""
     try:
         probe = make_inside(save_dir, naga_folder(save_dir)) / f".clock-{os.urandom(4).hex()}"
         probe.touch()
@@ -63,7 +63,7 @@ def filesystem_time(save_dir: Path) -> float:
 
 @contextmanager
 def beating(save_dir: Path, is_mine: Callable[[], bool]) -> Iterator[None]:
-    """Give signs of life while a run computes; the first after half a minute."""
+    """Update the heartbeat while a run computes, for the first time after half a minute."""
     file, stop, pid = heartbeat_file(save_dir), threading.Event(), os.getpid()
     thread = threading.Thread(target=_beat, args=(file, is_mine, stop), name="naga-heartbeat", daemon=True)
     with suppress(RuntimeError):  # no more threads: other hosts will not know; that is no reason not to compute

@@ -1,4 +1,4 @@
-"""A lock of the kernel on a run's claim, held while the run lasts: on one host, the first evidence that it lives.
+"""A kernel lock on a run's claim, held while the run lasts: on one host, the best evidence that it lives.
 
 A process number may be that of another container, a heartbeat late or touched by a copy; this lock goes when the
 process goes, however it went, and stays while it is stopped. No one ever waits for it: who owns a folder is decided by
@@ -25,7 +25,7 @@ os.register_at_fork(after_in_child=_close_in_child)
 
 
 def hold(descriptor: int) -> None:
-    """Lock an open file that no other process can know yet, until `let_go` or the end of this process."""
+    """Lock an open file that no other process knows yet, until `let_go` or the end of this process."""
     _held[descriptor] = _identity(descriptor)
     with suppress(OSError):  # a filesystem without locks: the process and its heartbeat stand for the run
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,7 +42,7 @@ def let_go(descriptor: int) -> None:
 
 
 def _is_still_held(descriptor: int) -> bool:
-    """Forget a descriptor, and tell whether it was still the locked file."""
+    """Forget a descriptor, and return whether it still was the locked file."""
     # The function may have closed what it did not open, and the number may be another file's since.
     with suppress(OSError, KeyError):
         return _held.pop(descriptor) == _identity(descriptor)

@@ -1,1 +1,1 @@
-"""Many runs of one task: the points that were asked for, which of them are done, and how the others come to run."""
+"""Many runs of one task: which points there are, which are done, and how the others are computed."""

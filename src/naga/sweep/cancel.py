@@ -1,4 +1,4 @@
-"""Stopping sweeps and runs: a process only where it is certain which it is and whose."""
+"""Stopping sweeps and runs; a process is stopped only if its identity and owner are certain."""
 
 import json
 import os
@@ -19,7 +19,7 @@ _PATIENCE_S = 10.0
 
 
 def cancel(root: Path) -> tuple[list[str], list[str]]:
-    """Stop the drivers of sweeps, whose processes end with them, and then what runs alone; give what was, and was not.
+    """Stop the drivers of sweeps, whose processes end with them, and then single runs; return what was, and was not.
 
     A process is signalled only if its host, boot, start and user are those that were recorded: numbers are used again.
     """
@@ -38,7 +38,7 @@ def _stop_all(processes: Iterator[tuple[str, Process]], stopped: list[str], left
 
 
 def _cancel(mark: str) -> list[str]:
-    """Cancel the jobs of a sweep, and wait until their runs have said that they end."""
+    """Cancel the jobs of a sweep, and wait until their runs have recorded their end."""
     numbers = cancel_jobs(mark)
     until = time.monotonic() + _PATIENCE_S
     while numbers and not all(map(has_ended, job_states(mark).values())) and time.monotonic() < until:

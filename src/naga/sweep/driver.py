@@ -1,4 +1,4 @@
-"""The loop that brings the points of a sweep to run: the same command goes on where it stopped.
+"""The loop that computes the points of a sweep: the same command goes on where it stopped.
 
 Nothing here decides by what it remembers. What is done, running or lost is read from locks and heartbeats each time, so
 that two drivers of one sweep share its points, and one that was killed costs nothing but the time it was away.
@@ -27,7 +27,7 @@ _RUNNING = "running"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """How a sweep is to be done: how many points at once, and which of those that ended badly are tried again."""
+    """How to run a sweep: how many points at once, and which of those that ended badly to try again."""
 
     jobs: int = 1
     retry: str = "lost"
@@ -37,7 +37,7 @@ class Orders:
 
 @dataclass(slots=True)
 class Progress:
-    """What is known of each point by now, by its label; what is shown is made of it."""
+    """The state of each point so far, by its label; the screen shows this."""
 
     states: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
@@ -45,20 +45,20 @@ class Progress:
     is_published: bool = True  # what was to be
 
     def note(self, point: Point, state: str, run: Run | None, said: str = "") -> None:
-        """Set how a point stands, and, where that is not well, why."""
+        """Set the state of a point, and the reason where it ended badly."""
         self.states[point.label] = state
         if state != "finished":
             error = run.record.error if run else None
             self.notes[point.label] = said or (f"{error.type}: {error.message}".splitlines()[0] if error else state)
 
     def counts(self) -> Counter[str]:
-        """Count the points by how they stand."""
+        """Count the points by their state."""
         return Counter(self.states.values())
 
 
 @dataclass(slots=True)
 class Driver:
-    """Runs every point that is not done; `steps` tells how all stand whenever that changes."""
+    """Runs every point that is not done; `steps` yields the progress whenever it changes."""
 
     sweep: Sweep
     executor: Executor
@@ -73,7 +73,7 @@ class Driver:
     _tried: set[str] = field(default_factory=set)
 
     def steps(self) -> Iterator[Progress]:
-        """Go on until every point has ended, or the first has failed where that is asked for."""
+        """Run until every point has ended, or with ``fail_fast`` until the first has failed."""
         for point in self.sweep.points:
             self.progress.states[point.label] = "finished" if point.digest in self.done else "waiting"
             if point.digest not in self.done:
@@ -98,7 +98,7 @@ class Driver:
             self.progress.is_published = self.publisher.finish()
 
     def _start(self) -> None:
-        """Let as many points begin as may run at once."""
+        """Start as many points as may run at once."""
         while self._waiting and len(self._begun) < self.orders.jobs:
             point = self._waiting.popleft()
             run = run_at(point.save_dir)
@@ -114,7 +114,7 @@ class Driver:
                 self.progress.note(point, state, run)
 
     def _collect(self, future: Future[dict[str, Any]]) -> str:
-        """Read how a point ended: from its run.lock, or, where it could not take its folder, from what it said."""
+        """Read how a point ended: from its run.lock, or, where it could not claim its folder, from its answer."""
         point, start = self._begun.pop(future)
         said = future.result()
         if said.get("taken"):  # another driver was faster: nothing was computed here
@@ -136,7 +136,7 @@ class Driver:
         return state
 
     def _look_elsewhere(self) -> None:
-        """Look again at points that another driver has: those that have ended may be tried here."""
+        """Look again at points that another driver has: those that have ended can be tried here."""
         for point in list(self._elsewhere):
             run = run_at(point.save_dir)
             state = run.status if run else "waiting"
@@ -149,7 +149,7 @@ class Driver:
                 self._waiting.append(point)
 
     def _may_try(self, state: str, point: Point, run: Run | None) -> bool:
-        """Return whether a point is tried: once in a call, and one that ended badly only where that is asked for."""
+        """Return whether to try a point: once in a call, and one that ended badly only if asked to."""
         again = {"lost": ("lost", "killed"), "failed": ("lost", "killed", "failed"), "none": ()}[self.orders.retry]
         # A finished one that is not done is one of other code, or another's: its own process says what becomes of it.
         if state == "failed" and run and run.record.error and run.record.error.type == SaveDirError.__name__:
@@ -158,5 +158,5 @@ class Driver:
 
 
 def default_jobs() -> int:
-    """Give how many points run at once where it is not said: as many as this process has cores."""
+    """Return the default number of points at once: as many as this process has cores."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

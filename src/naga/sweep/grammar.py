@@ -42,7 +42,7 @@ def values_of(word: str) -> tuple[str, list[str]]:
 
 
 def _split(text: str, word: str) -> list[str]:
-    """Split at commas that stand in no brackets and no quotes."""
+    """Split at commas outside of brackets and quotes."""
     parts, depth, quote, begun = [], 0, "", 0
     for at, sign in enumerate(text):
         if quote:
@@ -65,7 +65,7 @@ def _split(text: str, word: str) -> list[str]:
 
 
 def _numbers(words: list[str], names: tuple[str, ...]) -> dict[str, int | float]:
-    """Read the arguments of a function, by place or by name, as numbers."""
+    """Read the arguments of a function, by position or by name, as numbers."""
     given: dict[str, int | float] = {}
     for place, word in enumerate(words):
         name, equals, value = word.rpartition("=")

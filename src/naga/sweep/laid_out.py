@@ -1,4 +1,4 @@
-"""The code of a sweep, laid out once: its points import that, although the worktree is edited meanwhile."""
+"""The code of a sweep, laid out once, so that its points import the same code however the worktree is edited."""
 
 import fcntl
 import hashlib
@@ -25,7 +25,7 @@ _STAYS = ".stays"  # marks what jobs of a scheduler may still need when the driv
 
 @contextmanager
 def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bool) -> Iterator[dict[str, str]]:
-    """Lay out the repositories of a capture in the user's own cache; give the folder of each by its path.
+    """Lay out the repositories of a capture in the user's own cache; return the folder of each by its path.
 
     The folder is named after what it holds: a second driver of the sweep uses the same, and so do jobs that an earlier
     one has queued. ``outlives`` says that there may be such jobs, ``leave`` that there are.
@@ -99,7 +99,7 @@ def _link_others(repository: Repository, code: Code, folder: Path) -> None:
 
 
 def _remove_unused(above: Path, lock: int) -> None:
-    """Remove what is here, also what killed drivers have left, where no other driver is at work."""
+    """Remove the laid-out code, also that of killed drivers, unless another driver is at work."""
     with suppress(OSError):
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for place in above.iterdir():
@@ -108,7 +108,7 @@ def _remove_unused(above: Path, lock: int) -> None:
 
 
 def computed_at_import(script: Path | None) -> str:
-    """Name a path of the project that a module of it has computed; a fork would have it lead to the user's own files.
+    """Name a path that a module of the project has computed, which in a fork would lead to the user's own files.
 
     Such is ``ROOT = Path(__file__).parent``, which must lead to the code of the sweep.
     """
@@ -122,7 +122,7 @@ def computed_at_import(script: Path | None) -> str:
 
 
 def is_below(value: Any, tops: tuple[str, ...]) -> bool:
-    """Return whether a value is an absolute path of something in one of these folders, or of one of them."""
+    """Return whether a value is an absolute path of one of these folders, or of something in them."""
     is_path = isinstance(value, str | Path) and len(str(value)) < 4096 and os.path.isabs(value)  # noqa: PTH117
     return is_path and f"{os.path.realpath(value)}/".startswith(tops)
 

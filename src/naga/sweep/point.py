@@ -22,7 +22,7 @@ inherited: dict[str, Any] = {}
 
 
 def run_point(point: dict[str, Any]) -> dict[str, Any]:
-    """Compute one point, and say what became of it; the run.lock says it to everybody else."""
+    """Compute one point, and return its outcome, which for others is in the run.lock."""
     os.chdir(point["cwd"])
     sys.argv = [sys.argv[0], *point["argv"]]
     if point["quiet"]:
@@ -58,7 +58,7 @@ def _compute(point: dict[str, Any]) -> None:
 
 
 def _code_of(point: dict[str, Any]) -> "CodeCapture | None":
-    """Read the snapshot that stands for all points; None where each takes its own."""
+    """Read the snapshot that all points share; None where each makes its own."""
     if point["code"] is None:
         return None
     from naga.capture.code.snapshot import CodeCapture
@@ -68,7 +68,7 @@ def _code_of(point: dict[str, Any]) -> "CodeCapture | None":
 
 
 def _load_task(point: dict[str, Any]) -> Decorated[..., Any]:
-    """Import the script, without what stands below `if __name__ == "__main__"`, and find the task in it."""
+    """Import the script, without its `if __name__ == "__main__"`, and find the task in it."""
     from naga.diagnose.batch.script import load_script
 
     script = Path(point["script"])
@@ -81,7 +81,7 @@ def _load_task(point: dict[str, Any]) -> Decorated[..., Any]:
 
 
 def _silence() -> None:
-    """Let a point print to its console.log alone: the screen is that of the whole sweep."""
+    """Let a point print to its console.log alone: the screen belongs to the whole sweep."""
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -91,7 +91,7 @@ def _silence() -> None:
 
 
 def words_of(overrides: tuple[str, ...], files: tuple[tuple[Path, str | None], ...], existing: str) -> tuple[str, ...]:
-    """Write a point as the words that would compute it alone."""
+    """Return the words that compute a point alone."""
     named = [
         word for file, part in files for word in ("--config", str(file), *(("--experiment", part) if part else ()))
     ]

@@ -29,7 +29,7 @@ _TIME = "${now"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Point:
-    """One configuration of a sweep: what varies, as it is typed, what it is called, and where it is computed."""
+    """One configuration of a sweep: its overrides, its label, its configuration and its folder."""
 
     overrides: tuple[str, ...]
     label: str
@@ -53,7 +53,7 @@ class Sweep:
 
 
 def listed(words: Sequence[str], file: Path | None) -> list[tuple[str, ...]]:
-    """Multiply out what the command line lists, with the points of a file before it."""
+    """Combine all values that the command line lists, with the points of a file before them."""
     named = [values_of(word) for word in words]
     keys = [key for key, _ in named]
     if again := next((key for key in keys if keys.count(key) > 1), None):
@@ -64,7 +64,7 @@ def listed(words: Sequence[str], file: Path | None) -> list[tuple[str, ...]]:
 
 
 def _read_points(file: Path) -> Iterator[tuple[str, ...]]:
-    """Read a list of points: YAML, a list of mappings; or CSV, a heading of keys and a row each."""
+    """Read a list of points: from YAML, a list of mappings; or from CSV, a heading of keys and a row each."""
     try:
         text = file.read_text(encoding="utf-8")
         rows: Any = list(csv.DictReader(text.splitlines())) if file.suffix == ".csv" else yaml_text.load(text)
@@ -79,7 +79,7 @@ def _read_points(file: Path) -> Iterator[tuple[str, ...]]:
 
 
 def as_typed(value: Any) -> str:
-    """Write a value as it would be typed behind ``key=``.
+    """Write a value as it is typed behind ``key=``.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def planned(
     before: Mapping[str, Any],
     tracked: Sequence[Tracked] = (),
 ) -> Sweep:
-    """Compose every point, and give it a folder; what is wrong with any of them is refused before one starts.
+    """Compose every point, and return it a folder; an error in any of them is reported before one starts.
 
     Raises
     ------
@@ -144,13 +144,13 @@ def planned(
 
 
 def _above(points: Sequence[Point]) -> Path:
-    """Give the folder that all points are in."""
+    """Return the folder that all points are in."""
     folders = [point.save_dir for point in points]
     return Path(os.path.commonpath(folders)) if len(folders) > 1 else folders[0].parent
 
 
 def _label(typed: Sequence[str], config: Resolved, digest: str, number: int) -> str:
-    """Name a point by what varies: ``lr=0.1,seed=0``; a secret is named by the number of its point."""
+    """Label a point by what varies: ``lr=0.1,seed=0``; a secret is replaced by the number of its point."""
     shown = redact_config(config.plain)
     words = []
     for key in (text.partition("=")[0] for text in typed):

@@ -28,7 +28,7 @@ class Publisher:
         self.go_on()
 
     def go_on(self) -> None:
-        """Start with what waits, where nothing is being published."""
+        """Start to publish what waits, unless something is being published."""
         if self._process is not None and self._process.poll() is None:
             return
         self._collect()
@@ -39,7 +39,7 @@ class Publisher:
             self._pending = []
 
     def finish(self) -> bool:
-        """Wait until all is published, and tell whether all was."""
+        """Wait until everything is published, and return whether all of it was."""
         while self._process is not None or self._pending:
             if self._process is not None:
                 self._process.wait()
@@ -58,7 +58,7 @@ class Publisher:
 
 
 def publisher_of(script: Path | None) -> Publisher:
-    """Give the publisher for the diag of a script."""
+    """Return the publisher for the diag of a script."""
     if script is None:
         raise NagaError("--diag: the task is of no script whose diag could be called", hint="write it to a file")
     return Publisher(script)

@@ -1,4 +1,4 @@
-"""A sweep on the screen: a live table on a terminal, elsewhere a line for each point that ends, and a last table."""
+"""The screen of a sweep: a live table on a terminal, elsewhere a line for each point that ends, and a last table."""
 
 import sys
 import time
@@ -20,7 +20,7 @@ _SHOWN = 40  # points of the last table
 
 
 def shown(steps: Iterator[Progress], asked: Sweep) -> Progress:
-    """Show the progress of a sweep while it goes on; give the last of it."""
+    """Show the progress of a sweep while it goes on; return its last state."""
     start = time.monotonic()
     last = _live(steps, asked, start) if sys.stderr.isatty() else _lines(steps)
     _summary(last, asked, time.monotonic() - start)
@@ -76,7 +76,7 @@ def _table(progress: Progress, asked: Sweep, seconds: float) -> Any:
 
 
 def last_line(folder: Path) -> str:
-    """Give what a run has printed last."""
+    """Return the last line that a run has printed."""
     try:
         with open_inside(folder, folder / CONSOLE_LOG) as log:
             log.seek(max(log.seek(0, 2) - 2000, 0))

@@ -1,4 +1,4 @@
-"""How the points of a sweep stand: what their locks and heartbeats say, and never what the sweep's own file does."""
+"""The states of a sweep's points: from their locks and heartbeats, never from the sweep's own file."""
 
 import json
 from collections import Counter
@@ -34,7 +34,7 @@ def finished_points(sweep: Sweep, task: str, before: Mapping[str, Any]) -> dict[
 
 
 def run_at(folder: Path) -> Run | None:
-    """Give the run that is in a folder, if there is one and it can be read."""
+    """Return the run that is in a folder, if there is one and it can be read."""
     if not (folder / LOCK_NAME).exists():
         return None
     try:
@@ -44,7 +44,7 @@ def run_at(folder: Path) -> Run | None:
 
 
 def write_asked(sweep: Sweep, name: str, task: str, launcher: str) -> None:
-    """Write down what was asked, for those who ask how it stands, who was asked, and by what launchers so far."""
+    """Record the points of a sweep, its driver, and its launchers so far, for `naga status` and `naga cancel`."""
     points = [
         {"label": point.label, "overrides": point.overrides, "digest": point.digest, "save_dir": str(point.save_dir)}
         for point in sweep.points
@@ -75,7 +75,7 @@ def sweep_files(root: Path) -> list[Path]:
 
 
 def asked_points(root: Path) -> Iterator[dict[str, Any]]:
-    """Read what was asked below a folder, of every sweep that has its root there."""
+    """Read the records of every sweep that has its root below a folder."""
     for file in sweep_files(root):
         try:
             read = json.loads(file.read_text(encoding="utf-8"))
@@ -86,12 +86,12 @@ def asked_points(root: Path) -> Iterator[dict[str, Any]]:
 
 
 def marks(root: Path) -> list[str]:
-    """Name what a scheduler knows the jobs of each sweep below a folder by."""
+    """Return the names of the jobs of each sweep below a folder, as a scheduler knows them."""
     return [mark_of(file.stem, file.parent.parent) for file in sweep_files(root) if "slurm" in _launchers(file)]
 
 
 def queued(root: Path) -> Counter[str]:
-    """Count the jobs of the sweeps below a folder by what their scheduler says of them, but for those that are done."""
+    """Count the jobs of the sweeps below a folder by their scheduler's states, except those that are done."""
     states = (state for mark in marks(root) for state in job_states(mark).values())
     return Counter(
         f"{'ended' if has_ended(state) else 'queue'}|{state}" for state in states if "COMPLETED" not in state
@@ -99,7 +99,7 @@ def queued(root: Path) -> Counter[str]:
 
 
 def standing(root: Path) -> tuple[dict[str, int], list[Run]]:
-    """Count how the runs below a folder stand; what was asked of a sweep and has no run yet is waiting."""
+    """Count the runs below a folder by their state; a point of a sweep that has no run yet is waiting."""
     runs = list(each_run(root))
     counts = Counter(run.status for run in runs)
     folders = {str(run.save_dir) for run in runs}

@@ -1,4 +1,4 @@
-"""``--sweep`` and ``main.sweep``: from what was asked to the points that ran, and the exit code that says how."""
+"""``--sweep`` and ``main.sweep``: from the words or values to the finished points and the exit code."""
 
 import hashlib
 import json
@@ -47,7 +47,7 @@ class SweepError(NagaError):
 
 
 def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
-    """Do the sweep of a command line; 0 where every point has finished in the end."""
+    """Run the sweep of a command line; 0 if every point has finished in the end."""
     words = request.sweep or SweepWords()
     # What lists one value is the same for all points, wherever it stands.
     single = tuple(word for word in words.values if len(values_of(word)[1]) == 1)
@@ -65,7 +65,7 @@ def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
 
 
 def sweep_of_values(task: Decorated[..., Any], values: Mapping[str, Any], words: SweepWords) -> Runs:
-    """Do the sweep of a call from Python."""
+    """Run the sweep of a call from Python."""
     axes = {key: value for key, value in values.items() if isinstance(value, list | tuple | range)}
     listing: list[tuple[str, ...]] = [()]
     for key, axis in axes.items():
@@ -121,7 +121,7 @@ def _say_planned(task: Decorated[..., Any], asked: Sweep) -> int:
 
 
 def sweep_id(task: str, asked: Sweep) -> str:
-    """Name a sweep by what it asks for: the same command has the same name."""
+    """Name a sweep by its points: the same command has the same name."""
     text = json.dumps([task, sorted(point.digest for point in asked.points)])
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -162,7 +162,7 @@ def _why_not_fork(task: Decorated[..., Any], words: SweepWords) -> str:
 
 
 def _own_places(task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None") -> tuple[str, ...]:
-    """Say the defaults that are paths of the project: where the code is imported anew, they come out as others."""
+    """Write defaults that are paths of the project as overrides: where the code is laid out, they would differ."""
     from naga.sweep.laid_out import is_below
 
     declared = declared_config(task.fn)
@@ -176,7 +176,7 @@ def _own_places(task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | No
 
 
 def _hash_shared_inputs(task: Decorated[..., Any], asked: Sweep) -> None:
-    """Hash into the cache what points are about to read: those that begin together would each read all of it."""
+    """Hash shared inputs into the cache: points that begin together would each read all of them."""
     from naga.capture.data.inputs import capture_data
 
     cached = [each for each in _declares(task).tracked if not each.fresh and not each.background]
@@ -191,7 +191,7 @@ def _how(asked: Sweep, jobs: int, reason: str, launcher: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Order:
-    """Gives what a process needs to know to compute a point, as plain values."""
+    """Makes the orders for the processes that compute points, as plain values."""
 
     task: Decorated[..., Any]
     asked: Sweep
@@ -224,7 +224,7 @@ class _Order:
 
 
 def _preload() -> None:
-    """Import what a run needs before processes are forked, which then need not."""
+    """Import what a run needs, so that forked processes need not."""
     for name in ("naga.run.life", "naga.capture.environment", "naga.hashing.cache", "blake3", "sqlite3"):
         import_module(name)
 
@@ -233,7 +233,7 @@ def _preload() -> None:
 def _one_snapshot(
     task: Decorated[..., Any], own: str, asked: Sweep, words: SweepWords
 ) -> Iterator["CodeCapture | None"]:
-    """Take the code once for all points, and lay it out for them; None where each point is to take what it finds."""
+    """Capture the code once for all points, and lay it out for them; None where each point captures what it finds."""
     _preload()
     of_point.inherited["task"] = task
     declared = _declares(task).snapshot
@@ -258,7 +258,7 @@ def _one_snapshot(
 def _still_done(
     task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None", request: Request
 ) -> frozenset[str]:
-    """Give the points that have finished; those of other code are computed again only where that is asked for."""
+    """Return the points that need not be computed: finished ones, also of other code unless `archive` is asked for."""
     done = finished_points(asked, task_name(task.fn), _before(task))
     tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
     other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}

@@ -1,4 +1,4 @@
-"""The configurations of all points: composed one by one only where a value may follow from another.
+"""The configurations of all points: composed one by one only where a value may depend on another.
 
 Most sweeps vary plain values that nothing refers to. There, a value is laid over what all points have in common once,
 which checks its key and its type, and every point is that configuration with other leaves: thousands in a second.
@@ -29,7 +29,7 @@ def variations(
     overrides: Sequence[str],
     files: Sequence[tuple[Path, str | None]],
 ) -> list[Resolved]:
-    """Compose what all points have in common, and each of them with its own overrides, as `compose` would."""
+    """Compose what all points have in common, and each point with its own overrides, as `compose` would."""
 
     def composed(point: tuple[str, ...]) -> Resolved:
         return compose(declared, keywords=keywords, overrides=[*overrides, *point], files=files)
@@ -57,7 +57,7 @@ def _keys(point: tuple[str, ...]) -> list[str]:
 
 
 def _is_independent(declared: Declared, cfg: DictConfig) -> bool:
-    """Return whether no value can follow from another: by an interpolation, or by what a class does when it is made."""
+    """Return whether no value can depend on another, by an interpolation or by what a class computes."""
     return all(
         not (isinstance(value := None if is_live(node) else as_written(node), str) and "${" in value)
         and (declared.kind != "object" or not isinstance(node, Container) or _only_holds(node_type(node)))
@@ -66,7 +66,7 @@ def _is_independent(declared: Declared, cfg: DictConfig) -> bool:
 
 
 def _only_holds(kind: Any) -> bool:
-    """Return whether a class is made by storing what it is given."""
+    """Return whether a class only stores what it is made with."""
     if not dataclasses.is_dataclass(kind):
         return kind in (dict, list, tuple, None)
     how = getattr(kind, "__dataclass_params__")  # noqa: B009  # no type checker knows it
@@ -76,7 +76,7 @@ def _only_holds(kind: Any) -> bool:
 
 
 def _leaf_of(common: DictConfig, text: str) -> tuple[Keys, Any] | None:
-    """Try one override, and give its place and its value as they are recorded; None where it is no plain value's."""
+    """Try one override; return its place and its recorded value, None where it is no plain value."""
     keys = tuple(text.partition("=")[0].split("."))
     node = leaf(common, keys)
     if node is None or "${" in text or "???" in text or MARK in text:

@@ -1,1 +1,1 @@
-"""Making room. Nothing else in Naga deletes a run."""
+"""Removing runs. Nothing else in Naga deletes a run."""

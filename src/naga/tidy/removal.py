@@ -1,4 +1,4 @@
-"""What of the runs below a folder could go, and removing it."""
+"""Which runs below a folder could be removed, and removing them."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _ENDED_BADLY = ("failed", "killed", "lost")
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A run that could go: why, how large it is, and, where it stays all the same, what keeps it."""
+    """A run that could be removed: why, its size, and what needs it, if anything."""
 
     run: Run
     why: str
@@ -32,7 +32,7 @@ class Candidate:
 
 
 def candidates(root: Path, *, older: timedelta, failed: bool, archived: bool) -> list[Candidate]:
-    """List the runs below a folder that could go: archived ones, and those that did not finish.
+    """List the runs below a folder that could be removed: archived ones, and those that did not finish.
 
     Without ``failed`` and ``archived`` both kinds are meant.
     """
@@ -51,7 +51,7 @@ def candidates(root: Path, *, older: timedelta, failed: bool, archived: bool) ->
 
 
 def _needed(runs: Mapping[str, Run], meant: Iterable[Run], root: Path) -> dict[str, str]:
-    """Say by folder what keeps runs that are meant to go; what one of these keeps that stays itself, stays, too."""
+    """Name by folder what needs the runs that are meant to go; a run needed by one that stays, stays too."""
     holding = {str(above): folder for folder, run in runs.items() for above in run.save_dir.parents}
     going = {run.folder: run for run in meant}
     needed: dict[str, str] = {}
@@ -89,7 +89,7 @@ def _size(folder: Path) -> int:
 
 
 def remove_all(going: Sequence[Candidate], root: Path) -> Iterator[tuple[Candidate, list[str] | NagaError]]:
-    """Remove runs, and the refs that only they need; give what was done for each, or why nothing was."""
+    """Remove runs, and the refs that only they need; return for each what was done, or why nothing was."""
     places: dict[str, set[str]] = {one.run.run_id: set() for one in going}
     for run in (*each_run(root, archived=True), *each_known_run()):
         places.setdefault(run.run_id, set()).add(run.folder)
@@ -133,7 +133,7 @@ def _refs_removed(codes: Iterable[Code], run_id: str) -> Iterator[str]:
 
 
 def finish_removals(root: Path) -> Iterator[str]:
-    """Go on with what a removal that was interrupted has left."""
+    """Finish removals that were interrupted."""
     for folder, names, _ in os.walk(root):
         for name in [name for name in names if name.startswith(GOING)]:
             names.remove(name)

@@ -1,1 +1,1 @@
-"""All that knows MLflow: the store, the history of publications, and which of them is active."""
+"""Everything that knows MLflow: the store, the history of publications, and which of them is active."""

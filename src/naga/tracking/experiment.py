@@ -1,4 +1,4 @@
-"""Which experiment of the store a publication goes to: one answer for every run, however the user has named it."""
+"""The experiment that a publication goes to: the same for every run, however the user has named it."""
 
 import os
 import re
@@ -21,7 +21,7 @@ _known: dict[tuple[str, str], str] = {}  # ids that `set_experiment` has given, 
 
 
 def active_experiment() -> str | None:
-    """Give the id that ``mlflow.set_experiment`` was last called for in this process."""
+    """Return the id of the experiment that ``mlflow.set_experiment`` has set in this process."""
     from mlflow.tracking import fluent
 
     return fluent._active_experiment_id  # noqa: SLF001  # MLflow has no public way to ask
@@ -48,7 +48,7 @@ def remember_active(uri: str) -> None:
 
 
 def configured_experiment(start: Path) -> str | None:
-    """Give the name that the environment or the project says; what the script or an id says is left to MLflow."""
+    """Return the name set by the environment or the project; a script's setting, or an id, is left to MLflow."""
     import mlflow
 
     if active_experiment() or mlflow.active_run() is not None or os.environ.get("MLFLOW_EXPERIMENT_ID"):
@@ -57,7 +57,7 @@ def configured_experiment(start: Path) -> str | None:
 
 
 def experiment_by_number() -> str:
-    """Give the id of the experiment to publish to where none is named."""
+    """Return the id of the experiment to publish to where none is named."""
     return os.environ.get("MLFLOW_EXPERIMENT_ID") or "0"
 
 

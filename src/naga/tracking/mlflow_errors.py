@@ -1,4 +1,4 @@
-"""Errors of MLflow, its drivers and the network in one line each: what is wrong, and what helps."""
+"""Errors of MLflow, its drivers and the network, each in one line: what is wrong, and what helps."""
 
 import re
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ _KNOWN: tuple[tuple[str, str, str | None], ...] = (
 
 @contextmanager
 def answering_soon() -> Iterator[None]:
-    """Give up after seconds on a server that does not answer: MLflow would retry for minutes before it says so."""
+    """Give up after seconds on a server that does not answer: MLflow would retry for minutes."""
     timeout = {} if _TIMEOUT in environ else {_TIMEOUT: str(FIRST_ANSWER_S)}
     with environment({"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", **timeout}):
         yield
@@ -64,7 +64,7 @@ def answering_soon() -> Iterator[None]:
 
 @contextmanager
 def in_one_line(what: str, later: str = _ANOTHER) -> Iterator[None]:
-    """Turn what MLflow, a driver or the network raises into one line; ``later`` is the hint where waiting helps."""
+    """Turn errors of MLflow, a driver or the network into one line; ``later`` is the hint where waiting helps."""
     try:
         yield
     except NagaError:
@@ -88,5 +88,5 @@ def _explained(error: Exception) -> tuple[str, str | None]:
 
 
 def missing_mlflow(error: ImportError) -> MlflowMissingError:
-    """Word that MLflow, or what its local store needs, is not installed."""
+    """Return the error for MLflow, or what its local store needs, not being installed."""
     return MlflowMissingError(f"MLflow is not installed ({error})", hint='pip install "naga-runs[mlflow]"')

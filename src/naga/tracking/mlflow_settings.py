@@ -1,4 +1,4 @@
-"""What one publication changes of its process while it lasts, all of it put back afterwards."""
+"""Settings that one publication changes in its process, all restored afterwards."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ _before: dict[str, str | None] = {}
 
 @contextmanager
 def environment(changes: Mapping[str, str | None]) -> Iterator[None]:
-    """Set environment variables, or take them out (None), for a while.
+    """Set environment variables, or remove them (None), while this lasts.
 
     Publications in several threads may overlap in any order: the latest that still lasts decides, and the last to leave
     restores what was there before the first.
@@ -55,7 +55,7 @@ def _apply(names: Mapping[str, str | None]) -> None:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep MLflow's and Alembic's notes about their own housekeeping off the user's terminal; errors still show."""
+    """Hide MLflow's and Alembic's messages about their own housekeeping; errors still show."""
     loggers = [logging.getLogger(name) for name in _CHATTY]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -1,4 +1,4 @@
-"""What MLflow can store of a configuration, and how the rest is written: nothing is refused, or cut without a word.
+"""A configuration as MLflow's parameters: nothing is refused, and every cut is marked.
 
 Pure functions: whatever they return, MLflow accepts, so a publication can be checked whole before its first write.
 """
@@ -42,7 +42,7 @@ def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...]
 
 
 def _unused(key: str, taken: Mapping[str, str]) -> str:
-    """Tell keys apart that are one once flattened, as ``{"a.b": 1, "a": {"b": 2}}`` has them."""
+    """Make a key unique, where flattening makes two equal, as in ``{"a.b": 1, "a": {"b": 2}}``."""
     name, count = escape_key(key), 1
     while name in taken:
         count += 1
@@ -51,7 +51,7 @@ def _unused(key: str, taken: Mapping[str, str]) -> str:
 
 
 def escape_key(key: str) -> str:
-    """Write a key with the characters that MLflow takes: each other one by its name, between colons.
+    """Write a key with the characters that MLflow allows; any other one by its Unicode name, between colons.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def escape_key(key: str) -> str:
 
 
 def unescape_key(name: str) -> str:
-    """Give the key that `escape_key` wrote.
+    """Return the key that `escape_key` wrote.
 
     Examples
     --------
@@ -97,7 +97,7 @@ def _within_limit(name: str) -> str:
 
 
 def shortened(value: Any, limit: int) -> str:
-    r"""Write a value as text that every database stores, with a visible mark where it had to be cut.
+    r"""Write a value as text that every database can store, with a visible mark where it was cut.
 
     Examples
     --------

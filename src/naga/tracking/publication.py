@@ -1,4 +1,4 @@
-"""What one publication to MLflow says, complete before anything is written."""
+"""The content of one publication to MLflow, complete before anything is written."""
 
 import hashlib
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ class Publication:
 
 
 def logical_run_id(save_dir: str) -> str:
-    """Write a save_dir in its one shortest form.
+    """Write a save_dir in its shortest form.
 
     Examples
     --------
@@ -51,7 +51,7 @@ def logical_run_id(save_dir: str) -> str:
 
 
 def shown_name(logical_id: str, cwd: str) -> str:
-    """Give the part of a logical id that tells it from its neighbours: what is below the folder for all results.
+    """Return the part of a logical id that identifies it for a reader: what is below the folder for all results.
 
     Examples
     --------

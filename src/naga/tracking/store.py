@@ -1,4 +1,4 @@
-"""Where publications go: the tracking store that the user configured, or the project's own SQLite file."""
+"""The store that publications go to: the one that the user configured, or the project's own SQLite file."""
 
 import os
 import re
@@ -32,7 +32,7 @@ _creating = threading.Lock()  # Alembic, which makes the tables, serves one thre
 
 
 def require_mlflow() -> None:
-    """Refuse, with the command that installs it, where MLflow is not installed."""
+    """Refuse if MLflow is not installed, naming the command that installs it."""
     try:
         import mlflow  # noqa: F401
     except ImportError as error:
@@ -41,13 +41,13 @@ def require_mlflow() -> None:
 
 @contextmanager
 def tracking_store(start: Path) -> Iterator[str]:
-    """Let MLflow use the user's store while this lasts; the project's own ``mlflow.db`` where none is configured."""
+    """Make MLflow use the user's store while this lasts; the project's own ``mlflow.db`` if none is configured."""
     with _used(uri := ready_store(start)):
         yield uri
 
 
 def ready_store(start: Path) -> str:
-    """Create the store where it is the first time that it is needed, which takes seconds; give its URI."""
+    """Create the store at its first use, which takes seconds; return its URI."""
     uri = store_of(start)
     file = _sqlite_file(uri)
     if file is not None and not file.exists() and file.parent.is_dir():
@@ -60,7 +60,7 @@ def ready_store(start: Path) -> str:
 
 @contextmanager
 def known_store(start: Path) -> Iterator[str | None]:
-    """Let MLflow use the store that `tracking_store` would, without creating one: None where there is none yet."""
+    """Make MLflow use the store that `tracking_store` would, without creating it: None if there is none yet."""
     uri = store_of(start)
     file = local_file(uri)
     if file is not None and not file.exists():
@@ -86,14 +86,14 @@ def _used(uri: str) -> Iterator[None]:
 
 
 def store_of(start: Path) -> str:
-    """Give the tracking URI that a script in a folder publishes to, unless the script itself says otherwise."""
+    """Return the tracking URI that a script in a folder publishes to, unless the script sets another."""
     root = project_root(start)
     said = (_configured() or "").strip()
     return absolute_uri(said, root) if said else _sqlite_uri(root / _FILE)
 
 
 def _configured() -> str | None:
-    """Give the URI that the user has set; importing MLflow, which takes seconds, can wait."""
+    """Return the URI that the user has set, without importing MLflow, which takes seconds."""
     if "mlflow" not in sys.modules:
         return os.environ.get("MLFLOW_TRACKING_URI") or None
     import mlflow
@@ -104,7 +104,7 @@ def _configured() -> str | None:
 
 
 def absolute_uri(uri: str, root: Path) -> str:
-    """Say where a store is whatever the current folder is; a script may change that, the project stays."""
+    """Return the URI of a store independent of the current folder, which a script may change."""
     if re.fullmatch(r"[\w.-]+:\d+(/.*)?", uri):
         raise TrackerError(f"MLflow takes '{uri}' for a folder", hint=f"MLFLOW_TRACKING_URI=http://{uri}")
     if found := re.match(r"sqlite:/{0,2}(?!/)(.+)", uri):
@@ -119,7 +119,7 @@ def absolute_uri(uri: str, root: Path) -> str:
 
 
 def use_store(uri: str) -> None:
-    """Let MLflow use a store, whatever the script has said; new experiments store their artifacts beside its file."""
+    """Make MLflow use a store, whatever the script has set; new experiments store their artifacts beside its file."""
     import mlflow
 
     file = local_file(uri)
@@ -132,7 +132,7 @@ def use_store(uri: str) -> None:
 
 
 def local_file(uri: str) -> Path | None:
-    """Give the file of a SQLite store, without MLflow or SQLAlchemy; None for any other."""
+    """Return the file of a SQLite store, without MLflow or SQLAlchemy; None for any other store."""
     if not uri.startswith("sqlite:///") or "?" in uri:
         return None
     named = Path(uri.removeprefix("sqlite:///")).absolute()
@@ -140,7 +140,7 @@ def local_file(uri: str) -> Path | None:
 
 
 def _sqlite_uri(file: Path) -> str:
-    """Write the URI that SQLAlchemy reads as this file; from 2.1 on it decodes percent signs, before it did not."""
+    """Write the URI that SQLAlchemy reads as this file; it decodes percent signs since its version 2.1."""
     if _PLAIN.fullmatch(str(file)):  # as nearly all are; asking SQLAlchemy takes a while
         return f"sqlite:///{file}"
     for uri in (f"sqlite:///{file}", f"sqlite:///{quote(str(file))}"):
@@ -150,14 +150,14 @@ def _sqlite_uri(file: Path) -> str:
 
 
 def check_store(uri: str) -> None:
-    """Refuse a store whose file is none, or locked, before MLflow is imported, which takes seconds."""
+    """Refuse a store whose file is no store, or locked, before MLflow is imported, which takes seconds."""
     file = local_file(uri)
     if file is not None and file.exists():
         check_file(file)
 
 
 def check_file(file: Path) -> None:
-    """Refuse what is no SQLite store: a fifo would keep SQLite waiting, and MLflow tries for a minute."""
+    """Refuse what is no SQLite store: SQLite would wait for a fifo, and MLflow retries for a minute."""
     try:
         is_file = stat.S_ISREG(file.stat().st_mode)
         if is_file:
@@ -261,7 +261,7 @@ def _new_store(artifacts: Path) -> bytes:
 
 
 def _bring_along(file: Path) -> None:
-    """Let a project that was moved or copied store its artifacts beside its own store.
+    """Make a project that was moved or copied store its artifacts beside its own store.
 
     MLflow notes absolute folders, so they would go to where the project was, or into the original of the copy.
     """
@@ -276,7 +276,7 @@ def _bring_along(file: Path) -> None:
 
 
 def _left_behind(place: str, file: Path) -> Path | None:
-    """Give the folder of artifacts of a store that was this one's before it was moved, or is its original."""
+    """Return the folder of artifacts that this store had before it was moved, or that its original has."""
     if not place.startswith(("file:", "/")):
         return None
     former = Path(unquote(urlsplit(place).path)).parent
@@ -287,7 +287,7 @@ def _left_behind(place: str, file: Path) -> Path | None:
 
 
 def shown_uri(uri: str) -> str:
-    """Give a tracking URI as it may be shown: without the name and password of its user.
+    """Return a tracking URI as it may be shown: without user name and password.
 
     Examples
     --------

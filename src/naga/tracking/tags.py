@@ -1,4 +1,4 @@
-"""The names that Naga writes into MLflow, and what they mean.
+"""The tags that Naga writes into MLflow, and what they mean.
 
 Each tag is a row in MLflow's view of a run. What no person asks for shares one of them, `Tag.DETAILS`; a reader finds
 there what earlier releases have written to tags of their own.
@@ -45,7 +45,7 @@ _DETAILS = (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE, Tag.DIAG_DIR, Tag.PLACE
 
 
 def packed(tags: Mapping[str, str]) -> dict[str, str]:
-    """Write tags as MLflow is given them.
+    """Write tags as they are sent to MLflow.
 
     Examples
     --------
@@ -66,7 +66,7 @@ def unpacked(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def generation_of(tags: Mapping[str, str]) -> int:
-    """Read the number of a publication; 0 where somebody has written something else there."""
+    """Read the generation of a publication; 0 where somebody has written something else there."""
     text = tags.get(Tag.GENERATION, "")
     return int(text) if text.isdecimal() and len(text) < 10 else 0
 

@@ -1,4 +1,4 @@
-"""Where to look at what was published."""
+"""Where to look at publications."""
 
 import os
 import shlex
@@ -17,7 +17,7 @@ _DEFAULT = "0"
 
 
 def active_view(server: str, experiment_id: str) -> str:
-    """Give the address of MLflow's table of an experiment that shows the active runs alone.
+    """Return the address of MLflow's table of an experiment that shows only the active runs.
 
     Examples
     --------
@@ -32,7 +32,7 @@ def active_view(server: str, experiment_id: str) -> str:
 
 
 def how_to_view(start: Path, experiment: str | None = None) -> tuple[str, ...]:
-    """Say what to type and which address to open, to see the active runs."""
+    """Return what to type and which address to open, to see the active runs."""
     with known_store(start) as uri:
         if uri is None:
             raise DiagError(f"nothing has been published from '{project_root(start)}' yet", hint="diag(main())")

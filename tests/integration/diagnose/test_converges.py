@@ -95,7 +95,7 @@ def environment(store: Store) -> dict[str, str]:
 
 
 def check(store: Store, save_dir: str = "results/a", *, bodies: int | None = None, dead: bool = True) -> None:
-    """Hold that one MLflow run is active, all chains lead to it, and nothing is lost or still open in a dead process."""
+    """Hold that one MLflow run is active, all chains lead to it, and nothing is lost or open in a dead process."""
     runs = store.runs(f"tags.`{Tag.LOGICAL_ID}` = '{save_dir}'")
     tags = {run.info.run_id: run.data.tags for run in runs}
     active = [run_id for run_id in tags if tags[run_id][Tag.STATUS] == Status.ACTIVE]

@@ -97,7 +97,7 @@ def test_clones_are_left_alone(
 
 
 def test_copies_are_left_alone(store: Store, project: Path, make_run: MakeRun) -> None:
-    """A copy took over the MLflow run; a new run in the first folder has its own: both are active, as they should be."""
+    """A copy took over the MLflow run; a new run in the first folder has its own: both are rightly active."""
     folder = make_run()
     diag(folder)
     shutil.copytree(folder, project / "copy")

@@ -22,7 +22,7 @@ FOLDER = ".naga-notebook"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cells:
-    """What ran without being in a file: its text, or why that is not there."""
+    """Code that ran without being in a file: its text, or why the text is unknown."""
 
     files: Mapping[str, bytes] = field(default_factory=dict)
     reason: str = ""
@@ -30,7 +30,7 @@ class Cells:
 
 
 def cells_of(fn: Callable[..., Any], *, wanted: bool) -> Cells | None:
-    """Collect the code in no file that a call of a task stands in; None where all of it is in files."""
+    """Collect the code around a call of a task that is in no file; None where all of it is in files."""
     of_main = getattr(fn, "__module__", None) == "__main__"
     if of_main and file_of(fn):  # of a script, also where `%run` has started it
         return None
@@ -62,7 +62,7 @@ def _of_notebook(ours: Any) -> Cells:
 
 
 def _of_text() -> Cells:
-    """Read the words of ``-c``, or the file that the shell gives as stdin once more."""
+    """Read the text of ``-c``, or read again the file that the shell gives as stdin."""
     if sys.argv[:1] == ["-c"]:
         words = iter(sys.orig_argv[1:])
         options = (re.fullmatch(r"-[A-Za-z]*?c(.*)", word, re.DOTALL) for word in words)
@@ -87,7 +87,7 @@ def _is_piped() -> bool:
 
 
 def write_beside(files: Mapping[str, bytes], folder: Path) -> Path:
-    """Write them into Naga's own folder of a run, where no repository takes them."""
+    """Write the cells into Naga's own folder of a run, where no repository can store them."""
     from naga.record.atomic import write_atomic
 
     target = folder / "notebook"

@@ -1,4 +1,4 @@
-"""Which files differ between the snapshots of several runs, as git itself sees it."""
+"""Which files differ between the snapshots of several runs, according to git."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,14 +12,14 @@ _QUIET = ("diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--no-textco
 
 @dataclass(frozen=True, slots=True)
 class ChangedFile:
-    """A file of which not all snapshots hold the same: its blob in each, None where it is missing; and ``+3 -1``."""
+    """A file that differs between snapshots: its blob in each, None where it is missing; and ``+3 -1``."""
 
     blobs: tuple[str | None, ...]
     lines: str = ""
 
 
 def changed_files(places: Iterable[Path], trees: Sequence[str | None]) -> dict[str, ChangedFile] | None:
-    """Compare trees with the first of them in the first repository that holds all; None where none does.
+    """Compare trees with the first one, in the first repository that holds them all; None where none does.
 
     Lines are counted between two trees only.
     """
@@ -37,7 +37,7 @@ def changed_files(places: Iterable[Path], trees: Sequence[str | None]) -> dict[s
 
 
 def patch(places: Iterable[Path], trees: Sequence[str | None], *, paged: bool = False) -> str:
-    """Give git's own patch between two trees, or show it through a pager; '' where no repository holds both."""
+    """Return git's patch between two trees, or show it in a pager; '' where no repository holds both."""
     words = ("diff", "--no-ext-diff", "--no-textconv")
     for place in dict.fromkeys((*places, Path.cwd())):
         try:
@@ -53,7 +53,7 @@ def patch(places: Iterable[Path], trees: Sequence[str | None], *, paged: bool = 
 
 
 def _changes(repository: Repository, first: str, other: str) -> dict[str, tuple[str | None, str | None]]:
-    """Read ``:<mode> <mode> <blob> <blob> <letter>`` and a path, by turns."""
+    """Read pairs of ``:<mode> <mode> <blob> <blob> <letter>`` and a path."""
     words = _words(repository, "--raw", "--no-abbrev", "--end-of-options", first, other)
     found = {}
     for meta, path in zip(words[::2], words[1::2], strict=True):

@@ -1,4 +1,4 @@
-"""Writing the files of a commit into a folder, as git stores them: no filter, hook or attribute plays a part."""
+"""Writing the files of a commit into a folder, as git stores them: filters, hooks and attributes have no effect."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ _LINK = b"120000"
 
 
 def lay_out(repository: Repository, commit: str, folder: Path) -> None:
-    """Write all files of a commit below a folder, through no link; submodules become empty folders."""
+    """Write all files of a commit below a folder, following no links; submodules become empty folders."""
     listed = repository.run("ls-tree", "-r", "-z", "--full-tree", "--end-of-options", commit).stdout
     rows = [row.partition(b"\t") for row in listed.split(b"\0") if row]
     entries = [(*facts.split(), path) for facts, _, path in rows]
@@ -43,7 +43,7 @@ def _write(target: Path, mode: bytes, content: bytes) -> None:
 
 
 def real_folder(top: Path, folder: Path, *, replace: bool = False) -> None:
-    """Make a folder below ``top``; links and files in its way are refused, or removed with ``replace``."""
+    """Make a folder below ``top``; links and files in the way are refused, or removed if ``replace``."""
     for place in reversed([folder, *folder.parents][: len(folder.relative_to(top).parts)]):
         if place.is_symlink() or place.is_file():
             if not replace:

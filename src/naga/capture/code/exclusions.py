@@ -70,7 +70,7 @@ class Exclusions:
     printed_to: frozenset[tuple[int, int]] = frozenset()
 
     def why(self, path: str, *, untracked: bool) -> Skipped | None:
-        """Name what is left out because of a path with uncommitted content: it, or the folder that it is in."""
+        """Name what is left out because of a path with uncommitted content: the path, or its folder."""
         if path in self.exclude:
             return Skipped(path=path, reason="excluded by pattern")
         where = self.top / path
@@ -89,7 +89,7 @@ class Exclusions:
 
 
 def printed_to() -> frozenset[tuple[int, int]]:
-    """Find the files that the shell, or nohup, leads stdout and stderr to, which grow while the run looks on."""
+    """Find the files that stdout and stderr are redirected to: they grow while the run lasts."""
     found = set()
     for number in (1, 2):
         with suppress(OSError):
@@ -100,7 +100,7 @@ def printed_to() -> frozenset[tuple[int, int]]:
 
 
 def identity(where: Path) -> tuple[int, int] | None:
-    """Give what a file is known by, whatever its names are."""
+    """Return what identifies a file, whatever its names are."""
     try:
         about = where.lstat()
     except OSError:
@@ -109,14 +109,14 @@ def identity(where: Path) -> tuple[int, int] | None:
 
 
 def run_folders(top: Path, untracked: Iterable[str], script: Path | None) -> dict[Path, str]:
-    """Find the folders of other runs, which hold a run.lock; that of the script holds code all the same."""
+    """Find the folders of other runs, which hold a run.lock; the script's own folder is code even then."""
     code = {top, *(script.parents if script is not None else ())}
     found = {top / path.removesuffix(LOCK_NAME) for path in untracked if PurePosixPath(path).name == LOCK_NAME}
     return dict.fromkeys(found - code, "the folder of a run")
 
 
 def _secret(path: str) -> Skipped | None:
-    """Tell a file by a name that secrets have."""
+    """Recognise a file of secrets by its name."""
     if found := _SECRET_FOLDER.search(path):
         return Skipped(path=path[: found.end()], reason="looks like a secret")
     secret = _SECRET_FILE.fullmatch(PurePosixPath(path).name)
@@ -124,7 +124,7 @@ def _secret(path: str) -> Skipped | None:
 
 
 def _no_code(path: str, where: Path) -> Skipped | None:
-    """Tell an untracked file that a tool has made, or that is too large for code."""
+    """Recognise an untracked file that a tool has made, or that is too large to be code."""
     if _CACHE.fullmatch(path):
         return Skipped(path=path, reason=_CACHED)
     try:
@@ -137,7 +137,7 @@ def _no_code(path: str, where: Path) -> Skipped | None:
 def matching(
     repository: Repository, patterns: Sequence[str], paths: Collection[str], scratch: Path, *, below: str = ""
 ) -> frozenset[str]:
-    """Return the paths, relative to the folder ``below``, that pathspecs match, by git's own judgement."""
+    """Return the paths, relative to the folder ``below``, that pathspecs match according to git."""
     if not patterns or not paths:
         return frozenset()
     index = scratch / "paths"  # git matches pathspecs against an index
@@ -163,7 +163,7 @@ def _listed(repository: Repository, patterns: Sequence[str], *options: str) -> l
 
 
 def named(skipped: Iterable[Skipped]) -> tuple[Skipped, ...]:
-    """List what was left out: ignored files and many for one reason by their folder, caches of tools not at all.
+    """List what was left out: by folder where files are ignored or many; caches of tools not at all.
 
     Examples
     --------

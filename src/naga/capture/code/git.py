@@ -44,7 +44,7 @@ _OPTIONS = tuple(option for key, value in _SETTINGS.items() for option in ("-c",
 
 
 class GitError(Exception):
-    """git refused; the text is its own last word."""
+    """git failed; the text is its last message."""
 
     def __init__(self, words: str, status: int = 128) -> None:
         lines = [line for line in words.splitlines() if line.startswith(("fatal: ", "error: "))] or words.splitlines()
@@ -80,7 +80,7 @@ def _environment() -> dict[str, str]:
 
 
 class Meanwhile(Generic[T]):
-    """A question that is answered beside others; leaving its block waits for it."""
+    """A git command that runs beside others; leaving its block waits for the answer."""
 
     def __init__(self, question: Callable[[], T]) -> None:
         self._question = question
@@ -102,7 +102,7 @@ class Meanwhile(Generic[T]):
         self._thread.join()
 
     def result(self) -> T:
-        """Wait for the answer; what was raised in its place is raised here."""
+        """Wait for the answer; an error that came in its place is raised here."""
         self._thread.join()
         if self._error:
             raise self._error
@@ -131,7 +131,7 @@ def _require_version(found: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """One worktree, and where git keeps what belongs to it."""
+    """One worktree, and the git folders that belong to it."""
 
     top: Path
     git_dir: Path  # the worktree's own: its index is there
@@ -154,7 +154,7 @@ class Repository:
 
     @property
     def objects(self) -> Path:
-        """Where its objects lie."""
+        """The folder of its objects."""
         return self.common_dir / "objects"
 
     def with_index(self, index: Path) -> "Repository":
@@ -162,7 +162,7 @@ class Repository:
         return replace(self, variables={**self.variables, "GIT_INDEX_FILE": str(index)})
 
     def writing_to(self, objects: Path) -> "Repository":
-        """Return the same repository, new objects of which go to another folder."""
+        """Return the same repository with another folder for its new objects."""
         escaped = str(self.objects).replace("\\", "\\\\").replace('"', '\\"')
         elsewhere = {"GIT_OBJECT_DIRECTORY": str(objects), "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"'}
         return replace(self, variables={**self.variables, **elsewhere})
@@ -188,7 +188,7 @@ class Repository:
         return os.fsdecode(self.run(*arguments, stdin=stdin).stdout).removesuffix("\n")
 
     def show(self, *arguments: str) -> None:
-        """Run git for a person at the terminal, through the pager that is theirs, never one that a repository names."""
+        """Run git for a person at the terminal, in their own pager, never in one that the repository configures."""
         import subprocess
 
         outside = Repository(Path("/"), Path("/"), Path("/"))
@@ -200,7 +200,7 @@ class Repository:
 
     @contextmanager
     def talk(self, *arguments: str) -> Iterator["Talk"]:
-        """Keep git running to ask it many questions, one after the other."""
+        """Start git to answer many questions, one after the other."""
         import subprocess
 
         pipe = subprocess.PIPE
@@ -239,5 +239,5 @@ class Talk:
         return answer.removesuffix(b"\n")
 
     def content(self, size: int) -> bytes:
-        """Read what follows that line, of a size that it gave, and the end of line after it."""
+        """Read the content after that line, whose size the line gave, and its end of line."""
         return self._answer.read(size + 1)[:size]

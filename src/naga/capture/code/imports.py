@@ -1,4 +1,4 @@
-"""Which files of the project the running program was imported from: all that no version of a package stands for."""
+"""Which files the running program was imported from, other than those of installed packages."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def imported_files() -> set[Path]:
-    """Return the files of all modules but installed ones, the standard library's and Naga's, links resolved."""
+    """Return the files of all modules except installed ones, the standard library and Naga, links resolved."""
     loaded = (
         getattr(module, "__file__", None)
         for name, module in sys.modules.copy().items()
@@ -21,7 +21,7 @@ def imported_files() -> set[Path]:
 
 @cache
 def is_installed(folder: str) -> bool:
-    """Return whether a folder is the interpreter's or that of installed packages, which are not code of a project."""
+    """Return whether a folder is the interpreter's or one of installed packages, and so no code of a project."""
     path = Path(folder)
     return any(
         place.name in ("site-packages", "dist-packages") or place in _installed_places()
@@ -30,7 +30,7 @@ def is_installed(folder: str) -> bool:
 
 
 def _is_recorded(file: Path) -> bool:
-    """Return whether a package's own list has a file: `pip install --target` installs into any folder."""
+    """Return whether a package's own list names a file: `pip install --target` installs into any folder."""
     return any(
         file.relative_to(place).as_posix() in _recorded(place) for place in file.parents if str(place) in sys.path
     )
@@ -51,7 +51,7 @@ def _installed_places() -> frozenset[Path]:
 
 
 def moved(path: str, folders: Mapping[str, str]) -> str | None:
-    """Give the laid-out copy of a path of the project; None for one of no repository, or of an installed package."""
+    """Return the laid-out copy of a path of the project; None for one of no repository, or of an installed package."""
     real = own_place(os.path.abspath(path))  # noqa: PTH100  # thousands of modules
     tops = [top for top in folders if f"{real}/".startswith(f"{top}/")]
     if not tops or any(real.startswith(folder) for folder in folders.values()):
@@ -62,13 +62,13 @@ def moved(path: str, folders: Mapping[str, str]) -> str | None:
 
 @cache
 def own_place(path: str) -> str:
-    """Resolve the links of a path; one of an installed package is nothing here."""
+    """Resolve the links of a path; '' for one of an installed package."""
     real = os.path.realpath(path)
     return "" if is_installed(real) else real
 
 
 def import_from(folders: Mapping[str, str]) -> None:
-    """Let this process import the project from where it is laid out, and find there what is beside its modules."""
+    """Let this process import the project, and find the files beside its modules, where it is laid out."""
     if not folders:
         return
     sys.path[:] = [moved(path or os.curdir, folders) or path for path in sys.path]

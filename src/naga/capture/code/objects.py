@@ -1,4 +1,4 @@
-"""The way of a snapshot's objects into the repository: written aside first, brought in just before a ref keeps them.
+"""Bringing a snapshot's objects into the repository: first written aside, moved in just before a ref protects them.
 
 ``git gc`` removes what no ref held when it began: beside one, the objects come as a pack that is marked to stay.
 """
@@ -47,7 +47,7 @@ def _bring_pack(repository: Repository, aside: Repository, folder: Path, commit:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy an object or a pack as git does: read-only, complete or not there, for all whom the repository is for."""
+    """Copy an object or a pack as git does: read-only, whole or not at all, with the repository's permissions."""
     if target.exists():
         return
     if not target.parent.exists():
@@ -64,7 +64,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _unmark(packs: Path) -> None:
-    """Let later collections have the packs that refs keep by now."""
+    """Let later collections handle the packs that refs protect by now."""
     for mark in packs.glob("*.keep"):
         with suppress(OSError):
             if mark.read_bytes() == _MARK and time.time() - mark.stat().st_mtime > _UNMARKED_AFTER_S:

@@ -1,4 +1,4 @@
-"""Commits, the refs that keep them, and the branch that is the log of the runs.
+"""Commits, the refs that protect them, and the branch that is the log of the runs.
 
 ``refs/naga/runs/<run_id>`` is the truth. The log branch, for reading, moves only from a value that was looked at, in
 one transaction with the run's own ref, and never where that could be seen in a worktree.
@@ -125,7 +125,7 @@ def keep(
 def _advance(
     log: LogBranch, ref: str, look: Callable[[], Tip | None], commit_on: Callable[[Tip | None], str | None]
 ) -> str | None:
-    """Move the branch and the run's ref together; None where the branch cannot lead to the commit."""
+    """Move the branch and the run's ref together; None where the branch cannot include the commit."""
     failed_at: list[Tip | None] = []
     for _ in range(_MOVES):
         tip, look = look(), log.look
@@ -150,7 +150,7 @@ def _transact(repository: Repository, commands: str) -> None:
 
 
 def _sweep_locks(repository: Repository, branch: str) -> None:
-    """Remove locks whose owner is dead: git leaves that of a killed process where it is, for ever."""
+    """Remove locks whose owner is dead: git never removes the lock of a killed process."""
     own = repository.common_dir / f"{branch}.lock"
     for lock in (own, *repository.common_dir.glob("refs/naga/*/*.lock")):
         with suppress(OSError):

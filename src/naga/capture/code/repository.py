@@ -37,7 +37,7 @@ _LOOKS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotRequest:
-    """What to capture of a repository and under which names."""
+    """What to capture of a repository, and under which names."""
 
     ref: str
     branch: str | None
@@ -54,7 +54,7 @@ class SnapshotRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotResult:
-    """What was captured, what was not although it should have been, and what else to say."""
+    """What was captured, what could not be, and what to warn about."""
 
     code: Code
     missing: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class SnapshotResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldFiles:
-    """What a snapshot holds, and how to see that the worktree has changed since: git compares by times of change."""
+    """The files of a snapshot, and what shows whether they have changed since: git compares times of change."""
 
     repository: Repository
     commit: str
@@ -91,7 +91,7 @@ class HeldFiles:
             return names(self.repository.with_index(folder / "index").run(*question).stdout)
 
     def lacks(self, paths: list[str]) -> list[str]:
-        """Return those of the paths that the snapshot does not hold as they were."""
+        """Return those of the paths whose content the snapshot does not hold."""
         asked = [path for path in paths if path in self.uncommitted or path not in self.committed]
         held = _listed(self.repository, self.commit, asked)
         return [path for path in asked if path not in held or path in self.skipped]
@@ -112,7 +112,7 @@ class _Look:
 
 @dataclass(slots=True)
 class _Plan:
-    """What becomes of the paths that are not as in HEAD."""
+    """What to do with each path that differs from HEAD."""
 
     entries: dict[str, TreeEntry | None] = field(default_factory=dict)
     files: list[Change] = field(default_factory=list)
@@ -121,7 +121,7 @@ class _Plan:
 
 
 def take_snapshot(repository: Repository, asked: SnapshotRequest) -> SnapshotResult:
-    """Capture a repository; where that cannot be, say why in ``code.reason``."""
+    """Capture a repository; where that is not possible, ``code.reason`` says why."""
     code = Code(name=repository.top.name, path=str(repository.top))
     try:
         with scratch() as folder:
@@ -176,7 +176,7 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
 
 
 def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
-    """Look at the repository, again if somebody commits at this moment."""
+    """Look at the repository; look again if somebody commits at this moment."""
     for _ in range(_LOOKS):
         before = index_state(repository)
         look = _look_once(repository, asked, index)
@@ -186,7 +186,7 @@ def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
 
 
 def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
-    """Look at all that takes time at once."""
+    """Read everything that takes time in parallel."""
     # The walk has threads of its own to begin with: what waits in line beside it takes less from it.
     with Meanwhile(lambda: read_status(repository)) as walk:
         stored = IndexCopy.read(repository.git_dir / "index")
@@ -255,7 +255,7 @@ def _plan_change(plan: _Plan, change: Change, asked: SnapshotRequest, left_out: 
 def _keep(
     repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, folder: Path
 ) -> tuple[str, Anchored]:
-    """Make the commit of what was planned and let refs keep it; HEAD is that commit where it has the same tree."""
+    """Make the commit of what was planned and protect it by refs; HEAD is that commit where the trees are equal."""
     objects = folder / "objects"
     (objects / "pack").mkdir(parents=True, exist_ok=True)
     aside = repository.writing_to(objects)
@@ -320,7 +320,7 @@ def _remote(repository: Repository) -> str | None:
 
 
 def _without_credentials(address: str) -> str:
-    """Take user names, passwords and queries out of an address; ssh needs its user name, which opens nothing."""
+    """Take user names, passwords and queries out of an address; ssh needs its user name, which is no secret."""
     scheme, separator, rest = address.partition("://")
     if not separator:
         return re.sub(r"^([^/@:]*):[^/@]*@", r"\1@", address)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 @contextmanager
 def scratch(prefix: str = "naga-snapshot-") -> Iterator[Path]:
-    """Give a folder of one's own for temporary files, after removing those of processes that were killed."""
+    """Return a folder of one's own for temporary files, after removing those of processes that were killed."""
     import tempfile
 
     with os.scandir(tempfile.gettempdir()) as found:

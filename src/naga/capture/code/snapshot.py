@@ -1,4 +1,4 @@
-"""The code of a run: every repository that it came from, as it was when the run began.
+"""The code of a run: every repository that it comes from, as it is when the run begins.
 
 The user's repositories are only read. What could not be captured is named, in ``Code.reason``, in ``Code.skipped`` and
 in the warnings, and never raised, unless the snapshot was declared strict.
@@ -27,7 +27,7 @@ from naga.wording import first_of
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotLabel:
-    """What the code is captured for, a run or a diag: ``save_dir`` as the user wrote it, ``leave_out`` absolute."""
+    """The run or diag that the code is captured for: ``save_dir`` as the user wrote it, ``leave_out`` absolute."""
 
     run_id: str
     task: str
@@ -38,13 +38,13 @@ class SnapshotLabel:
 
     @property
     def ref(self) -> str:
-        """What keeps the commit."""
+        """The ref that protects the commit."""
         return f"refs/naga/{self.kind}/{self.run_id}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeCapture:
-    """The repositories that were captured, and what is missing from them or else worth telling.
+    """The repositories that were captured, and warnings of what is missing from them.
 
     ``laid_out`` says where a process imports them from, by their paths, if that is not where they are.
     """
@@ -78,7 +78,7 @@ def capture_code(
 
 
 def capture_once(script: Path, label: SnapshotLabel) -> str | None:
-    """Give the commit of a script's repository that was taken under the label's ref; take it where there is none.
+    """Return the commit of a script's repository under the label's ref; make it where there is none.
 
     An installed script has none: its package's version stands for it. Nor has one of a test.
     """
@@ -90,7 +90,7 @@ def capture_once(script: Path, label: SnapshotLabel) -> str | None:
 
 
 def anchored_for(taken: CodeCapture, label: SnapshotLabel) -> CodeCapture:
-    """Let the ref of a further run keep the commits of a capture that stands for many."""
+    """Let the ref of a further run protect the commits of a capture that many runs share."""
     entries = []
     for number, code in enumerate(taken.entries):
         ref = f"{label.ref}{f'+{number}' if number else ''}"
@@ -144,11 +144,11 @@ class _Collector:
     missing: list[str] = field(default_factory=list)
 
     def result(self) -> CodeCapture:
-        """Give what was collected."""
+        """Return what was collected."""
         return CodeCapture(entries=tuple(self.entries.values()), warnings=tuple(self.warnings), held=self.held)
 
     def add(self, folder: Path, *, branch: str | None = None, cells: Cells | None = None) -> Code:
-        """Take the repository that holds a folder."""
+        """Capture the repository that holds a folder."""
         try:
             repository = Repository.find(folder)
         except (GitError, OSError) as error:
@@ -201,7 +201,7 @@ class _Collector:
         return self._tell(taken)
 
     def _add_nested(self, outer: Repository, root: Repository, path: str, below: str) -> Code | Skipped:
-        """Take a repository that is in another: a submodule, or one that the outer one knows nothing of."""
+        """Capture a repository inside another: a submodule, or one that the outer one ignores."""
         folder = outer.top / path
         try:
             inner = Repository.find(folder)
@@ -220,7 +220,7 @@ class _Collector:
         return taken.code
 
     def add_imported(self, files: set[Path]) -> None:
-        """Take the repositories that files lie in, and tell of files that no snapshot holds."""
+        """Capture the repositories that files are in, and warn of files that no snapshot holds."""
         lacking = []
         for top, inside in _by_repository(files).items():
             if top is None:

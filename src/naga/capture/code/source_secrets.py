@@ -21,7 +21,7 @@ _SHELL = re.compile(r"""(?P<head>\b(?P<key>\w+)=|--(?P<option>[\w-]+)[= ])(?P<va
 
 
 def redact_source(text: str) -> str:
-    """Take the secrets out of source code, cells with magics and what does not parse included.
+    """Take the secrets out of source code, including cells with magics and code that does not parse.
 
     Examples
     --------
@@ -65,7 +65,7 @@ def _secret_literals(text: str) -> list[ast.Constant | ast.JoinedStr]:
 
 
 def _secret_values(node: ast.AST) -> Iterator[ast.expr | None]:
-    """Give the expressions that a node gives to secret names."""
+    """Return the expressions that a node gives to secret names."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
             yield from _given(target, node.value)
@@ -123,7 +123,7 @@ def _is_secret(target: ast.expr, *, in_environ: bool = False) -> bool:
 
 
 def _literals(value: ast.expr | None) -> Iterator[ast.Constant | ast.JoinedStr]:
-    """Find the literals that an expression may be, not those that it looks something up by."""
+    """Find the literals that an expression may evaluate to, not the keys of its look-ups."""
     if isinstance(value, ast.JoinedStr):
         yield value
     elif isinstance(value, ast.Constant):

@@ -1,4 +1,4 @@
-"""A tree that differs from another in some paths, at the cost of the changes.
+"""Writing a tree that differs from another in some paths, at a cost that grows with the changes alone.
 
 git's own way, through a whole index, costs as much as walking the worktree.
 """

@@ -61,7 +61,7 @@ class IndexCopy:
             return cls(b"", 0)
 
     def hides_nothing(self) -> bool:
-        """Tell, without git, that no entry asks git not to look at its file; False where that is not certain."""
+        """Return whether it is certain, without git, that no entry asks git not to look at its file."""
         # Versions 2 and 3 with names of SHA-1 (gitformat-index(5)): anything else does not lead from entry to entry,
         # and then from extension to extension to the checksum at the end. git itself takes a fifth of its walk for it.
         content, place, end = self.content, 12, len(self.content) - 20
@@ -88,7 +88,7 @@ class IndexCopy:
 
 
 def index_state(repository: Repository) -> tuple[int, ...]:
-    """Give what changes whenever git replaces the user's index."""
+    """Return what changes whenever git replaces the user's index."""
     try:
         about = (repository.git_dir / "index").stat()
     except FileNotFoundError:
@@ -97,7 +97,7 @@ def index_state(repository: Repository) -> tuple[int, ...]:
 
 
 def read_flags(repository: Repository) -> dict[str, list[bytes]]:
-    """Find the files that the index asks git not to look at; return them by what takes that back."""
+    """Find the files that the index asks git not to look at, by the option that undoes it."""
     listed = repository.run("ls-files", "-v", "-z").stdout
     flagged = re.findall(rb"\0([a-zS]) ([^\0]+)", b"\0" + listed)
     assumed = [path for tag, path in flagged if tag.islower()]
@@ -153,7 +153,7 @@ def _change(kind: bytes, record: str) -> Change:
 
 
 def store(repository: Repository, changes: Iterable[Change]) -> tuple[dict[str, TreeEntry], list[Skipped]]:
-    """Store the content of files by way of an index that holds only them; return entries, and what git cannot take."""
+    """Store the content of files through an index that holds only them; return entries, and what git cannot store."""
     # What the user's index knew of a file goes in first: git asks it which line ends and which mode to keep.
     known = {change.path: change.index for change in changes}
     lines = [b"%b %b\t%b\0" % (*map(str.encode, entry), os.fsencode(path)) for path, entry in known.items() if entry]

@@ -29,7 +29,7 @@ def check(manifest: Path) -> tuple[str, ...]:
 
 
 def _read(manifest: Path) -> bytes:
-    """Read a list that the user names, wherever a link of his leads; one of a run only from within its folder."""
+    """Read a list that the user names, following links; one of a run only from within its folder."""
     file = manifest.absolute()
     if file.parent.name == OWN_FOLDER:
         return read_inside(file.parent.parent, file, MAX_LIST_BYTES)

@@ -1,4 +1,4 @@
-"""Tracked inputs: the hash of what is where the keys named by ``@track_data`` say."""
+"""Tracked inputs: the hashes of the data at the paths that the keys of ``@track_data`` hold."""
 
 import os
 import threading
@@ -29,7 +29,7 @@ Hash = Callable[[], Tree]  # reads what was listed before
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """How to read an input: without what; not trusting the cache, or what a server says; runs as their outputs."""
+    """How to read an input: what to leave out, whether to trust the cache and the server, and runs as their outputs."""
 
     ignore: tuple[str, ...]
     fresh: bool
@@ -87,7 +87,7 @@ def capture_beside(
     upstream: Sequence[Upstream] = (),
     may_write: Callable[[], bool] = lambda: True,
 ) -> "Beside":
-    """List the inputs that are to be hashed in the background, and begin; as `capture_data`, which comes before."""
+    """Start to hash the inputs that are to be hashed in the background; as `capture_data`, which comes before."""
     hashes = _prepare([each for each in tracked if each.background], config, base, upstream)
     reason = "it was to be hashed while the run was running, and the run did not get that far"
     ignored = _ignored(tracked)
@@ -104,7 +104,7 @@ def not_covered(data: Mapping[str, Data]) -> tuple[str, ...]:
 
 
 class Beside:
-    """Inputs that are hashed in the background, in the state in which they were when the function began."""
+    """Inputs that are hashed in the background, in their state at the start of the function."""
 
     def __init__(
         self,
@@ -157,7 +157,7 @@ def changed_inputs(
     base: Path,
     upstream: Sequence[Upstream] = (),
 ) -> tuple[str, ...]:
-    """Hash all inputs once more and name those that are not what they were, one warning each."""
+    """Hash all inputs again, and warn of each one that has changed."""
     warnings = []
     for declared in tracked:
         for key in declared.keys:
@@ -172,7 +172,7 @@ def changed_inputs(
 
 
 def hash_again(key: str, data: Data, base: Path, upstream: Sequence[Upstream] = (), *, fresh: bool = True) -> Tree:
-    """Hash what is where an input lay, reading all of it or believing the cache, by the rule by which it was hashed.
+    """Hash an input again by its own rule, reading all of it or believing the cache.
 
     A remote one was read by what its server says of it, or else its content; a run among several paths by its outputs,
     or, by the first release, as a folder like any other.
@@ -218,7 +218,7 @@ def _entries(data: Mapping[str, Data], trees: Mapping[str, Tree]) -> dict[str, I
 
 
 def _named_as(path: str, tree: Tree) -> Tree:
-    """List one that is a file by its name."""
+    """List an input that is a file under its name."""
     return tree.known_as(Path(redact_text(path)).name if tree.kind == "file" else "")
 
 
@@ -234,7 +234,7 @@ def _places(config: Config, tracked: Sequence[Tracked], base: Path) -> dict[str,
 
 
 def _prepare(tracked: Sequence[Tracked], config: Config, base: Path, upstream: Sequence[Upstream]) -> dict[str, Hash]:
-    """List what every key means, so that all of them are known to be there before the first is read."""
+    """Resolve every key first, so that a missing input is reported before any is read."""
     runs = _folders(upstream, base)
     places = _places(config, tracked, base)
     for key, (_, place) in places.items():
@@ -273,7 +273,7 @@ def _folders(upstream: Sequence[Upstream], base: Path) -> dict[Path, str]:
 
 
 def _named(key: str, act: Callable[[], T]) -> T:
-    """Act, and put the key before whatever is wrong."""
+    """Call a function, and put the key before the message of its error."""
     try:
         return act()
     except DataError as error:

@@ -1,4 +1,4 @@
-"""Where inputs lie: what a key of the configuration may hold, and what it means.
+"""Where inputs are: what a key of the configuration may hold, and what it means.
 
 A key holds a path, a list or mapping of paths, a glob, or a URL. Nothing else knows these forms.
 """
@@ -79,7 +79,7 @@ def find_place(config: Mapping[Any, Any], key: str, base: Path) -> Place | None:
 
 
 def plain_value(config: Mapping[Any, Any], key: str, base: Path) -> Any:
-    """Give the value of a key as it is recorded: path objects as strings, home folder and variables put in."""
+    """Return the value of a key as it is recorded: paths as strings, home folder and variables expanded."""
     return _plain(key, _value(config, key), base)
 
 
@@ -92,7 +92,7 @@ def _plain(key: str, value: Any, base: Path) -> Any:
 
 
 def _meant(key: str, text: str, base: Path) -> str:
-    """Put in the home folder and variables, as shells do, unless what the text names is there as it is written."""
+    """Expand the home folder and variables, as shells do, unless a file of the literal name exists."""
     if os.path.lexists(base / text) or _URL.match(text):
         return text
     try:
@@ -139,7 +139,7 @@ def _several(key: str, items: Iterable[tuple[Any, Any]], base: Path) -> dict[str
 
 
 def _matches(pattern: str, base: Path) -> dict[str, Place]:
-    """Find what a glob matches, by the path from the first name that is a pattern on."""
+    """Find what a glob matches, by the path from its first pattern on."""
     names = Path(pattern).parts
     fixed = Path(*names[: next(place for place, name in enumerate(names) if glob.has_magic(name))])
     found = [Path(match) for match in glob.glob(pattern, root_dir=base, recursive=True)]  # noqa: PTH207  # has root_dir

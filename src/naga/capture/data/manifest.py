@@ -26,7 +26,7 @@ def write_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> Non
 
 
 def add_inputs(path: Path, entries: Mapping[str, Iterable[HashedFile]]) -> None:
-    """Add keys to a list of inputs; the task, whose folder it is, may have put anything in its place."""
+    """Add keys to a list of inputs, whatever the task may have put in its place."""
     before = _EMPTY
     with suppress(OSError, LockError):
         before = read_inside(path.parent, path, MAX_LIST_BYTES).removesuffix(b"\n}\n")
@@ -65,7 +65,7 @@ def listed(entries: list[Any]) -> dict[str, str]:
 
 
 def compare(expected: Mapping[str, str], tree: Tree) -> Iterator[str]:
-    """Name each path that is not what was expected, sorted."""
+    """Name each path that differs from what was expected, sorted."""
     found = {entry.path: entry.hash for entry in tree.entries()}
     for path in sorted(expected.keys() | found.keys()):
         if path not in found:

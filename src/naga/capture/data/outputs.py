@@ -23,7 +23,7 @@ _TEMPORARY = re.compile(rb"\.naga-[^/]*\.tmp", re.DOTALL)  # of Naga's writers, 
 def capture_outputs(
     save_dir: Path, *, limit: int | None = None, may_write: Callable[[], bool] = lambda: True
 ) -> Outputs:
-    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``, larger files by their size alone."""
+    """Hash what a run left in its folder, and list it in ``.naga/outputs.json``; larger files by size alone."""
     listed = list_outputs(save_dir)
     large = _take_large(listed, limit)
     tree = hash_listed(listed, fresh=True)
@@ -77,7 +77,7 @@ def list_outputs(save_dir: Path, ignore: Sequence[str] = ()) -> Listed:
 
 
 def _diag_folders(save_dir: Path) -> frozenset[bytes]:
-    """Find the folders that diags were given: not a run's own results that happen to lie in the same place."""
+    """Find the folders that Naga made for diags, not a run's own results in a place of that name."""
     marks, folder = diag_marks(save_dir), save_dir / DIAG
     if not marks.is_dir() or not folder.is_dir():
         return frozenset()

@@ -1,4 +1,4 @@
-"""Inputs that lie behind a URL: whatever fsspec opens.
+"""Inputs behind a URL: whatever fsspec opens.
 
 What a server says of a file stands for its content: its version or strong ETag, and its size. Where the server says
 neither, or fresh data is asked for, the content is read.
@@ -55,7 +55,7 @@ def _hash(filesystem: Any, root: str, ignore: Sequence[str], fresh: bool) -> Tre
 
 
 def _look(filesystem: Any, about: Mapping[str, Any]) -> tuple[int, bytes]:
-    """Find the size of a remote file and the digest of what stands for its content."""
+    """Find the size of a remote file, and the digest of what identifies its content."""
     from blake3 import blake3
 
     version, size = _version(about), about.get("size")
@@ -67,7 +67,7 @@ def _look(filesystem: Any, about: Mapping[str, Any]) -> tuple[int, bytes]:
 
 
 def _version(about: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Find what the server promises to change with the content, and of what kind it is."""
+    """Find what the server promises to change with the content (ETag, version, checksum), and its kind."""
     version = next((about[key] for key in _VERSIONS if about.get(key)), None)
     if version is not None:
         return "version", str(version)
@@ -93,7 +93,7 @@ def _read(filesystem: Any, about: Mapping[str, Any]) -> tuple[int, bytes]:
 
 
 def _assembled(files: Mapping[bytes, tuple[int, bytes]]) -> Tree:
-    """Put the files of a remote folder together as those of a local one."""
+    """Combine the files of a remote folder as those of a local one."""
     folders, digests, places = [Folder(b"", 0)], [bytearray()], {b"": 0}
 
     def place_of(path: bytes) -> int:

@@ -42,7 +42,7 @@ def _stage_folder(key: str, value: str, base: Path) -> Path:
 
 
 def capture_upstream(paths: Iterable[Path], save_dir: Path | None, base: Path) -> tuple[Upstream, ...]:
-    """Name the runs in whose folders the given paths lie."""
+    """Name the runs in whose folders the given paths are."""
     folders = {folder for path in paths if (folder := _run_folder(path)) and folder != save_dir}
     return tuple(_upstream(folder, base) for folder in sorted(folders))
 

@@ -1,4 +1,4 @@
-"""Diagnosing many runs: what needs nothing is found by reading, all else is given to processes of its own.
+"""Diagnosing many runs: what needs no diag is found by reading alone, the rest goes to worker processes.
 
 This process imports neither MLflow nor the script, so a pass that finds nothing to do takes no longer than reading the
 runs. Each worker does one run at a time and is alone in its pool: one that dies takes no other run with it.
@@ -38,7 +38,7 @@ _LOST = 3  # runs one after the other that MLflow was not there for: nor will it
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One run that a worker is to diagnose; ``code`` is the snapshot to do it with, None for today's."""
+    """One run for a worker to diagnose; ``code`` is the snapshot to use, None for today's code."""
 
     run: Run
     code: Code | None = None
@@ -55,7 +55,7 @@ def diagnose_all(
     options: tuple[str, ...] = (),
     begins: Callable[[Path], None] = lambda _: None,
 ) -> Iterator[Outcome]:
-    """Diagnose many runs, and tell of each when it begins, here, and as soon as it is done.
+    """Diagnose many runs; yield each outcome as soon as it is known, and call ``begins`` for each run, in this process.
 
     The first Ctrl-C lets the runs that have begun be finished, and the others are ``left``; the second ends all.
     """
@@ -78,7 +78,7 @@ def diagnose_all(
 
 
 def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> Iterator[Outcome | Work]:
-    """Find out, by reading alone, what needs no diag."""
+    """Find the runs that need no diag, by reading alone."""
     root = project_root(order.script.parent)
     published = newest_published(order.uri or store_of(order.script.parent)) if order.only_stale else {}
     freshness, file = Freshness(published, root), order.script.relative_to(root).as_posix()
@@ -103,7 +103,7 @@ def _sorted_out(order: BatchOptions, runs: Sequence[Run], *, any_task: bool) -> 
 
 
 def _originals(runs: Sequence[Run]) -> dict[str, Path]:
-    """Give the folder of each run; of copies, of which each would supersede the other, the one it was computed in."""
+    """Return the folder of each run; of copies, which would supersede each other, the one it was computed in."""
     folders: dict[str, Path] = {}
     for run in sorted(runs, key=lambda run: not str(run.save_dir).endswith(run.record.save_dir)):
         folders.setdefault(run.run_id, run.save_dir)
@@ -125,7 +125,7 @@ class Worker:
         self._pool: ProcessPoolExecutor | None = None
 
     def begin(self, work: Work) -> "Future[Outcome]":
-        """Begin with a run."""
+        """Start to diagnose a run."""
         try:
             self._prepare(work.code)
         except DiagError as error:
@@ -138,7 +138,7 @@ class Worker:
             return self._pool.submit(diagnose, self._order, self._script, work.run.save_dir)
 
     def _prepare(self, code: Code | None) -> None:
-        """Lay out the code of a run; a process that has imported other code is of no more use."""
+        """Lay out the code of a run; a process that has imported other code is replaced."""
         if code is None or code.tree == self._tree:
             return
         self.end()
@@ -157,7 +157,7 @@ class Worker:
 def _shared(
     order: BatchOptions, work: Sequence[Work], jobs: int, folder: Path, begins: Callable[[Path], None]
 ) -> Iterator[Outcome]:
-    """Share the work among workers, each of which has one run at a time."""
+    """Distribute the work: each worker has one run at a time."""
     waiting = deque(sorted(work, key=lambda one: one.code.tree or "" if one.code else ""))
     free = [Worker(order, folder) for _ in range(max(1, min(jobs, len(work))))]
     begun: dict[Future[Outcome], tuple[Worker, Work]] = {}
@@ -207,7 +207,7 @@ def _interrupts_blocked() -> Iterator[None]:
 
 @contextmanager
 def _stopping() -> Iterator[list[int]]:
-    """Collect Ctrl-C; the second one ends the processes too."""
+    """Collect Ctrl-C: the first lets begun runs finish, the second ends the processes."""
     pressed: list[int] = []
 
     def press(number: int, _: FrameType | None) -> None:

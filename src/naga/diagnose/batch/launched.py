@@ -1,4 +1,4 @@
-"""A pass over many runs by jobs of a launcher: each diagnoses its share, one run after the other.
+"""Diagnosing many runs by jobs of a launcher: each job diagnoses its share, one run after the other.
 
 A SQLite store takes one writer well, and over a network none but one: there, a single job has all runs.
 """
@@ -24,7 +24,7 @@ _PER_JOB = 4  # shares of each: a slow one is not waited for by the others
 def diagnose_launched(
     order: BatchOptions, folders: Sequence[Path], *, jobs: int, launcher: str, options: tuple[str, ...]
 ) -> Iterator[Outcome]:
-    """Diagnose runs through a launcher, and tell of each share as soon as it is done."""
+    """Diagnose runs through a launcher, and report each share as soon as it is done."""
     if order.check or order.recorded or order.scratch:
         option = "--check" if order.check else "--code recorded" if order.recorded else "--dry-run"
         raise UsageError(
@@ -55,7 +55,7 @@ def _point(order: BatchOptions, share: Sequence[Path], uri: str) -> dict[str, An
 
 
 def diagnose_share(point: dict[str, Any]) -> dict[str, Any]:
-    """Be the job: diagnose the runs of a share, and say what became of each."""
+    """Diagnose the runs of a share, inside the job, and return the outcome of each."""
     os.chdir(point["cwd"])
     os.environ.setdefault("MLFLOW_TRACKING_URI", point["uri"])
     order = BatchOptions(script=Path(point["script"]), **point["order"])

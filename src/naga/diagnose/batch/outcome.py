@@ -1,4 +1,4 @@
-"""What is asked of a pass over many runs, and what became of each."""
+"""The options of a pass over many runs, and the outcome of each run."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ class BatchOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What a preview shows: each metric's former and new value, None for none; artifacts that come and go."""
+    """What a preview shows: each metric's former and new value, None for none; artifacts added and removed."""
 
     before: str  # the name of the MLflow run that it is compared with; empty for none
     metrics: tuple[tuple[str, float | None, float | None], ...] = ()
@@ -39,7 +39,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was away.
+    """What became of one run: a word of `KINDS`, why, and what its diag printed; ``lost`` if MLflow was unreachable.
 
     ``reading`` says how its configuration was read, without the configuration itself; ``misfit`` names what of it does
     not fit today's, alike for all runs of which the same does not.

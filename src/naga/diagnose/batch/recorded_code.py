@@ -43,7 +43,7 @@ def recorded_tree(code: Code, script: Path, folder: Path) -> Path:
 
 
 def _not_laid_out(code: Code, script: Path, error: GitError) -> DiagError:
-    """Word why a snapshot cannot be had: that it is elsewhere has a remedy, other causes speak for themselves."""
+    """Explain why a snapshot cannot be laid out; for one that is in another repository, with a hint."""
     commit = str(code.commit)
     try:
         repository = Repository.find(script.parent)
@@ -55,7 +55,7 @@ def _not_laid_out(code: Code, script: Path, error: GitError) -> DiagError:
 
 
 def lacking(error: BaseException | None, folder: Path) -> str:
-    """Name what a diag of today needs, and the code of a run, laid out in ``folder``, does not have; empty for nothing.
+    """Name what a diag of today needs and the code of a run, laid out in ``folder``, lacks; empty for nothing.
 
     A script of today among older modules asks them for names that came later; a module that came later is not there.
     """

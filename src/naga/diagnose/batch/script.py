@@ -1,4 +1,4 @@
-"""A script as a module: which tasks it is about, and which diags it has."""
+"""A script as a module: the tasks that it is about, and the diags that it has."""
 
 import ast
 import importlib.util
@@ -52,7 +52,7 @@ def module_file(name: str) -> Path | None:
 
 
 def is_of_script(task: str, script: Path) -> bool:
-    """Tell, from the script's text alone, if a run of a task is one that its diag is about.
+    """Return whether a diag of a script is about a task, from the script's text alone.
 
     A script that defines tasks is about those, and about what it imports by name; one that defines none is about all.
     """
@@ -75,7 +75,7 @@ def _names(script: Path) -> tuple[frozenset[str], frozenset[str]]:
 
 @cache
 def _former_names(script: Path) -> frozenset[str]:
-    """List what ``@clicfg(was=...)`` says, in the script and in what it imports, that tasks were called."""
+    """List the former names of tasks, as ``@clicfg(was=...)`` declares them in the script and in what it imports."""
     names: set[str] = set()
     for file in code_files(script):
         with suppress(SyntaxError, ValueError):  # what cannot be read, or is computed: then the run has to be named

@@ -1,4 +1,4 @@
-"""Why the metrics of two runs differ: both diags, as they were published, on the results of both runs."""
+"""Why the metrics of two runs differ: each published diag is run on the results of both."""
 
 from collections.abc import Iterator, Mapping
 from math import isclose, isnan
@@ -22,21 +22,21 @@ Metrics = Mapping[str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Crossed:
-    """A metric by the diag of the first run on both results, then by that of the second; and what changes it."""
+    """A metric by the first run's diag on both results, then by the second's; and what changes it."""
 
     key: str
     values: tuple[float | None, float | None, float | None, float | None]
     because: str
 
     def sentence(self) -> str:
-        """Say it to a reader."""
+        """Put it into a sentence."""
         other = {"results": "diag", "diag": "results"}.get(self.because)
         both = "the results and the diag both change it"
         return f"{self.key}: " + (f"it is the {self.because}: the {other} changes nothing" if other else both)
 
 
 def why_metrics_differ(a: Run, b: Run) -> list[Crossed]:
-    """Compute what is not published: the diag of each run on the results of the other, with nothing published of it."""
+    """Compute the diag of each run on the results of the other, without publishing anything."""
     published = newest_published(store_of(Path.cwd()))
     tags = [published[run.run_id].tags if run.run_id in published else {} for run in (a, b)]
     for run, own in zip((a, b), tags, strict=True):
@@ -77,7 +77,7 @@ def _repository(run: Run, commit: str) -> Repository:
 
 
 def _judged(aa: Metrics, ab: Metrics, ba: Metrics, bb: Metrics) -> Iterator[Crossed]:
-    """Tell for each metric that differs whether other results change it, under either diag, or another diag does."""
+    """Say for each metric that differs whether the results change it, or the diag does."""
     for key in dict.fromkeys([*aa, *bb]):
         values = aa.get(key), ab.get(key), ba.get(key), bb.get(key)
         if not _same(values[0], values[3]):

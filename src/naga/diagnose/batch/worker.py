@@ -1,4 +1,4 @@
-"""What a process does that diagnoses one run after the other: MLflow and the script are imported once."""
+"""The worker process, which diagnoses one run after the other: MLflow and the script are imported once."""
 
 import io
 import multiprocessing
