@@ -46,21 +46,21 @@ def candidates(root: Path, *, older: timedelta, failed: bool, archived: bool) ->
             why = run.status
         if why and _age(run) >= older:
             meant.append((run, why))
-    needed = _needed({run.folder: run for run in (*runs, *each_known_run())}, [run for run, _ in meant], root)
-    return [Candidate(run, why, _size(run.save_dir), needed.get(run.folder, "")) for run, why in meant]
+    staying = _staying({run.folder: run for run in (*runs, *each_known_run())}, [run for run, _ in meant], root)
+    return [Candidate(run, why, _size(run.save_dir), staying.get(run.folder, "")) for run, why in meant]
 
 
-def _needed(runs: Mapping[str, Run], meant: Iterable[Run], root: Path) -> dict[str, str]:
+def _staying(runs: Mapping[str, Run], meant: Iterable[Run], root: Path) -> dict[str, str]:
     """Name by folder what needs the runs that are meant to go; a run needed by one that stays, stays too."""
     holding = {str(above): folder for folder, run in runs.items() for above in run.save_dir.parents}
     going = {run.folder: run for run in meant}
-    needed: dict[str, str] = {}
+    staying: dict[str, str] = {}
     while True:
         needed = {up.run_id: at for at, run in runs.items() if at not in going for up in run.summary.upstream}
         found = {at: why for at, run in going.items() if (why := _keeper(run, root, needed, holding))}
         if not found:
-            return needed
-        needed |= found
+            return staying
+        staying |= found
         going = {at: run for at, run in going.items() if at not in found}
 
 
