@@ -356,7 +356,7 @@ def _fork(checkout: Path, body: Callable[[], int]) -> int:
             os.environ |= {"PYTEST_DEBUG_TEMPROOT": str(checkout.parent)}
             sys.dont_write_bytecode = True
             sys.path.insert(0, str(checkout / "src"))
-            # Runs take snapshots of where their program lies: that is not to be this checkout.
+            # Runs take snapshots of where their program is: that is not to be this checkout.
             sys.modules["__main__"].__file__ = str(checkout / "program.py")
             code = body()
         os._exit(code)

@@ -30,6 +30,11 @@ def print_asked(text: str) -> None:
         raise SystemExit(f"naga: stdout cannot be written: {error.strerror}") from None
 
 
+def print_lines(*lines: str) -> None:
+    """Print lines that were asked for, each as one line whatever it holds."""
+    print_asked("".join(printable(line, lines=False) + "\n" for line in lines))
+
+
 def say(message: str) -> None:
     """Print one line to stderr; a closed or missing stderr is no reason to fail."""
     try:

@@ -13,6 +13,7 @@ from naga.capture.code.changes import patch
 from naga.cli.tables import ended, plain, print_table
 from naga.compare.diff import Diff, Difference, diff
 from naga.errors import UsageError
+from naga.paths import near
 from naga.runs.find import Run
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def _print(found: Diff) -> None:
     for place in range(len(found.runs) + 2):
         table.add_column(style="bold" if place == 0 else "", overflow="fold")
     table.add_row("run", "", *(plain(run.run_id) for run in found.runs))
-    table.add_row("folder", "", *(plain(_near(run.save_dir)) for run in found.runs))
+    table.add_row("folder", "", *(plain(near(run.save_dir)) for run in found.runs))
     table.add_row("status", "", *(plain(ended(run)) for run in found.runs))
     for name, part in found.parts.items():
         if not part:
@@ -95,10 +96,6 @@ def _shown(value: Any) -> str:
 
 def _is_blob(text: str) -> bool:
     return len(text) in (40, 64) and all(char in "0123456789abcdef" for char in text)
-
-
-def _near(folder: Path) -> str:
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
 
 
 def _patches(found: Diff) -> Iterator[str]:

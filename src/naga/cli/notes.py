@@ -8,7 +8,7 @@ from naga.runs.filter import Filter
 from naga.runs.find import load_run
 from naga.runs.notes import change_tags, checked_tag, read_notes, set_note
 from naga.runs.select import select_runs
-from naga.terminal import print_asked, printable
+from naga.terminal import print_asked, print_lines, printable
 
 
 def tag(words: argparse.Namespace) -> int:
@@ -20,7 +20,7 @@ def tag(words: argparse.Namespace) -> int:
         raise UsageError("naga tag takes runs and tags", hint="naga tag results/a +best -draft")
     for run in select_runs(names, Filter()):
         notes = change_tags(run.save_dir, add, remove)
-        print_asked(printable(f"{near(run.save_dir)}  {', '.join(notes.tags) or 'no tags'}", lines=False) + "\n")
+        print_lines(f"{near(run.save_dir)}  {', '.join(notes.tags) or 'no tags'}")
     return 0
 
 

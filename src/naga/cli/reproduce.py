@@ -20,7 +20,7 @@ from naga.reproduce.reproduce import EXIT_CODES, NOT_RESTORED, Verdict, free_pla
 from naga.reproduce.restore import lay_out_code
 from naga.reproduce.verdict import tolerances_of
 from naga.runs.find import Run, load_run
-from naga.terminal import print_asked, printable, say
+from naga.terminal import print_asked, print_lines, say
 from naga.wording import shortened
 
 
@@ -110,7 +110,7 @@ def _print(verdict: Verdict) -> None:
     lines += [f"  {one.verdict:<16}  {one.path}" + (f"  ({one.note})" if one.note else "") for one in verdict.outputs]
     lines += [f"  not restored: {reason}" for reason in verdict.not_restored]
     lines += [f"  not the same: {line}" for line in verdict.differences]
-    print_asked("".join(printable(line, lines=False) + "\n" for line in lines))
+    print_lines(*lines)
 
 
 def checkout(words: argparse.Namespace) -> int:
@@ -142,7 +142,7 @@ def _lay_out(run: Run, folder: Path, *, is_here: bool) -> None:
             folder.mkdir()
         raise
     for place in places:
-        print_asked(printable(near(place), lines=False) + "\n")
+        print_lines(near(place))
     if is_here:
         print(f"naga: its commit: {codes[0].commit}; git switch -c again {str(codes[0].commit)[:10]} goes on from it",
               file=sys.stderr)  # fmt: skip

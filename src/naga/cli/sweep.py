@@ -14,7 +14,7 @@ from naga.runs.find import Run, load_run
 from naga.sweep.cancel import cancel
 from naga.sweep.screen import last_line
 from naga.sweep.standing import STATUSES, queued, standing
-from naga.terminal import print_asked, printable
+from naga.terminal import print_asked, print_lines, printable
 from naga.wording import plural
 
 _WATCH_S = 2.0
@@ -51,7 +51,7 @@ def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
             status, note = "out of date", next(lineage.out_of_date(run))
         if note or status != "finished":
             place = run.save_dir.relative_to(root) if run.save_dir != root else run.save_dir.name
-            print_asked(printable(f"{status:<9} {place}  {note}".rstrip(), lines=False) + "\n")
+            print_lines(f"{status:<9} {place}  {note}".rstrip())
 
 
 def log(words: argparse.Namespace) -> int:

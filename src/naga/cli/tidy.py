@@ -15,7 +15,7 @@ from naga.runs.filter import Filter
 from naga.runs.find import each_run, load_run
 from naga.runs.select import select_runs
 from naga.save_dir.claim import set_aside
-from naga.terminal import print_asked, printable, say
+from naga.terminal import print_asked, print_lines, printable, say
 from naga.tidy.removal import age_of, candidates, finish_removals, remove_all
 from naga.wording import plural
 
@@ -39,7 +39,7 @@ def graph(words: argparse.Namespace) -> int:
         print_asked(as_svg(by_task(drawn)) + "\n")
     else:
         lines = as_mermaid(by_task(drawn)) if words.format == "mermaid" else as_tree(drawn)
-        print_asked("".join(printable(line, lines=False) + "\n" for line in lines))
+        print_lines(*lines)
     return 0
 
 
@@ -52,9 +52,9 @@ def whence_files(words: argparse.Namespace) -> int:
             raise UsageError(f"no file '{name}'", hint="naga whence figure.png")
         origins = whence(file, [Path.cwd()])
         for origin in origins:
-            print_asked(printable(f"{name}  {_origin(origin)}", lines=False) + "\n")
+            print_lines(f"{name}  {_origin(origin)}")
         if not origins:
-            print_asked(printable(f"{name}  of no run that is known here", lines=False) + "\n")
+            print_lines(f"{name}  of no run that is known here")
             code = 1
     return code
 
@@ -97,7 +97,7 @@ def gc(words: argparse.Namespace) -> int:
     going = [one for one in found if not one.needed_by]
     for one in found:
         line = f"{one.why:<9} {size_text(one.size_bytes):>10}  {near(one.run.save_dir)}  {one.run.run_id}"
-        print_asked(printable(line + (f"  (stays: {one.needed_by})" if one.needed_by else ""), lines=False) + "\n")
+        print_lines(line + (f"  (stays: {one.needed_by})" if one.needed_by else ""))
     total = f"{plural(len(going), 'run')}, {size_text(sum(one.size_bytes for one in going))}"
     if not words.yes:
         print_asked(f"{total}: nothing was removed; --yes removes them\n" if going else "nothing to remove\n")
@@ -110,7 +110,7 @@ def gc(words: argparse.Namespace) -> int:
             say(f"left: {done.message}")
             code = 1
             continue
-        print_asked("".join(printable(line, lines=False) + "\n" for line in done))
+        print_lines(*done)
         if words.mlflow:
             _remove_published(one.run.run_id, root)
     return code

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from naga.capture.code.changes import changed_files
-from naga.capture.data.manifest import listed
+from naga.capture.data.manifest import hashes_in, read_list
 from naga.compare.inside import changes_inside
 from naga.config.plain import differing_keys
-from naga.errors import LockError, UsageError
+from naga.errors import UsageError
 from naga.frozen import dataclass
-from naga.layout import INPUTS_LIST, OUTPUTS_LIST, naga_folder
-from naga.record.opener import read_json
+from naga.layout import INPUTS_LIST, OUTPUTS_LIST
 from naga.record.schema import Code, to_plain
 from naga.runs.find import Run, load_run
 from naga.runs.metrics import last_publication
@@ -189,12 +188,12 @@ def _repository(codes: Sequence[Code | None], prefix: str, name: str) -> Iterato
 
 
 def _data(runs: Sequence[Run]) -> Iterator[Difference]:
-    lists = [_list(run, INPUTS_LIST) for run in runs]
+    lists = [read_list(run.save_dir, INPUTS_LIST) for run in runs]
     for row in _rows([{key: data.hash for key, data in run.record.data.items()} for run in runs]):
         yield row
         below = [files.get(row.key) if isinstance(files, dict) else None for files in lists]
         if all(isinstance(files, list) for files in below):
-            tables = [_hashes(files) for files in below]
+            tables = [hashes_in(files) for files in below]
             yield from (
                 Difference(f"{row.key}/{inner.key}", inner.values)
                 for inner in _rows(tables)
@@ -218,8 +217,8 @@ def _outputs(runs: Sequence[Run]) -> Iterator[Difference]:
     hashes = [run.record.outputs.hash if run.record.outputs else None for run in runs]
     if len(set(hashes)) == 1:
         return
-    lists = [_list(run, OUTPUTS_LIST) for run in runs]
-    rows = list(_rows([_hashes(files) for files in lists])) if all(isinstance(files, list) for files in lists) else []
+    lists = [read_list(run.save_dir, OUTPUTS_LIST) for run in runs]
+    rows = list(_rows([hashes_in(files) for files in lists])) if all(isinstance(files, list) for files in lists) else []
     for row in rows:
         inside = changes_inside([run.save_dir for run in runs], row.key, row.values) if len(runs) == 2 else ""
         yield Difference(row.key, row.values, inside)
@@ -232,20 +231,6 @@ def _metrics(runs: Sequence[Run]) -> Iterator[Difference]:
         numbers = [value for value in row.values if isinstance(value, int | float)]
         is_pair = len(row.values) == len(numbers) == 2
         yield replace(row, note=f"{numbers[1] - numbers[0]:+.6g}") if is_pair else row
-
-
-def _list(run: Run, name: str) -> Any:
-    try:
-        return read_json(run.save_dir, naga_folder(run.save_dir) / name)
-    except (OSError, LockError):
-        return None
-
-
-def _hashes(files: Any) -> dict[str, str]:
-    try:
-        return listed(files)
-    except (KeyError, TypeError):
-        return {}
 
 
 _COMPARED: dict[str, Callable[[Sequence[Run]], Iterator[Difference]]] = {

@@ -5,11 +5,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from naga.capture.data.manifest import listed
+from naga.capture.data.manifest import listed_outputs
 from naga.errors import LockError
-from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
+from naga.layout import LOCK_NAME
 from naga.record.lockfile import lock_hash
-from naga.record.opener import read_json
 from naga.record.schema import Record, Upstream
 from naga.runs.find import Run
 from naga.runs.summary import Summary
@@ -88,10 +87,9 @@ class Lineage:
     def _files(self, was: Path | None, now: Path) -> str:
         """Name some of the results that differ, where both runs list theirs."""
         if (was, now) not in self._differing:
-            lists = [_outputs(folder) for folder in (was, now)]
-            before, after = lists[0] or {}, lists[1] or {}
+            before, after = (listed_outputs(folder) if folder else {} for folder in (was, now))
             names = sorted(name for name in before | after if before.get(name) != after.get(name))
-            self._differing[was, now] = f" ({first_of(names, 3)})" if all(lists) and names else ""
+            self._differing[was, now] = f" ({first_of(names, 3)})" if before and after and names else ""
         return self._differing[was, now]
 
     def _at(self, folder: Path) -> Summary | None:
@@ -102,13 +100,6 @@ class Lineage:
             except (LockError, OSError):
                 self._known[name] = None
         return self._known[name]
-
-
-def _outputs(folder: Path | None) -> dict[str, str]:
-    try:
-        return listed(read_json(folder, naga_folder(folder) / OUTPUTS_LIST)) if folder else {}
-    except (OSError, LockError, KeyError, TypeError):
-        return {}
 
 
 def out_of_date(run: Run) -> Iterator[str]:

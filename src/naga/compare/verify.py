@@ -4,12 +4,11 @@ from collections.abc import Iterator
 
 from naga.capture.code.snapshot import check_code
 from naga.capture.data import inputs, outputs
-from naga.capture.data.manifest import compare, listed
+from naga.capture.data.manifest import compare, listed, read_list
 from naga.compare.lineage import base_of, find_upstream
-from naga.errors import LockError, NagaError
+from naga.errors import NagaError
 from naga.hashing.format import Tree
-from naga.layout import INPUTS_LIST, OUTPUTS_LIST, naga_folder
-from naga.record.opener import read_json
+from naga.layout import INPUTS_LIST, OUTPUTS_LIST
 from naga.record.schema import FINAL
 from naga.runs.find import Run
 from naga.wording import and_more
@@ -40,11 +39,11 @@ def _outputs(run: Run) -> Iterator[str]:
         yield f"outputs: {error.message}"
     else:
         if tree.hash != expected.hash:
-            yield from _differences("outputs", _list(run, OUTPUTS_LIST), tree)
+            yield from _differences("outputs", read_list(run.save_dir, OUTPUTS_LIST), tree)
 
 
 def _inputs(run: Run) -> Iterator[str]:
-    known = _list(run, INPUTS_LIST)
+    known = read_list(run.save_dir, INPUTS_LIST)
     for key, data in run.record.data.items():
         try:
             tree = inputs.hash_again(key, data, base_of(run.record), run.record.upstream) if data.hash else None
@@ -68,14 +67,6 @@ def _upstream(run: Run) -> Iterator[str]:
     for upstream in run.record.upstream:
         if find_upstream(upstream, base_of(run.record)) is None:
             yield f"upstream: {upstream.save_dir} is no longer run {upstream.run_id} as it was"
-
-
-def _list(run: Run, name: str) -> object:
-    """Read a list of the run's files; without one only the total hash can be compared."""
-    try:
-        return read_json(run.save_dir, naga_folder(run.save_dir) / name)
-    except (OSError, LockError):
-        return None
 
 
 def _differences(what: str, known: object, tree: Tree) -> Iterator[str]:

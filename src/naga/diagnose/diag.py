@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 from naga.declarations import PathOf, Upgrade
 from naga.errors import LockError, report_uncaught
 from naga.frozen import dataclass
+from naga.paths import near
 from naga.process.entry_point import is_script
 from naga.record.lockfile import read_lock
 from naga.runs.find import Run
@@ -145,8 +146,8 @@ class Diag(Decorated[P, R]):
             log=call.log,
             filled=call.reading.filled,
         )
-        still = partial(_require_same_run, run)
-        return publish(publication, partial(_read_only, call, options), where, still, later=self._later(run.save_dir))
+        body, require_same_run = partial(_read_only, call, options), partial(_require_same_run, run)
+        return publish(publication, body, where, require_same_run, later=self._later(run.save_dir))
 
     def _commit(self, call: DiagCall[R]) -> str | None:
         """Snapshot the code of the diag, once in a process for each state of it."""
@@ -171,8 +172,8 @@ class Diag(Decorated[P, R]):
     def _later(self, save_dir: Path) -> str:
         """Return the command that publishes a run when the server is back."""
         if self.file is None:
-            return f"later: {self.__name__}({_near(save_dir)!r})"
-        return f"later: python {shlex.quote(_near(self.file))} --reuse {shlex.quote(_near(save_dir))}"
+            return f"later: {self.__name__}({near(save_dir)!r})"
+        return f"later: python {shlex.quote(near(self.file))} --reuse {shlex.quote(near(save_dir))}"
 
 
 def _read_only(call: DiagCall[R], options: DiagOptions) -> R:
@@ -198,8 +199,3 @@ def _require_same_run(run: Run) -> None:
             f"run {found.run_id} took '{run.save_dir}' while the diag of {run.run_id} read it: not published",
             hint="diagnose it again",
         )
-
-
-def _near(path: Path) -> str:
-    """Write a path as one types it in the current folder."""
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)

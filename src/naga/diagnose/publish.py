@@ -3,15 +3,15 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from naga.diagnose.diag_dir import diag_folder
 from naga.errors import DiagError, TrackerError
 from naga.frozen import dataclass
 from naga.paths import near
-from naga.runs.metrics import note_failure, note_publication, now
+from naga.record.schema import now
+from naga.runs.metrics import note_failure, note_publication
 from naga.secrets import redact_text
 from naga.terminal import say, tell
 from naga.tracking.experiment import active_experiment, configured_experiment, name_of_active, remember_active
@@ -48,40 +48,97 @@ class Destination:
 
 
 def publish(
-    publication: Publication, body: Callable[[], T], where: Destination, still: Callable[[], None], *, later: str
+    publication: Publication,
+    body: Callable[[], T],
+    where: Destination,
+    require_same_run: Callable[[], None],
+    *,
+    later: str,
 ) -> T:
     """Run a diag's body inside a new MLflow run, make that the active one, and note it in the run's folder.
 
-    ``still`` raises `FolderTakenError` where the folder that the body read is another run's by now.
+    ``require_same_run`` raises `FolderTakenError` where the folder that the body read is another run's by now.
     """
-    make = partial(_run_body, publication=publication, body=body, where=where, still=still, later=later)
     require_mlflow()
-    uri = store_of(where.project)
-    failed = f"nothing was published to MLflow at '{shown_uri(uri)}'"
-    with in_one_line(failed, later):
-        # What the script has set was looked up in the store that MLflow used until now.
-        name = where.experiment or name_of_active(uri)
-    with tracking_store(where.project) as uri, _as_guest():
-        named = name or configured_experiment(where.project)
-        with in_one_line(failed, later):
-            run = open_run(publication, uri, named)
-        before = active_experiment()
-        result, generation = make(run)
-        if active_experiment() != before:
-            remember_active(uri)
-            if where.experiment is None and active_experiment() != run.experiment_id:
-                say("warning: the diag sets its MLflow experiment in its body: it runs again, in that experiment "
-                    "(call mlflow.set_experiment at the top of the script)")  # fmt: skip
-                run.discard()
-                with in_one_line(failed, later):
-                    run = open_run(publication, uri)
-                result, generation = make(run)
-        with in_one_line(f"the diag ran, but MLflow at '{shown_uri(uri)}' was lost before it was published", later):
-            published = run.succeed(reserved=generation)
-        if where.note_in:
-            note_publication(where.note_in, _facts(published, shown_uri(uri)))
-            _say_published(where.note_in, published, shown_uri(uri))
-        return result
+    return _Publishing(publication, body, where, require_same_run, later, store_of(where.project)).run()
+
+
+@dataclass(frozen=True, slots=True)
+class _Publishing(Generic[T]):
+    """One publication while it is made; ``later`` is the hint where the store does not answer."""
+
+    publication: Publication
+    body: Callable[[], T]
+    where: Destination
+    require_same_run: Callable[[], None]
+    later: str
+    uri: str
+
+    def run(self) -> T:
+        """Do all of it; return what the body returns."""
+        with self._explained("nothing was published to MLflow at '{store}'"):
+            # What the script has set was looked up in the store that MLflow used until now.
+            named = self.where.experiment or name_of_active(self.uri)
+        with tracking_store(self.where.project), _as_guest():
+            run = self._begun(named or configured_experiment(self.where.project))
+            before = active_experiment()
+            result, number = self._filled(run)
+            if active_experiment() != before:
+                remember_active(self.uri)
+                if self.where.experiment is None and active_experiment() != run.experiment_id:
+                    run, result, number = self._again(run)
+            self._finish(run, number)
+            return result
+
+    def _begun(self, experiment: str | None = None) -> OpenRun:
+        with self._explained("nothing was published to MLflow at '{store}'"):
+            return open_run(self.publication, self.uri, experiment)
+
+    def _filled(self, run: OpenRun) -> tuple[T, int]:
+        """Log what is known, run the body, log its files; return its result, and the number of its folder."""
+        try:
+            with self._explained("half of it was published to MLflow at '{store}'"):
+                run.write()
+            with diag_folder(self.where.files_in, run.next_generation) as folder:
+                result = self.body()
+            with self._explained("the files of the diag were not published to MLflow at '{store}'"):
+                run.log_folder(folder.generation, folder.path)
+            self.require_same_run()
+        except FolderTakenError:
+            run.discard()
+            raise
+        except BaseException as error:
+            run.fail()
+            self._note_failure(error)
+            raise
+        return result, folder.generation
+
+    def _again(self, run: OpenRun) -> tuple[OpenRun, T, int]:
+        """Discard the run, and run the body in the experiment that it has set."""
+        say("warning: the diag sets its MLflow experiment in its body: it runs again, in that experiment "
+            "(call mlflow.set_experiment at the top of the script)")  # fmt: skip
+        run.discard()
+        run = self._begun()
+        return run, *self._filled(run)
+
+    def _finish(self, run: OpenRun, number: int) -> None:
+        with self._explained("the diag ran, but MLflow at '{store}' was lost before it was published"):
+            published = run.succeed(reserved=number)
+        if self.where.note_in:
+            note_publication(self.where.note_in, _facts(published, shown_uri(self.uri)))
+            _say_published(self.where.note_in, published, shown_uri(self.uri))
+
+    def _note_failure(self, error: BaseException) -> None:
+        if not isinstance(error, KeyboardInterrupt | TrackerError):
+            self.require_same_run()  # else the failure would be noted beside a run that this diag never saw
+            if self.where.note_in:
+                diag, reason = self.publication.tags.get(Tag.DIAG, ""), redact_text(first_line_of(error))
+                note_failure(self.where.note_in, diag=diag, tracking_uri=shown_uri(self.uri), error=reason)
+        if "is already active. To start a new run" in text_of(error):
+            say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
+
+    def _explained(self, what: str) -> AbstractContextManager[None]:
+        return in_one_line(what.format(store=shown_uri(self.uri)), self.later)
 
 
 def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
@@ -89,41 +146,6 @@ def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
     about = f"{near(save_dir)} as MLflow run {published.run_id[:8]} (generation {published.generation})"
     address = f": {store.rstrip('/')}/#/experiments/{published.experiment_id}/runs/{published.run_id}"
     tell(f"published {about}{address if store.startswith('http') else ''}")
-
-
-def _run_body(
-    run: OpenRun,
-    *,
-    publication: Publication,
-    body: Callable[[], T],
-    where: Destination,
-    still: Callable[[], None],
-    later: str,
-) -> tuple[T, int]:
-    """Log what is known, run the body, log what it made; return what it returns and the number of its folder."""
-    store = shown_uri(store_of(where.project))
-    try:
-        with in_one_line(f"half of it was published to MLflow at '{store}'", later):
-            run.write()
-        with diag_folder(where.files_in, run.next_generation) as folder:
-            result = body()
-        with in_one_line(f"the files of the diag were not published to MLflow at '{store}'", later):
-            run.log_folder(folder.generation, folder.path)
-        still()
-    except FolderTakenError:
-        run.discard()
-        raise
-    except BaseException as error:
-        run.fail()
-        if not isinstance(error, KeyboardInterrupt | TrackerError):
-            still()  # else the failure of this diag would be noted beside a run that it never saw
-        if where.note_in and not isinstance(error, KeyboardInterrupt | TrackerError):
-            reason = redact_text(first_line_of(error))
-            note_failure(where.note_in, diag=publication.tags.get(Tag.DIAG, ""), tracking_uri=store, error=reason)
-        if "is already active. To start a new run" in text_of(error):
-            say("warning: a diag has a run already: mlflow.start_run() needs nested=True, or is not needed at all")
-        raise
-    return result, folder.generation
 
 
 def _facts(published: PublishedRun, store: str) -> dict[str, object]:

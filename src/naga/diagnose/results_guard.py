@@ -5,13 +5,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from naga.capture.data.manifest import listed
+from naga.capture.data.manifest import listed_outputs
 from naga.capture.data.outputs import list_outputs
-from naga.errors import DataError, DiagError, LockError
+from naga.errors import DataError, DiagError
 from naga.hashing.hash_tree import hash_path
 from naga.hashing.listing import join, name_of, state_of
-from naga.layout import OUTPUTS_LIST, naga_folder
-from naga.record.opener import read_json
 from naga.terminal import say
 from naga.wording import first_of
 
@@ -52,7 +50,7 @@ def _states(save_dir: Path) -> dict[bytes, bytes]:
 def _changes(save_dir: Path, before: dict[bytes, bytes], after: dict[bytes, bytes]) -> Iterator[str]:
     if before == after or not before:
         return
-    manifest = _manifest(save_dir)
+    manifest = listed_outputs(save_dir)
     for path in sorted(before.keys() | after.keys()):
         name = os.fsdecode(path)
         if path not in after:
@@ -61,13 +59,6 @@ def _changes(save_dir: Path, before: dict[bytes, bytes], after: dict[bytes, byte
             yield f"{name} is new"
         elif before[path] != after[path] and not _is_as_listed(save_dir / name, manifest.get(name)):
             yield f"{name} has changed"
-
-
-def _manifest(save_dir: Path) -> dict[str, str]:
-    try:
-        return listed(read_json(save_dir, naga_folder(save_dir) / OUTPUTS_LIST))
-    except (OSError, LockError, KeyError, TypeError):
-        return {}
 
 
 def _is_as_listed(file: Path, expected: str | None) -> bool:

@@ -7,6 +7,7 @@ adding it here, and nowhere else.
 
 import dataclasses
 import types
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -204,6 +205,11 @@ class Record:
     def is_being_hashed(self) -> bool:
         """Whether this was written after the function returned and before the outputs were hashed."""
         return self.outputs is not None and self.outputs.reason == BEING_HASHED
+
+
+def now() -> str:
+    """Return the current time as records hold it."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def to_plain(value: Any) -> Any:

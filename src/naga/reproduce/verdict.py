@@ -10,13 +10,12 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from naga.capture.data.manifest import listed
+from naga.capture.data.manifest import listed_outputs
 from naga.capture.data.outputs import hash_outputs
 from naga.compare.inside import changes_inside
 from naga.errors import LockError, NagaError, UsageError
 from naga.frozen import dataclass
-from naga.layout import OUTPUTS_LIST, naga_folder
-from naga.record.opener import read_inside, read_json
+from naga.record.opener import read_inside
 from naga.reproduce.harmless import harmless
 from naga.runs.find import Run
 from naga.wording import first_of
@@ -77,8 +76,8 @@ def verdicts(was: Run, now: Run, tolerances: Mapping[str, float]) -> Iterator[Ou
 
 def files_of(run: Run) -> dict[str, str]:
     """Return the hash of each output of a run by its path; empty where that is unknown."""
-    with suppress(OSError, LockError, KeyError, TypeError):
-        return listed(read_json(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST))
+    if known := listed_outputs(run.save_dir):
+        return known
     with suppress(NagaError):  # without its list, what is in the folder says it as long as it is what was there
         tree = hash_outputs(run.save_dir, fresh=False)
         if run.record.outputs and tree.hash == run.record.outputs.hash:

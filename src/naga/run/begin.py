@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,7 +18,7 @@ from naga.process.identity import this_process
 from naga.process.ranks import Meeting
 from naga.process.return_in_finally import swallowing
 from naga.record.lockfile import read_lock, write_lock
-from naga.record.schema import FINAL, Process, Record
+from naga.record.schema import FINAL, Process, Record, now
 from naga.run.plan import Plan
 from naga.runs.find import Run
 from naga.save_dir.claim import Claim, TakenError, claim_folder
@@ -196,8 +195,3 @@ def _say_captured(record: Record) -> None:
         say(f"code: {code.name} is {code.commit or code.reason}" + (f" ({code.ref})" if code.ref else ""))
     for key, data in record.data.items():
         say(f"data: {key} is {data.hash or data.reason}")
-
-
-def now() -> str:
-    """Return the current time as records hold it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

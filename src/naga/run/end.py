@@ -13,8 +13,8 @@ from naga.process.seeding import taken_seed
 from naga.process.signals import Signals
 from naga.record.final import write_final_lock
 from naga.record.lockfile import write_lock
-from naga.record.schema import BEING_HASHED, Failure, Outputs, Record
-from naga.run.begin import Watched, label_of, now
+from naga.record.schema import BEING_HASHED, Failure, Outputs, Record, now
+from naga.run.begin import Watched, label_of
 from naga.run.plan import Plan
 from naga.save_dir.claim import Claim
 from naga.terminal import say, tell
@@ -23,16 +23,7 @@ from naga.wording import text_of, took
 
 def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: Claim | None, signals: Signals) -> None:
     """Write the final lock: how the run ended, and what it left."""
-    ended, environment, seed = now(), record.environment, taken_seed()
-    jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
-    final = replace(
-        record,
-        status=ending.status,
-        ended=ended,
-        environment=replace(environment, seed=seed) if environment and seed is not None else environment,
-        error=ending.failure,
-        warnings=(*record.warnings, *ending.warnings, *jumped),
-    )
+    final = _ended(record, ending)
     try:
         # Who pressed Ctrl-C does not wait for the hash of what was left half done.
         if ending.status != "killed":
@@ -54,6 +45,19 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
             say(f"warning: {warning}")
         if final.status == "finished" and claim and not plan.sweep and not plan.reproduces:  # those say what they did
             tell(f"finished {final.save_dir} in {took(final.duration_s)} (run {final.run_id})")
+
+
+def _ended(record: Record, ending: Ending) -> Record:
+    ended, environment, seed = now(), record.environment, taken_seed()
+    jumped = ("the clock of this host was set back while the task ran",) if ended < record.started else ()
+    return replace(
+        record,
+        status=ending.status,
+        ended=ended,
+        environment=replace(environment, seed=seed) if environment and seed is not None else environment,
+        error=ending.failure,
+        warnings=(*record.warnings, *ending.warnings, *jumped),
+    )
 
 
 def _say_that_it_returned(claim: Claim | None, final: Record) -> None:

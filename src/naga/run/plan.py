@@ -86,21 +86,49 @@ class Plan:
         return replace(self, config=config, args=(config.value, *self.args[1:]), inputs=inputs, stages=stages)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a call says: its command line, and its arguments, sorted by what they are for.
+
+    ``given`` is the configuration, ``keywords`` are single keys of it; ``args`` and ``kwargs`` are the further
+    arguments of the function.
+    """
+
+    fn: Callable[..., Any]
+    declared: Declared | None
+    request: Request
+    given: Any
+    keywords: Mapping[str, Any]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    def composed(self) -> Resolved:
+        """Compose the configuration."""
+        if self.declared is None:
+            return Resolved(value=None, plain={}, save_dir=None, written_save_dir=None)
+        return compose(
+            self.declared,
+            given=self.given,
+            keywords=self.keywords,
+            overrides=(*self.request.overrides, *_rank_word(self.request, self.declared.base)),
+            files=self.request.files,
+        )
+
+
 def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | Reuse:
     """Decide what a call means: a run to compute, or a finished one to use."""
     if declares.snapshot:
         require_switches()
-    declared = declared_config(fn)
-    request = _request(fn, declared, call)
-    task = call.task or task_name(fn)
+    asked = _asked(fn, call)
+    declared, request = asked.declared, asked.request
     if declared and call == Call():
         _warn_of_unread(fn, declared, is_reader=declares.command_line)
     if request.existing and not declares.lock:
         raise UsageError(f"--existing {request.existing}: {fn.__name__}() owns no folder", hint="@runlock")
+    task = call.task or task_name(fn)
     if request.reuse is not None:
         return reuse_named(declared, declares.former, load_run(request.reuse), task, request.overrides)
-    given, keywords, args, kwargs = _arguments(fn, declared, call)
-    config = _compose(declared, request, given, keywords)
+    config = asked.composed()
     if request.show_config:
         print_asked(show(config))
         raise SystemExit(0)
@@ -109,22 +137,27 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         _check_save_dir(config, call)
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, declares.former, finished, config)
+    return _plan(asked, declares, call, config, task=task, existing=existing)
 
+
+def _plan(
+    asked: _Asked, declares: Declares, call: Call, config: Resolved, *, task: str, existing: Existing | None
+) -> Plan:
     inputs, stages = _named_folders(config, declares, Path.cwd())
     return Plan(
         run_id=f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{os.urandom(4).hex()}",
-        fn=fn,
+        fn=asked.fn,
         task=task,
-        script=file_of(fn),
+        script=file_of(asked.fn),
         sweep=call.sweep,
         reproduces=call.reproduces,
         code=call.code,
         declares=declares,
         config=config,
-        args=(config.value, *args) if declared else args,
-        kwargs=kwargs,
+        args=(config.value, *asked.args) if asked.declared else asked.args,
+        kwargs=asked.kwargs,
         existing=existing,
-        words=_words(request),
+        words=_words(asked.request),
         base=Path.cwd(),
         inputs=inputs,
         stages=stages,
@@ -155,25 +188,29 @@ def follow(
     fn: Callable[..., Any], call: Call, decided: Callable[[], Announcement]
 ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
     """Return the arguments of a function in a process that shares the run of rank 0, and whether to call it."""
-    declared = declared_config(fn)
-    request = _request(fn, declared, call)
-    if request.show_config:
+    asked = _asked(fn, call)
+    if asked.request.show_config:
         raise SystemExit(0)
-    given, keywords, args, kwargs = _arguments(fn, declared, call)
     announced = decided()
-    if declared is None:
-        return args, kwargs, announced.computes
-    plain = announced.config or {}
+    if asked.declared is None:
+        return asked.args, dict(asked.kwargs), announced.computes
+    plain = _shared_config(asked, announced, is_typed=call.argv is not None)
+    if _rank_word(asked.request, plain):
+        plain = {**plain, "local_rank": asked.request.local_rank}
+    config = rebuild(asked.declared, plain, Path(announced.save_dir or "."))
+    return (config, *asked.args), dict(asked.kwargs), announced.computes
+
+
+def _shared_config(asked: _Asked, announced: Announcement, *, is_typed: bool) -> dict[Any, Any]:
+    """Return the configuration of rank 0 with the secrets of this rank; refuse one whose own words differ."""
+    plain, words = announced.config or {}, _words(asked.request)
     # What is typed beside --reuse gives secrets, and is no configuration to compare.
-    compares = call.argv is not None and request.reuse is None and bool(_words(request) or announced.words)
+    compares = is_typed and asked.request.reuse is None and bool(words or announced.words)
     if compares or (announced.computes and redacted_keys(plain)):
-        own = _compose(declared, request, given, keywords).plain
-        _refuse_other_words(_words(request), announced.words, own, plain)
-        plain = with_secrets(plain, own) if announced.computes else plain
-    if _rank_word(request, plain):
-        plain = {**plain, "local_rank": request.local_rank}
-    config = rebuild(declared, plain, Path(announced.save_dir or "."))
-    return (config, *args), kwargs, announced.computes
+        own = asked.composed().plain
+        _refuse_other_words(words, announced.words, own, plain)
+        return with_secrets(plain, own) if announced.computes else plain
+    return plain
 
 
 def _words(request: Request) -> tuple[str, ...]:
@@ -222,35 +259,29 @@ def _request(fn: Callable[..., Any], declared: Declared | None, call: Call) -> R
         raise UsageError(error.message, hint=hint) from None
 
 
-def _arguments(
-    fn: Callable[..., Any], declared: Declared | None, call: Call
-) -> tuple[Any, dict[str, Any], tuple[Any, ...], dict[str, Any]]:
-    """Separate the configuration, single keys of it, and the function's further arguments."""
+def _asked(fn: Callable[..., Any], call: Call) -> _Asked:
+    declared = declared_config(fn)
+    request = _request(fn, declared, call)
     if declared is None:
-        return None, {}, call.args, dict(call.kwargs)
-    given = call.args[0] if call.args else call.kwargs.get(declared.parameter)
+        return _Asked(
+            fn=fn, declared=None, request=request, given=None, keywords={}, args=call.args, kwargs=dict(call.kwargs)
+        )
     others = set(inspect.signature(fn).parameters) - {declared.parameter}
-    named = {key: value for key, value in call.kwargs.items() if key in others}
-    keywords = {key: value for key, value in call.kwargs.items() if key not in others and key != declared.parameter}
-    return given, keywords, call.args[1:], named
+    return _Asked(
+        fn=fn,
+        declared=declared,
+        request=request,
+        given=call.args[0] if call.args else call.kwargs.get(declared.parameter),
+        keywords={key: value for key, value in call.kwargs.items() if key not in {*others, declared.parameter}},
+        args=call.args[1:],
+        kwargs={key: value for key, value in call.kwargs.items() if key in others},
+    )
 
 
 def _rank_word(request: Request, config: Mapping[Any, Any]) -> tuple[str, ...]:
     """Return a launcher's ``--local_rank`` as an override, where the configuration has that key."""
     is_wanted = request.local_rank is not None and "local_rank" in config.keys()  # noqa: SIM118  # `in` evaluates
     return (f"local_rank={request.local_rank}",) if is_wanted else ()
-
-
-def _compose(declared: Declared | None, request: Request, given: Any, keywords: Mapping[str, Any]) -> Resolved:
-    if declared is None:
-        return Resolved(value=None, plain={}, save_dir=None, written_save_dir=None)
-    return compose(
-        declared,
-        given=given,
-        keywords=keywords,
-        overrides=(*request.overrides, *_rank_word(request, declared.base)),
-        files=request.files,
-    )
 
 
 def _warn_of_unread(fn: Callable[..., Any], declared: Declared, *, is_reader: bool) -> None:

@@ -5,7 +5,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from naga.errors import LockError
 from naga.layout import metrics_file, naga_folder
 from naga.record.atomic import write_atomic
 from naga.record.opener import make_inside, read_json
+from naga.record.schema import now
 from naga.terminal import say
 
 KEYS = (
@@ -45,11 +45,6 @@ def note_failure(save_dir: Path, *, diag: str, tracking_uri: str, error: str) ->
     """Note that a diag has failed, beside what was published before; the next publication removes the note."""
     failure = {"diag": diag, "tracking_uri": tracking_uri, "error": error, "time": now()}
     _note(save_dir, lambda noted: {**noted, "last_failure": failure})
-
-
-def now() -> str:
-    """Return the current time as it stands in all of Naga's files."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _note(save_dir: Path, change: Callable[[Mapping[str, Any]], Mapping[str, Any] | None]) -> None:

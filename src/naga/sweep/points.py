@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from naga.capture.data.inputs import require_inputs
 from naga.config.compose import Resolved, written_save_dir
@@ -100,7 +100,7 @@ def planned(
     before: Mapping[str, Any],
     tracked: Sequence[Tracked] = (),
 ) -> Sweep:
-    """Compose every point, and return it a folder; an error in any of them is reported before one starts.
+    """Compose every point, and give it a folder; an error in any of them is reported before one starts.
 
     Raises
     ------
@@ -109,15 +109,8 @@ def planned(
     ConfigError
         A key, or a value of a point, is wrong, or an input is not there.
     """
-    swept = {text.partition("=")[0] for point in listing for text in point}
-    template, is_cut = "", False
-    if "save_dir" not in swept:
-        text = written_save_dir(declared, overrides=[*overrides, *listing[0]], files=files)
-        is_cut = _TIME in text
-        template = text.partition(_TIME)[0]
-        overrides = [word for word in overrides if word.partition("=")[0] != "save_dir"]
-    words = {"save_dir": f"{template}_" if is_cut else template} if "save_dir" not in swept else {}
-    composed = variations(declared, listing, keywords=words, overrides=overrides, files=files)
+    naming = _Naming.of(declared, listing, overrides, files)
+    composed = variations(declared, listing, keywords=naming.words, overrides=naming.overrides, files=files)
     for config in composed if tracked else ():
         require_inputs(config.plain, tracked, Path.cwd())
     is_shared = len({config.save_dir for config in composed}) < len(composed)
@@ -125,22 +118,59 @@ def planned(
     for number, (typed, config) in enumerate(zip(listing, composed, strict=True), 1):
         digest = config_digest(config.plain, before)
         label = _label(typed, config, digest, number)
-        written = str(config.written_save_dir)
-        if is_cut:
-            written = f"{written[:-1]}{label}"
-        elif is_shared:
-            written = os.path.join(written, label)  # noqa: PTH118  # as the user wrote the rest
+        written = naming.written(config, label, is_shared=is_shared)
         folder = Path(os.path.abspath(written))  # noqa: PTH100  # links stay
         points.append(Point(overrides=typed, label=label, digest=digest, written=written, save_dir=folder))
     _refuse_equal(points)
-    root = Path(template.rstrip("/") if is_shared and template and "${" not in template else _above(points))
+    template = naming.template.rstrip("/") if is_shared and "${" not in naming.template else ""
     return Sweep(
         points=tuple(points),
-        root=Path(os.path.abspath(root)),  # noqa: PTH100
+        root=Path(os.path.abspath(template or _above(points))),  # noqa: PTH100
         example=composed[0].plain,
-        overrides=tuple(overrides),
+        overrides=naming.overrides,
         files=tuple(files),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Naming:
+    """How the folders of points are named: by ``save_dir`` as written, where no point sets its own.
+
+    From the first ``${now}`` on, the label of a point takes the place of what is written (``is_cut``), so that the same
+    command means the same folders.
+    """
+
+    overrides: tuple[str, ...]  # what all points have in common, save_dir left out where ``words`` has it
+    words: Mapping[str, str]
+    template: str
+    is_cut: bool
+
+    @classmethod
+    def of(
+        cls,
+        declared: Declared,
+        listing: Sequence[tuple[str, ...]],
+        overrides: Sequence[str],
+        files: Sequence[tuple[Path, str | None]],
+    ) -> Self:
+        """Read how save_dir is written."""
+        if any(text.partition("=")[0] == "save_dir" for point in listing for text in point):
+            return cls(overrides=tuple(overrides), words={}, template="", is_cut=False)
+        text = written_save_dir(declared, overrides=[*overrides, *listing[0]], files=files)
+        template, time, _ = text.partition(_TIME)
+        return cls(
+            overrides=tuple(word for word in overrides if word.partition("=")[0] != "save_dir"),
+            words={"save_dir": f"{template}_" if time else template},
+            template=template,
+            is_cut=bool(time),
+        )
+
+    def written(self, config: Resolved, label: str, *, is_shared: bool) -> str:
+        """Write the folder of a point; ``is_shared`` says that several would have the same."""
+        text = str(config.written_save_dir)
+        if self.is_cut:
+            return f"{text[:-1]}{label}"
+        return os.path.join(text, label) if is_shared else text  # noqa: PTH118  # as the user wrote the rest
 
 
 def _above(points: Sequence[Point]) -> Path:

@@ -13,7 +13,7 @@ from naga.record.opener import open_inside
 from naga.sweep.driver import Progress
 from naga.sweep.points import Sweep
 from naga.sweep.standing import STATUSES, run_at
-from naga.terminal import print_asked, printable, say
+from naga.terminal import print_lines, printable, say
 
 _ROWS = 12  # running and failed points that are shown at once
 _SHOWN = 40  # points of the last table
@@ -98,7 +98,7 @@ def _summary(progress: Progress, asked: Sweep, seconds: float) -> None:
         took = run.record.duration_s if run else None
         note = progress.notes.get(point.label, "")
         line = f"{progress.states[point.label]:<9} {point.label:<{width}}  {_duration(took or 0):>7}  {note}"
-        print_asked(printable(line.rstrip(), lines=False) + "\n")
+        print_lines(line.rstrip())
     counts = progress.counts()
     words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
     say(f"{words} of {len(asked.points)} in {_duration(seconds)}")

@@ -148,17 +148,6 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         tree, stored = _keep(repository, asked, look, plan, folder)
     except (GitError, OSError) as error:
         return _refused(code, str(error))
-    left_out = plan.skipped + plan.missing
-    held = HeldFiles(
-        repository=repository,
-        commit=stored.commit,
-        index=look.index,
-        stored=IndexCopy.read(folder / "stored"),
-        uncommitted=frozenset(change.path for change in status.changes),
-        committed=look.committed,
-        skipped=frozenset(one.path for one in left_out),
-        printed_to=asked.printed_to,
-    )
     code = replace(
         code,
         commit=stored.commit,
@@ -166,13 +155,30 @@ def _take(repository: Repository, asked: SnapshotRequest, code: Code, folder: Pa
         dirty=tree != look.tree or asked.cells is not None,
         ref=stored.ref,
         log_branch=stored.log_branch,
-        skipped=named(left_out),
+        skipped=named(plan.skipped + plan.missing),
     )
     missing = tuple(f"{code.name}: {one.path} {one.reason}" for one in plan.missing)
     notes = (f"{code.name}: {stored.warning}",) if stored.warning else ()
-    if code.ref is None:  # then the warning is that nothing keeps the commit
+    if code.ref is None:  # then the warning is that git may delete the commit
         missing, notes = missing + notes, ()
+    index = IndexCopy.read(folder / "stored")
+    held = _held(repository, asked, look, plan, commit=stored.commit, stored=index)
     return SnapshotResult(code=code, missing=missing, notes=notes, held=held)
+
+
+def _held(
+    repository: Repository, asked: SnapshotRequest, look: _Look, plan: _Plan, *, commit: str, stored: IndexCopy
+) -> HeldFiles:
+    return HeldFiles(
+        repository=repository,
+        commit=commit,
+        index=look.index,
+        stored=stored,
+        uncommitted=frozenset(change.path for change in look.status.changes),
+        committed=look.committed,
+        skipped=frozenset(one.path for one in plan.skipped + plan.missing),
+        printed_to=asked.printed_to,
+    )
 
 
 def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:

@@ -9,8 +9,9 @@ from typing import Any
 
 from naga.errors import LockError
 from naga.hashing.format import HashedFile, Tree
+from naga.layout import OUTPUTS_LIST, naga_folder
 from naga.record.atomic import write_atomic
-from naga.record.opener import MAX_LIST_BYTES, read_inside
+from naga.record.opener import MAX_LIST_BYTES, read_inside, read_json
 
 _EMPTY = b"{"
 
@@ -62,6 +63,27 @@ def listed(entries: list[Any]) -> dict[str, str]:
     if not all(isinstance(text, str) for pair in found.items() for text in pair):
         raise TypeError("a path or a hash is not text")
     return found
+
+
+def read_list(save_dir: Path, name: str) -> Any:
+    """Read one of the lists of a run; None where it cannot be read."""
+    try:
+        return read_json(save_dir, naga_folder(save_dir) / name)
+    except (OSError, LockError):
+        return None
+
+
+def hashes_in(entries: Any) -> dict[str, str]:
+    """Read what `listed` reads; empty where the list is none."""
+    try:
+        return listed(entries) if isinstance(entries, list) else {}
+    except (KeyError, TypeError):
+        return {}
+
+
+def listed_outputs(save_dir: Path) -> dict[str, str]:
+    """Return the hash of each output of a run by its path, from its list; empty where that cannot be read."""
+    return hashes_in(read_list(save_dir, OUTPUTS_LIST))
 
 
 def compare(expected: Mapping[str, str], tree: Tree) -> Iterator[str]:

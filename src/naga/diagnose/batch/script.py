@@ -104,18 +104,14 @@ def _is_of_naga(decorator: ast.expr) -> bool:
 
 
 def load_script(script: Path, *, project: Path | None = None, argv: Sequence[str] = ()) -> ModuleType:
-    """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``."""
+    """Import a script, in a process that does nothing else, without its ``if __name__ == "__main__"``.
+
+    ``project`` is the folder that the process imports from until now, where the script is in a laid-out copy of it.
+    """
     package = script.parent
     while (package / "__init__.py").exists():
         package = package.parent
-    root = project_root(script.parent)
-    if project is not None and project != root:
-        sys.path[:] = [str(root / Path(path).relative_to(project)) if _is_below(path, project) else path
-                       for path in map(os.path.realpath, sys.path)]  # fmt: skip
-        sys.path[:0] = [path for path in (str(root), str(root / "src")) if path not in sys.path]
-    # As `python script.py` and `python -m` from the project's root would find what it imports.
-    first = dict.fromkeys(map(str, (script.parent, package, root, root / "src")))
-    sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
+    _import_from(script, package, project)
     sys.argv = [str(script), *argv]
     name = ".".join(script.relative_to(package).with_suffix("").parts)
     spec = importlib.util.spec_from_file_location(name, script)
@@ -135,6 +131,17 @@ def load_script(script: Path, *, project: Path | None = None, argv: Sequence[str
     # What the script has pickled names its classes as of `__main__`.
     sys.modules["__main__"] = module
     return module
+
+
+def _import_from(script: Path, package: Path, project: Path | None) -> None:
+    """Let the script import what `python script.py`, and `python -m` from the project's root, would find."""
+    root = project_root(script.parent)
+    if project is not None and project != root:
+        sys.path[:] = [str(root / Path(path).relative_to(project)) if _is_below(path, project) else path
+                       for path in map(os.path.realpath, sys.path)]  # fmt: skip
+        sys.path[:0] = [path for path in (str(root), str(root / "src")) if path not in sys.path]
+    first = dict.fromkeys(map(str, (script.parent, package, root, root / "src")))
+    sys.path[:] = [*first, *(path for path in sys.path if path not in first)]
 
 
 def _is_below(path: str, project: Path) -> bool:
