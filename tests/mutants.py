@@ -97,6 +97,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=200, help="how many mutants of a room (default: 200)")
     parser.add_argument("--seed", type=int, default=1, help="which of them (default: 1)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
+    parser.add_argument("--unchanged", action="store_true", help="change nothing, to test the tests: all are to live")
     words = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
@@ -152,7 +153,7 @@ def _measure(room: str, folder: Path, words: argparse.Namespace) -> None:
         for mutation in others:
             if not free:
                 free.append(_await_one(busy, score))
-            mutant = Mutant(mutation, free.pop(), tests)
+            mutant = Mutant(mutation, free.pop(), tests, words.unchanged)
             busy[mutant.pid] = mutant
         while busy:
             _await_one(busy, score)
@@ -174,12 +175,14 @@ def _copied(checkout: Path) -> Path:
 class Mutant:
     """A copy of the checkout with one change, while its tests run."""
 
-    def __init__(self, mutation: MutationSpec, checkout: Path, tests: Tests) -> None:
+    def __init__(self, mutation: MutationSpec, checkout: Path, tests: Tests, unchanged: bool) -> None:
         self.checkout, self.name, self._changed = checkout, str(mutation.module_path), ExitStack()
         file = checkout / mutation.module_path
         chosen = tests.of(mutation.module_path, _statement(file, mutation.start_pos[0]))
         operator = get_operator(mutation.operator_name)(**mutation.operator_args)
-        self._texts = self._changed.enter_context(use_mutation(file, operator, mutation.occurrence))
+        self._texts = "", ""
+        if not unchanged:
+            self._texts = self._changed.enter_context(use_mutation(file, operator, mutation.occurrence))
         self._deadline = time.monotonic() + 60 + 5 * sum(tests.seconds[test] for test in chosen)
         limits = {test: 20 + 10 * tests.seconds[test] for test in chosen}
         files = list(dict.fromkeys(test.partition("::")[0] for test in chosen))
@@ -383,7 +386,7 @@ def _choose(room: str, checkout: Path, words: argparse.Namespace) -> list[Mutati
 
 
 def _is_same(mutation: MutationSpec, checkout: Path, known: dict[str, dict[str, str]]) -> bool:
-    """Tell whether a mutant is known to mean the same; its changed line is compared without its spaces."""
+    """Tell whether a mutant is known to mean the same, by its changed line without its spaces."""
     before = (checkout / mutation.module_path).read_text(encoding="utf-8")
     after = mutate_code(before, get_operator(mutation.operator_name)(**mutation.operator_args), mutation.occurrence)
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
@@ -392,7 +395,8 @@ def _is_same(mutation: MutationSpec, checkout: Path, known: dict[str, dict[str, 
     if operators.search(mutation.operator_name) and bits.search(changed):
         return True
     listed = known.get(str(mutation.module_path).removeprefix("src/naga/"), {})
-    return "".join(changed.split()) in {"".join(line.split()) for line in listed}
+    patterns = (".*".join(map(re.escape, "".join(line.split()).split("…"))) for line in listed)
+    return any(re.fullmatch(pattern, "".join(changed.split())) for pattern in patterns)
 
 
 def _statement(file: Path, line: int) -> range:

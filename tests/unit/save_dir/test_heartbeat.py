@@ -64,6 +64,8 @@ def test_a_beat_keeps_a_run_alive(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     leave(folder)
     age(folder, STALE_S + 60)
     with beating(folder, lambda: True):
+        (beats,) = [thread for thread in threading.enumerate() if thread.name == "naga-heartbeat"]
+        assert beats.daemon, "a process would never end while it beats"
         deadline = time.monotonic() + 30
         while not is_living(folder, "one", ELSEWHERE):
             assert time.monotonic() < deadline

@@ -1,7 +1,9 @@
 """Which of several publications belong together, and how they are named in what is said of them."""
 
 from pathlib import Path
+from typing import Any
 
+import mlflow
 import pytest
 from integration.diagnose.publications import Store
 
@@ -123,3 +125,21 @@ def test_where_nothing_was_published(project: Path) -> None:
     """There is nothing to repair, and no store is made for that."""
     assert repair_history(project) == []
     assert [path.name for path in project.iterdir()] == ["pyproject.toml"]
+
+
+def test_stores_of_any_size(store: Store, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow gives runs and experiments in parts; all of them are looked through, whatever fits into one."""
+    elsewhere = store.client.create_experiment(f"elsewhere of {store.experiment_id}")
+    ids = [leave(store, Status.ACTIVE, number) for number in range(1, 6)]
+    other = Store(store.uri, elsewhere)
+    lost = leave(other, Status.DEPRECATED, 1, **{Tag.SUPERSEDED_BY: "0" * 32})
+    for name in ("search_runs", "search_experiments"):
+
+        def in_parts(self: Any, *words: Any, search: Any = getattr(mlflow.MlflowClient, name), **more: Any) -> Any:
+            return search(self, *words, **{**more, "max_results": 2})
+
+        monkeypatch.setattr(mlflow.MlflowClient, name, in_parts)
+    told = repair_history(project)
+    assert [line.partition(" (")[0] for line in told] == ["a #4", "a #3", "a #2", "a #1", "a #1"]
+    assert [run.info.run_id for run in store.active()] == [ids[-1]]
+    assert store.client.get_run(lost).data.tags[Tag.SUPERSEDED_BY] == ids[-1]
