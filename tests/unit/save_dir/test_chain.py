@@ -6,7 +6,8 @@ import pytest
 
 from naga.layout import claims_folder
 from naga.process.identity import this_process
-from naga.save_dir import chain, kernel_lock
+from naga.record.opener import make_inside
+from naga.save_dir import kernel_lock
 from naga.save_dir.chain import Owner, append, tail_of
 
 MINE = Owner(run_id="mine", process=this_process())
@@ -33,14 +34,13 @@ def test_a_folder_that_was_moved_away_while_it_was_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moved: bool
 ) -> None:
     """`mkdir` finds it there and then no folder: whoever asks looks again; or the claims of another, likewise."""
-    make = chain.make_inside
 
     def moving(save_dir: Path, folder: Path) -> Path:
         if not moved:
-            make(save_dir, folder)
+            make_inside(save_dir, folder)
         raise FileExistsError(17, "File exists", str(folder))
 
-    monkeypatch.setattr(chain, "make_inside", moving)
+    monkeypatch.setattr("naga.save_dir.chain.make_inside", moving)
     assert append(tmp_path, None, MINE) is None
     assert tail_of(tmp_path) is None
 
