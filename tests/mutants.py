@@ -65,7 +65,13 @@ ROOMS = {
     "capture": ["unit/capture", "integration/test_code_zoo.py", "integration/test_console.py"],
 }
 COPIED = ("src", "tests", "docs", "conftest.py", "pyproject.toml", "README.md", "CONTRIBUTING.md")
-IMPORTED = {"tracking": ("mlflow", "mlflow.store.tracking.sqlalchemy_store")}  # once, not in each fork
+# What takes seconds is made once, not in each fork.
+IMPORTED = {"tracking": ("mlflow", "mlflow.store.tracking.sqlalchemy_store")}
+MADE = """\
+import pathlib, sys
+from naga.tracking.store import _new_store
+pathlib.Path(sys.argv[1]).write_bytes(_new_store(pathlib.Path("mlruns").absolute()))
+"""
 WHOLE = 600  # seconds for a test, as in pyproject.toml
 CONFIG = """\
 [cosmic-ray]
@@ -145,6 +151,10 @@ def _measure(room: str, folder: Path, words: argparse.Namespace) -> None:
     chosen = _choose(room, checkouts[0], words)
     for module in IMPORTED.get(room, ()):
         importlib.import_module(module)
+    if room == "tracking":
+        os.environ["NAGA_MIGRATED_STORE"] = str(folder / "migrated.db")
+        start = sys.executable, "-c", MADE, os.environ["NAGA_MIGRATED_STORE"]
+        subprocess.run(start, cwd=checkouts[0], env={**os.environ, "PYTHONPATH": "src"}, check=True)
     tests = _watched(room, checkouts[0])
     means_same = tomllib.loads(Path(__file__).with_name("same_mutants.toml").read_text(encoding="utf-8"))
     others = [mutation for mutation in chosen if not _is_same(mutation, checkouts[0], means_same)]

@@ -17,6 +17,8 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Create one store for all workers: it takes seconds."""
     from naga.tracking.store import _new_store
 
+    if ready := os.environ.get("NAGA_MIGRATED_STORE"):  # mutation testing has made one for all of its runs
+        return Path(ready)
     base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         base = base.parent
