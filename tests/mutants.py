@@ -3,7 +3,8 @@
 A room's source is changed in one small way, in a copy of this checkout, and its tests have to fail; so for a seeded
 sample of all such changes. Those that live are listed as patches: each is a test that is missing, or means the same,
 which `same_mutants.toml` says with the reason. Only the tests that have run the changed lines are run, in this process
-or in one that they started, the quickest first: no other could fail. Ctrl-C ends it with the score so far.
+or in one that they started, the quickest first, as long as there is time: no other could fail, and what is left for
+want of time counts as one that lived. Ctrl-C ends it with the score so far.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -103,6 +105,7 @@ def main() -> int:
     parser.add_argument("--sample", type=int, default=200, help="how many mutants of a room (default: 200)")
     parser.add_argument("--seed", type=int, default=1, help="which of them (default: 1)")
     parser.add_argument("--jobs", type=int, default=2, help="how many at a time (default: 2)")
+    parser.add_argument("--budget", type=float, default=100, help="seconds of tests for one of them (default: 100)")
     parser.add_argument("--unchanged", action="store_true", help="change nothing, to test the tests: all are to live")
     words = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -124,11 +127,16 @@ class Tests:
     seconds: dict[str, float] = field(default_factory=dict)
     of_line: dict[Path, dict[int, list[str]]] = field(default_factory=dict)
 
-    def of(self, file: Path, lines: range) -> list[str]:
-        """Name the tests that have run one of these lines, the quickest first."""
-        known = self.of_line.get(file, {})
+    def of(self, file: Path, lines: range, budget: float) -> list[str]:
+        """Name the tests that have run one of these lines: those of the module, then others, the quickest first."""
+        known, own = self.of_line.get(file, {}), f"/test_{file.stem}.py::"
         begins = tuple({begin for line in lines for begin in known.get(line, ())})
-        return sorted((test for test in self.seconds if test.startswith(begins)), key=self.seconds.__getitem__)
+        found = sorted(
+            (test for test in self.seconds if test.startswith(begins)),
+            key=lambda test: (own not in test, self.seconds[test]),
+        )
+        spent = accumulate(self.seconds[test] for test in found)
+        return [test for test, so_far in zip(found, spent, strict=True) if so_far <= budget] or found[:1]
 
 
 @dataclass
@@ -163,7 +171,7 @@ def _measure(room: str, folder: Path, words: argparse.Namespace) -> None:
         for mutation in others:
             if not free:
                 free.append(_await_one(busy, score))
-            mutant = Mutant(mutation, free.pop(), tests, words.unchanged)
+            mutant = Mutant(mutation, free.pop(), tests, words)
             busy[mutant.pid] = mutant
         while busy:
             _await_one(busy, score)
@@ -185,13 +193,13 @@ def _copied(checkout: Path) -> Path:
 class Mutant:
     """A copy of the checkout with one change, while its tests run."""
 
-    def __init__(self, mutation: MutationSpec, checkout: Path, tests: Tests, unchanged: bool) -> None:
+    def __init__(self, mutation: MutationSpec, checkout: Path, tests: Tests, words: argparse.Namespace) -> None:
         self.checkout, self.name, self._changed = checkout, str(mutation.module_path), ExitStack()
         file = checkout / mutation.module_path
-        chosen = tests.of(mutation.module_path, _statement(file, mutation.start_pos[0]))
+        chosen = tests.of(mutation.module_path, _statement(file, mutation.start_pos[0]), words.budget)
         operator = get_operator(mutation.operator_name)(**mutation.operator_args)
         self._texts = "", ""
-        if not unchanged:
+        if not words.unchanged:
             self._texts = self._changed.enter_context(use_mutation(file, operator, mutation.occurrence))
         self._deadline = time.monotonic() + 60 + 5 * sum(tests.seconds[test] for test in chosen)
         limits = {test: 20 + 10 * tests.seconds[test] for test in chosen}

@@ -214,26 +214,37 @@ def test_an_elder_in_an_experiment_that_is_found_later(store: Store) -> None:
     assert len(store.active()) == 1
 
 
-@pytest.mark.parametrize("gone", ["deleted", "refused"])
-def test_one_that_cannot_be_superseded(store: Store, monkeypatch: pytest.MonkeyPatch, gone: str) -> None:
+@pytest.mark.parametrize("what", ["deleted", "gone", "refused", "no answer"])
+def test_one_that_cannot_be_superseded(store: Store, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Where its owner has deleted it a moment ago nothing is wrong; every other refusal is raised."""
     former = publish(store, publication())
-    run, log_batch = open_run(publication(), store.uri), mlflow.MlflowClient.log_batch
+    run, log_batch, get_run = (
+        open_run(publication(), store.uri),
+        mlflow.MlflowClient.log_batch,
+        mlflow.MlflowClient.get_run,
+    )
 
     def edit(self: Any, run_id: str, *words: Any, **more: Any) -> Any:
-        if run_id == former:
-            if gone == "deleted":
-                self.delete_run(run_id)
-            else:
-                raise MlflowException("no")
+        if run_id == former and what == "deleted":
+            self.delete_run(run_id)
+        elif run_id == former and what == "gone":  # as `mlflow gc` does
+            self._tracking_client.store._hard_delete_run(run_id)
+        elif run_id == former:
+            raise MlflowException("no")
         return log_batch(self, run_id, *words, **more)
 
+    def read(self: Any, run_id: str) -> Any:
+        if run_id == former and what == "no answer":
+            raise MlflowException("no answer")
+        return get_run(self, run_id)
+
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", edit)
-    if gone == "deleted":
+    monkeypatch.setattr(mlflow.MlflowClient, "get_run", read)
+    if what in ("deleted", "gone"):
         assert run.succeed(reserved=0).status == Status.ACTIVE
         assert store.statuses() == [Status.ACTIVE]
     else:
-        with pytest.raises(MlflowException, match="no"):
+        with pytest.raises(MlflowException, match=r"^no$"):
             run.succeed(reserved=0)
 
 

@@ -269,6 +269,9 @@ def test_a_run_that_is_active_decides_the_store(store: Store, project: Path, mon
     assert store_of(project) == f"sqlite:///{project}/own.db"
 
 
+CHOSEN = {"file:///chosen/1", "file:///picked/2"}
+
+
 @pytest.fixture
 def was_elsewhere(project: Path, migrated: Path) -> Path:
     """A project's store with a run, made where the project was before."""
@@ -276,8 +279,9 @@ def was_elsewhere(project: Path, migrated: Path) -> Path:
     former.mkdir()
     store = Store(copy_store(migrated, former))
     store.client.create_run("0")
-    store.client.create_run(store.client.create_experiment("chosen", "file:///chosen/1"))
-    store.client.create_run(store.client.create_experiment("plain", f"{former}/mlruns/2"))
+    for place in CHOSEN:
+        store.client.create_run(store.client.create_experiment(place, place))
+    store.client.create_run(store.client.create_experiment("plain", f"{former}/mlruns/3"))
     (former / "mlruns").mkdir()
     return former
 
@@ -294,7 +298,7 @@ def test_a_moved_project_brings_its_artifacts_along(
     assert capsys.readouterr().err == said
     own = f"{project.as_uri()}/mlruns"
     experiments, runs = locations(project / "mlflow.db")
-    assert experiments == {f"{own}/0", f"{own}/2", "file:///chosen/1"}
+    assert experiments == {f"{own}/0", f"{own}/3", *CHOSEN}
     assert projects(runs) == {project.as_uri()}
     ready_store(project)
     assert capsys.readouterr().err == ""
@@ -311,7 +315,7 @@ def test_a_copied_store_leaves_the_original_alone(
     assert f"{project.as_uri()}/mlruns/0" in experiments
     assert projects(runs) == {was_elsewhere.as_uri(), str(was_elsewhere)}
     assert locations(was_elsewhere / "mlflow.db")[0] == {
-        f"{was_elsewhere.as_uri()}/mlruns/0", f"{was_elsewhere}/mlruns/2", "file:///chosen/1"
+        f"{was_elsewhere.as_uri()}/mlruns/0", f"{was_elsewhere}/mlruns/3", *CHOSEN
     }  # fmt: skip
 
 
