@@ -23,8 +23,7 @@ def main() -> int:
         wheel = build(folder)
         faults = [*texts(version), *contents(wheel)]
         faults += [] if ran("-m", "twine", "check", "--strict", str(wheel)) else ["twine does not take the wheel"]
-        if not faults and not demo(wheel, folder):
-            faults = ["the demo does not run from the wheel"]
+        faults += [] if demo(wheel, folder) else ["the demo does not run from the wheel"]
     for fault in faults:
         print(f"naga {version}: {fault}")
     if not faults:
@@ -36,6 +35,7 @@ def texts(version: str) -> list[str]:
     """Compare what the version is called in different places."""
     tags = subprocess.run(["git", "tag", "--points-at", "HEAD"], cwd=TOP, capture_output=True, text=True, check=True)
     said = {
+        "that is no version of a release: say another in src/naga/__init__.py": ".dev" not in version,
         f"CHANGELOG.md has no part [{version}]": f"## [{version}]" in (TOP / "CHANGELOG.md").read_text(),
         "CITATION.cff has another version": f"\nversion: {version}\n" in (TOP / "CITATION.cff").read_text(),
         f"HEAD has other tags: {tags.stdout.split()}": tags.stdout.split() in ([], [f"v{version}"]),

@@ -6,7 +6,6 @@ import sqlite3
 import subprocess
 import sys
 import tarfile
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +120,12 @@ def test_a_diag_supersedes_the_old_publications(corpus: Path) -> None:
     """In the store of the old release: one active, and both former ones deprecated."""
     environment = naga.load_run("results/finished").record.environment
     made_by = environment.packages["mlflow"] if environment else ""
-    if [*map(int, metadata.version("mlflow").split("."))] < [*map(int, made_by.split("."))]:
+    import mlflow
+    from mlflow.version import VERSION
+
+    if [*map(int, VERSION.split("."))] < [*map(int, made_by.split("."))]:
         pytest.skip(f"the store is of MLflow {made_by}, which an older one does not read")
     command("diag", "exp.py", "results/finished")
-    import mlflow
-
     client = mlflow.MlflowClient(f"sqlite:///{corpus / 'mlflow.db'}")
     run_id = naga.load_run("results/finished").run_id
     tags = [run.data.tags for run in client.search_runs(["0"], f"tags.`naga.run_id` = '{run_id}'")]
