@@ -27,7 +27,17 @@ SMALL_MLFLOWS = ("mlflow-skinny==3.13.0", "mlflow-skinny")
 BOTH = ("tests/integration/test_specification.py", "tests/compat")
 TESTS = ("tests/unit", "tests/property", *BOTH)
 SHORT_TESTS = ("tests/unit/config", "tests/unit/tracking", *BOTH)
-NEEDED = ("pytest", "pytest-xdist", "pytest-timeout", "hypothesis", "sybil", "pydantic", "attrs", "cloudpickle")
+NEEDED = (
+    "pytest",
+    "pytest-xdist",
+    "pytest-timeout",
+    "hypothesis",
+    "sybil",
+    "numpy",
+    "pydantic",
+    "attrs",
+    "cloudpickle",
+)
 FURTHER = ("scikit-learn", "pandas", "matplotlib", "fsspec[http]", "cosmic-ray", "rocrate", "argcomplete")
 PIP = ("-m", "pip", "-qq", "--disable-pip-version-check")
 PLAIN = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
