@@ -180,7 +180,9 @@ def test_an_edit_while_it_runs_is_said(place: Path) -> None:
     words = ("--sweep", "seed=range(2)", "save_dir=results/s")
     sweep(*words)
     Path("exp.py").write_text(EXPERIMENT + "# edited\n")
-    assert "2 finished points of other code: left as they are" in sweep(*words).stderr
+    again = sweep(*words)
+    assert "2 of 2 points had finished before, 2 with other code" in again.stderr
+    assert "at once" not in again.stderr
     assert counted() == Counter([0, 1])
     sweep(*words, "--existing", "archive")
     assert counted() == Counter([0, 0, 1, 1])
@@ -363,7 +365,7 @@ def test_paths_that_modules_compute(place: Path, launcher: str) -> None:
         here, data = Path(run.save_dir, "console.log").read_text().split()
         assert here.startswith(os.environ["NAGA_CACHE_DIR"])
         assert data == run.record.config["data"] == str(place / "data.csv")
-    assert "forked from this one" in sweep(*words[:-2], "--code", "current").stderr
+    assert "forked from this one" in sweep("--sweep", "seed=5", "save_dir=results/s", "--code", "current").stderr
 
 
 def test_code_is_laid_out_where_nobody_else_writes(place: Path) -> None:
@@ -468,3 +470,12 @@ def test_points_of_files_and_spaced_ones(place: Path) -> None:
     assert "--sweep-file none.csv" in sweep("--sweep-file", "none.csv", code=2).stderr
     Path("points.csv").write_text("sed\n1\n")
     assert "unknown key 'sed'" in sweep("--sweep-file", "points.csv", code=2).stderr
+
+
+def test_a_point_that_was_a_run_before(place: Path) -> None:
+    """It is not computed again, and the table says where it is and how long it took."""
+    subprocess.run([sys.executable, "exp.py", "seed=1", "save_dir=results/s/first"], check=True)
+    done = sweep("--sweep", "seed=1,2", "save_dir=results/s")
+    assert counted() == Counter([1, 2])
+    assert re.search(r"^finished  seed=1  .* s  results/s/first$", done.stdout, re.MULTILINE), done.stdout
+    assert re.search(r"^finished  seed=2  .* s$", done.stdout, re.MULTILINE), done.stdout

@@ -188,6 +188,21 @@ def test_a_function_without_parameters_can_be_a_task(project: Path) -> None:
         runlock(lambda: 7)()
 
 
+@pytest.mark.parametrize(
+    ("task", "hint"),
+    [
+        (lambda cfg={"power": 1}: cfg, "give the configuration a field: save_dir: str = "),
+        (lambda cfg={"power": 1, "save_dir": "???"}: cfg, "save_dir=results/my_run"),
+        (lambda cfg: cfg, "save_dir=results/my_run"),
+    ],
+)
+def test_the_hint_for_a_missing_save_dir_can_be_typed(task: Callable[..., Any], hint: str, project: Path) -> None:
+    """Where the configuration has no such key, none is taken from the command line."""
+    with pytest.raises(ConfigError) as refused:
+        runlock(clicfg(task))({})
+    assert str(refused.value.hint).startswith(hint)
+
+
 def test_a_task_looks_like_its_function(plain: Callable[..., Any], whole: Any) -> None:
     """Name, docstring, signature and module."""
     assert (whole.__name__, whole.__doc__, whole.__module__) == (plain.__name__, plain.__doc__, plain.__module__)

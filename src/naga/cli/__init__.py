@@ -4,6 +4,7 @@ import argparse
 import importlib
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 
@@ -54,10 +55,17 @@ def _read(argv: Sequence[str]) -> argparse.Namespace:
     runs = getattr(words, "run", None)
     # argparse takes no list of runs that stands behind an option.
     if any(word.startswith("-") for word in further) or (further and not isinstance(runs, list)):
-        raise UsageError(f"unrecognized arguments: {' '.join(further)}", hint="naga --help")
+        raise UsageError(f"unrecognized arguments: {' '.join(further)}", hint=_instead(argv, words))
     if further:
         words.run = [*words.run, *further]
     return words
+
+
+def _instead(argv: Sequence[str], words: argparse.Namespace) -> str:
+    """Say what to type: a note of several words without quotes would else be a riddle."""
+    if argv[0] == "note":
+        return f"naga note {shlex.quote(words.run)} {shlex.quote(' '.join(argv[2:]))}"
+    return f"naga {argv[0]} --help"
 
 
 def _joined(argv: Sequence[str]) -> list[str]:

@@ -82,9 +82,9 @@ def _cells(part: str, row: Difference) -> Iterator[str]:
         yield "added" if before is None else "removed" if after is None else "changed"
         yield row.note
         return
-    yield from (_shown(value) for value in row.values)
-    if row.note:
-        yield row.note
+    *others, last = map(_shown, row.values)
+    yield from others
+    yield f"{last} ({row.note})" if row.note else last  # no column of its own, for which the others become narrow
 
 
 def _shown(value: Any) -> str:

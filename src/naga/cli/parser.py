@@ -8,6 +8,7 @@ from typing import Any
 import naga
 from naga.errors import RunNotFoundError, UsageError
 from naga.runs.filter import COLUMNS
+from naga.wording import nearest
 
 _RUN = "a save_dir, its run.lock, a run_id or a unique beginning of one"
 _RUNS = f"{_RUN}, or a quoted pattern of save_dirs: 'results/**'"
@@ -23,6 +24,12 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> None:  # type: ignore[override]  # raising is one way not to return
         raise UsageError(message, hint=f"{self.prog} --help")
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if isinstance(action, argparse._SubParsersAction) and value not in action.choices:  # noqa: SLF001  # a command
+            near = nearest(value, action.choices)
+            raise UsageError(f"there is no command '{value}'", hint=f"naga {near}" if near else "naga --help")
+        super()._check_value(action, value)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,7 +82,7 @@ def _compare(commands: Any) -> None:
     _add_format(diff, "json")
     graph = _command(commands, "graph", "tidy:graph", "show which runs were made from which")
     graph.add_argument("root", nargs="?", default=".", metavar="ROOT|RUN", help="default: the current folder")
-    graph.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"))
+    graph.add_argument("--format", default="tree", choices=("tree", "mermaid", "svg", "json"), help="default: tree")
     graph.add_argument("--files", action="store_true", help="also inputs, and figures of runs and diags")
     whence = _command(commands, "whence", "tidy:whence_files", "find the run, or the diag, that made a file")
     whence.add_argument("files", nargs="+", metavar="FILE", help="a figure, a table: any file, wherever it is now")
@@ -87,13 +94,15 @@ def _reproduce(commands: Any) -> None:
     help = "compute a run again, apart, with a verdict for each output"  # noqa: A001  # as argparse has it
     again = _command(commands, "reproduce", "reproduce:reproduce_run", help)
     again.add_argument("run", metavar="RUN", help=f"{_RUN}, or a zip of naga export")
-    again.add_argument("--to", type=Path, metavar="DIR", help="where to; default: .reproduced beside the run")
+    again.add_argument(
+        "--to", type=Path, metavar="DIR", help="a new folder for it; default: in .reproduced beside the run"
+    )
     again.add_argument("--tolerance", action="append", default=[], metavar="FILE=REL",
                        help="numbers in these files may differ so much: 'metrics.json=1e-6'")  # fmt: skip
     again.add_argument("--env", default="current", choices=("current", "recorded"),
                        help="recorded: with the recorded versions of all packages, by uv")  # fmt: skip
     again.add_argument("--build", action="store_true", help="with --env recorded: also build what has no wheel")
-    again.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's")
+    again.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's code")
     again.add_argument("--trust", action="store_true", help="run the code of a zip, or of a folder of another user")
     again.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
     again.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
@@ -150,12 +159,13 @@ def _tidy(commands: Any) -> None:
     gc = _command(commands, "gc", "tidy:gc", "list what could be removed, and remove it with --yes")
     gc.add_argument("root", metavar="ROOT", help="a folder with runs")
     gc.add_argument("--older", default="0d", metavar="AGE", help="only runs that began so long ago: 30d, 12h, 2w")
-    gc.add_argument("--failed", action="store_true", help="those that failed, were killed, or are lost")
-    gc.add_argument("--archived", action="store_true", help="those that are in .archive; default: both")
+    gc.add_argument("--failed", action="store_true", help="only those that failed, were killed, or are lost")
+    gc.add_argument("--archived", action="store_true", help="only those in .archive; neither word: both kinds")
     gc.add_argument("--mlflow", action="store_true", help="also their MLflow runs")
     gc.add_argument("--yes", action="store_true", help="remove them")
     hashed = _command(commands, "hash", "runs:hash_paths", "print the hash of files, or check them against a list")
-    hashed.add_argument("path", nargs="+", type=_path, metavar="PATH", help="with --check: lists; with --record: runs")
+    hashed.add_argument("path", nargs="+", type=_path, metavar="PATH",
+                        help="files or folders; with --check: lists of hashes; with --record: runs")  # fmt: skip
     what = hashed.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="compare what is on the disk with lists of hashes")
     what.add_argument("--record", action="store_true", help="hash the outputs of runs that were too large at their end")
@@ -168,7 +178,7 @@ def _add_root(command: argparse.ArgumentParser, help: str) -> None:  # noqa: A00
 
 
 def _add_format(command: argparse.ArgumentParser, *further: str) -> None:
-    command.add_argument("--format", default="table", choices=("table", *further))
+    command.add_argument("--format", default="table", choices=("table", *further), help="default: table")
 
 
 def _add_script(command: argparse.ArgumentParser, *, nargs: str) -> None:

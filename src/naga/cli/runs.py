@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from naga.capture.data.check import check
@@ -18,7 +19,7 @@ from naga.runs.filter import Filter
 from naga.runs.find import Run, load_run
 from naga.runs.repair import record_outputs, repair_runs
 from naga.runs.select import is_pattern, select_runs
-from naga.terminal import printable
+from naga.terminal import printable, say
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
 from naga.wording import first_of, plural
@@ -118,4 +119,6 @@ def mlflow_view(words: argparse.Namespace) -> int:
     """Print how to see the active MLflow runs."""
     for line in how_to_view(Path(words.root).absolute(), words.experiment):
         print(line)
+        if line.startswith("mlflow ui") and find_spec("flask") is None:
+            say("this MLflow is mlflow-skinny, which has no page: pip install mlflow")
     return 0

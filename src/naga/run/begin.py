@@ -14,6 +14,7 @@ from naga.config.recorded import same_secrets
 from naga.errors import ClaimError, SaveDirError
 from naga.frozen import dataclass
 from naga.layout import naga_folder
+from naga.paths import near
 from naga.process.identity import this_process
 from naga.process.ranks import Meeting
 from naga.process.return_in_finally import swallowing
@@ -98,7 +99,10 @@ def _claim(plan: Plan, process: Process) -> tuple[Plan, Claim]:
 def _surprises(plan: Plan, claim: Claim) -> Iterator[str]:
     """Say what the folder held that its new owner might not expect."""
     if claim.archived:
-        moved, line = read_lock(claim.archived), f"in '{plan.config.written_save_dir}' was moved to '{claim.archived}'"
+        moved, line = (
+            read_lock(claim.archived),
+            f"in '{plan.config.written_save_dir}' was moved to '{near(claim.archived)}'",
+        )
         if moved.task != plan.task:
             yield f"the finished run of another task, {moved.task}, {line}"
         else:

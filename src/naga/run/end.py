@@ -43,8 +43,9 @@ def end(plan: Plan, record: Record, watched: Watched, ending: Ending, *, claim: 
                 write_final_lock(claim.place(), final, superseded=True)
         for warning in final.warnings[len(record.warnings) :]:  # the others were said at the start
             say(f"warning: {warning}")
-        if final.status == "finished" and claim and not plan.sweep and not plan.reproduces:  # those say what they did
-            tell(f"finished {final.save_dir} in {took(final.duration_s)} (run {final.run_id})")
+        if claim and not plan.sweep and not plan.reproduces:  # those say what they did
+            word = "in" if final.status == "finished" else "after"
+            tell(f"{final.status} {final.save_dir} {word} {took(final.duration_s)} (run {final.run_id})")
 
 
 def _ended(record: Record, ending: Ending) -> Record:

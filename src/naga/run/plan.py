@@ -134,7 +134,7 @@ def make_plan(fn: Callable[..., Any], declares: Declares, call: Call) -> Plan | 
         raise SystemExit(0)
     existing = request.existing or (declares.lock.existing if declares.lock else None)
     if declares.lock:
-        _check_save_dir(config, call)
+        _check_save_dir(config, call, declared)
         if existing == "reuse" and (finished := finished_run(config)):
             return reuse_same(declared, declares.former, finished, config)
     return _plan(asked, declares, call, config, task=task, existing=existing)
@@ -295,9 +295,12 @@ def _warn_of_unread(fn: Callable[..., Any], declared: Declared, *, is_reader: bo
             say(f"warning: {name}() does not read {shlex.join(words)}: it has no @clicfg")
 
 
-def _check_save_dir(config: Resolved, call: Call) -> None:
+def _check_save_dir(config: Resolved, call: Call, declared: Declared | None) -> None:
     if config.written_save_dir is None:
-        raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint="save_dir=results/my_run")
+        fixed = declared is not None and declared.base and "save_dir" not in declared.base.keys()  # noqa: SIM118
+        field = "give the configuration a field: save_dir: str = 'results/${now:%y%m%d-%H%M%S}'"
+        hint = field if fixed else "save_dir=results/my_run"
+        raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint=hint)
     within, folder = os.environ.get("NAGA_REPRODUCES"), os.path.realpath(config.save_dir or "")
     if within and not call.reproduces and not any(Path(folder).is_relative_to(top) for top in within.split(os.pathsep)):
         raise ConfigError(f"a reproduction writes no run of another task to '{folder}'", hint="a relative save_dir")

@@ -165,13 +165,15 @@ def load_run(name: str | os.PathLike[str], root: str | os.PathLike[str] = ".") -
         _ = run.record  # which says what is wrong with it
         return run
     if os.path.isdir(path) or not _RUN_ID.fullmatch(os.fspath(name)):  # noqa: PTH112
-        raise RunNotFoundError(f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls {_near(path)}")
+        raise RunNotFoundError(
+            f"no run at '{name}': it has no {LOCK_NAME}", hint=f"naga ls {shlex.quote(nearest_folder(path))}"
+        )
     return _by_run_id(os.fspath(name), Path(root))
 
 
-def _near(path: Path) -> str:
-    """Name the nearest folder above a path that is there, as a shell takes it."""
-    return shlex.quote(next((str(above) for above in path.parents if os.path.isdir(above)), "/"))  # noqa: PTH112
+def nearest_folder(path: Path) -> str:
+    """Name the nearest folder above a path that is there."""
+    return near(next((str(above) for above in path.parents if os.path.isdir(above)), "/"))  # noqa: PTH112
 
 
 def _by_run_id(prefix: str, root: Path) -> Run:

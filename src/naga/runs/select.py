@@ -2,13 +2,14 @@
 
 import os
 import re
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from naga.errors import RunNotFoundError, UsageError
 from naga.layout import ARCHIVE
 from naga.runs.filter import Filter, check_keys
-from naga.runs.find import Run, each_run, load_run
+from naga.runs.find import Run, each_run, load_run, nearest_folder
 
 _MAGIC = re.compile(r"[*?\[]")
 _PIECES = {"**/": "(?:.*/)?", "/**": "(?:/.*)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
@@ -39,7 +40,7 @@ def _named(name: str) -> Iterator[Run]:
     fits = re.compile(_regular(str(Path(base, *known[fixed:]))), re.DOTALL)
     runs = [run for run in each_run(base, archived=ARCHIVE in name) if fits.fullmatch(str(run.save_dir))]
     if not runs:
-        raise RunNotFoundError(f"no run fits '{name}'", hint=f"naga ls '{base}'")
+        raise RunNotFoundError(f"no run fits '{name}'", hint=f"naga ls {shlex.quote(nearest_folder(base / '*'))}")
     yield from runs
 
 

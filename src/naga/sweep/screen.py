@@ -2,14 +2,16 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from naga.errors import LockError
 from naga.layout import CONSOLE_LOG
+from naga.paths import near
 from naga.record.opener import open_inside
+from naga.runs.find import Run
 from naga.sweep.driver import Progress
 from naga.sweep.points import Sweep
 from naga.sweep.standing import STATUSES, run_at
@@ -19,11 +21,11 @@ _ROWS = 12  # running and failed points that are shown at once
 _SHOWN = 40  # points of the last table
 
 
-def shown(steps: Iterator[Progress], asked: Sweep) -> Progress:
-    """Show the progress of a sweep while it goes on; return its last state."""
+def shown(steps: Iterator[Progress], asked: Sweep, before: Mapping[str, Run]) -> Progress:
+    """Show the progress of a sweep while it goes on, and at its end what had finished before; return its last state."""
     start = time.monotonic()
     last = _live(steps, asked, start) if sys.stderr.isatty() else _lines(steps)
-    _summary(last, asked, time.monotonic() - start)
+    _summary(last, asked, before, time.monotonic() - start)
     return last
 
 
@@ -86,7 +88,7 @@ def last_line(folder: Path) -> str:
     return lines[-1] if lines else ""
 
 
-def _summary(progress: Progress, asked: Sweep, seconds: float) -> None:
+def _summary(progress: Progress, asked: Sweep, before: Mapping[str, Run], seconds: float) -> None:
     points = (
         asked.points
         if len(asked.points) <= _SHOWN
@@ -94,9 +96,11 @@ def _summary(progress: Progress, asked: Sweep, seconds: float) -> None:
     )
     width = max((len(point.label) for point in points), default=0)
     for point in points:
-        run = run_at(point.save_dir)
+        run = before.get(point.digest) or run_at(point.save_dir)
         took = run.record.duration_s if run else None
-        note = progress.notes.get(point.label, "")
+        note = progress.notes.get(point.label, "") or (
+            near(run.save_dir) if run and run.save_dir != point.save_dir else ""
+        )
         line = f"{progress.states[point.label]:<9} {point.label:<{width}}  {_duration(took or 0):>7}  {note}"
         print_lines(line.rstrip())
     counts = progress.counts()

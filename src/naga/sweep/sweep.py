@@ -24,6 +24,7 @@ from naga.launch.local import why_not_fork
 from naga.layout import LOCK_NAME
 from naga.process.entry_point import file_of, task_name
 from naga.record.schema import to_plain
+from naga.runs.find import Run
 from naga.runs.sequence import Runs
 from naga.sweep import point as of_point
 from naga.sweep.driver import Driver, Orders, Progress, default_jobs
@@ -145,12 +146,12 @@ def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: Swee
         write_asked(asked, own, name, words.launcher)
         with _one_snapshot(task, own, asked, words) as code:
             done = _still_done(task, asked, code, request)
-            say(_how(asked, how.jobs, reason, words.launcher))
             if len(done) < len(asked.points):
+                say(_how(asked, how.jobs, reason, words.launcher))
                 _hash_shared_inputs(task, asked)
             order = _Order(task, asked, request, own, code, _own_places(task, asked, code) if reason else ())
-            driver = Driver(asked, executor, orders, order, done, publisher)
-            return shown(driver.steps(), asked)
+            driver = Driver(asked, executor, orders, order, frozenset(done), publisher)
+            return shown(driver.steps(), asked, done)
 
 
 def _why_not_fork(task: Decorated[..., Any], words: SweepWords) -> str:
@@ -257,12 +258,14 @@ def _one_snapshot(
 
 def _still_done(
     task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None", request: Request
-) -> frozenset[str]:
-    """Return the points that need not be computed: finished ones, also of other code unless `archive` is asked for."""
+) -> dict[str, Run]:
+    """Return what need not be computed: finished points, also of other code unless `archive` is asked for."""
     done = finished_points(asked, task_name(task.fn), _before(task))
     tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
     other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}
-    if other and request.existing != "archive":
-        count = plural(len(other), "finished point")
-        say(f"{count} of other code: left as they are; --existing archive computes them again")
-    return frozenset(done.keys() - (other if request.existing == "archive" else set()))
+    if request.existing == "archive":
+        done, other = {digest: run for digest, run in done.items() if digest not in other}, set()
+    if done:
+        further = f", {len(other)} with other code: --existing archive computes those again" if other else ""
+        say(f"{len(done)} of {plural(len(asked.points), 'point')} had finished before{further}")
+    return done

@@ -237,6 +237,7 @@ def test_interrupted(own_store: Store, make_run: MakeRun, project: Path) -> None
     [
         (["diag", "nowhere.py", "results/002"], "no script 'nowhere.py'"),
         (["diag", "second.py"], "name the runs"),
+        (["diag", "results"], "'results' is a folder, not a script"),
         (["diag", "second.py", "results/nowhere"], "no run at"),
         (["diag", "second.py", "nowhere/**"], "no run fits"),
         (["diag", "second.py", "results/**", "--filter", "config.lr"], "compares nothing"),

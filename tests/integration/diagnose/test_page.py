@@ -144,13 +144,18 @@ def test_how_to_view(project: Path, migrated: Path, monkeypatch: pytest.MonkeyPa
     assert how_to_view(project, "7") == (active_view("https://tracker.example/mlflow", "7"),)
 
 
-def test_command(store: Store, project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """`naga mlflow-view` finds an experiment by its id or its name, and refuses one that is not there."""
+def test_command(
+    store: Store, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It finds an experiment by its id or its name, refuses one that is not there, and says what a page needs."""
     name = str(project)
     for words in ([], ["--experiment", name], ["--experiment", store.experiment_id]):
         assert main(["mlflow-view", *words]) == 0
         command, address = capsys.readouterr().out.splitlines()
         assert command == f"mlflow ui --backend-store-uri {store.uri}"
         assert address == active_view("http://127.0.0.1:5000", store.experiment_id)
+    monkeypatch.setattr("naga.cli.runs.find_spec", lambda name: None)  # as mlflow-skinny brings no flask
+    assert main(["mlflow-view"]) == 0
+    assert "pip install mlflow" in capsys.readouterr().err
     assert main(["mlflow-view", "--experiment", "nowhere"]) == 2
     assert capsys.readouterr().err.startswith("naga: there is no experiment 'nowhere' in MLflow at 'sqlite:")

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import shlex
 
 import pytest
 
@@ -40,6 +41,16 @@ def test_naga_alone_prints_its_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_word_that_no_command_takes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     """It is named; nothing runs."""
     assert main(["ls", "--nothing"]) == 2
-    assert capsys.readouterr().err == "naga: unrecognized arguments: --nothing\n  hint: naga --help\n"
+    assert capsys.readouterr().err == "naga: unrecognized arguments: --nothing\n  hint: naga ls --help\n"
+    assert main(["lst"]) == 2
+    assert capsys.readouterr().err == "naga: there is no command 'lst'\n  hint: naga ls\n"
     assert main(["nothing"]) == 2
-    assert "invalid choice: 'nothing'" in capsys.readouterr().err
+    assert capsys.readouterr().err == "naga: there is no command 'nothing'\n  hint: naga --help\n"
+
+
+def test_a_note_without_quotes_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of what a shell unfolds, the second run would else be the note of the first; the hint is what was meant."""
+    assert main(["note", "results/my run", "it", "isn't", "good"]) == 2
+    said = "naga: unrecognized arguments: isn't good\n"
+    meant = shlex.join(["naga", "note", "results/my run", "it isn't good"])
+    assert capsys.readouterr().err == f"{said}  hint: {meant}\n"

@@ -428,19 +428,19 @@ def test_rank_0_alone_has_a_run(project: Path, monkeypatch: pytest.MonkeyPatch, 
     "case",
     [
         (1, {}, r"naga: finished results/a in \d+ ms \(run \S+\)\n"),
-        (0, {}, ""),
+        (0, {}, r"naga: failed results/a after \d+ ms \(run \S+\)\n"),
         (1, {"sweep": {"id": "s"}}, ""),
         (1, {"reproduces": {"run_id": "r"}}, ""),
     ],
     ids=["finished", "failed", "a point", "a reproduction"],
 )
-def test_one_line_says_that_a_run_has_finished(
+def test_one_line_says_how_a_run_has_ended(
     project: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     case: tuple[int, dict[str, Any], str],
 ) -> None:
-    """Of one that somebody started for itself, and that ended well; others say what became of them."""
+    """Of one that somebody started for itself; others say what became of them."""
     monkeypatch.delenv("NAGA_QUIET")
     rate, call, said = case
 

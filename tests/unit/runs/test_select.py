@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import naga
-from naga.errors import UsageError
+from naga.errors import RunNotFoundError, UsageError
 from naga.runs.filter import parse_filter
 from naga.runs.select import select_runs
 
@@ -31,3 +31,14 @@ def test_a_filter_that_could_fit_none_is_refused(words: str, hint: str) -> None:
     with pytest.raises(UsageError) as refused:
         select_runs(["results/*"], parse_filter(words))
     assert hint in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("results/x*", "results"), ("result/**", "."), ("resul/a", "."), ("results/x", "results"), ("/no such/**", "/")],
+)
+def test_the_hint_for_what_is_not_there_can_be_typed(name: str, place: str) -> None:
+    """It names the nearest folder that is there, as it is reached from here."""
+    with pytest.raises(RunNotFoundError) as refused:
+        select_runs([name], parse_filter(""))
+    assert refused.value.hint == f"naga ls {place}"

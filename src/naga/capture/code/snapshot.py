@@ -153,7 +153,9 @@ class _Collector:
             repository = Repository.find(folder)
         except (GitError, OSError) as error:
             code = Code(name=folder.name, path=str(folder), reason=str(error))
-            return self._tell(SnapshotResult(code=code, missing=(f"the code in {folder} was not captured: {error}",)))
+            missing = f"the code in {folder} was not captured: {error}"
+            missing += "" if top_of(folder) else " (`git init` makes one)"
+            return self._tell(SnapshotResult(code=code, missing=(missing,)))
         return self._add(repository, (repository, ""), branch, cells)
 
     def write_beside(self, code: Code, cells: Cells) -> None:

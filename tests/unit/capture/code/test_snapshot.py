@@ -112,7 +112,7 @@ def test_what_is_not_in_a_repository_is_one_entry_and_one_warning(
     capture = capture_code(tmp_path / "train.py", Snapshot(), SUBJECT)
     reason = "not a git repository (or any of the parent directories): .git"
     assert capture.entries == (Code(name=tmp_path.name, path=str(tmp_path), reason=reason),)
-    assert capture.warnings == (f"the code in {tmp_path} was not captured: {reason}",)
+    assert capture.warnings == (f"the code in {tmp_path} was not captured: {reason} (`git init` makes one)",)
 
 
 def test_without_a_script_the_current_folder_is_taken(top: Path) -> None:
