@@ -192,7 +192,7 @@ def test_a_function_without_parameters_can_be_a_task(project: Path) -> None:
     ("task", "hint"),
     [
         (lambda cfg={"power": 1}: cfg, "give the configuration a field: save_dir: str = "),
-        (lambda cfg={"power": 1, "save_dir": "???"}: cfg, "save_dir=results/my_run"),
+        (lambda cfg={"power": 1, "save_dir": None}: cfg, "save_dir=results/my_run"),
         (lambda cfg: cfg, "save_dir=results/my_run"),
     ],
 )

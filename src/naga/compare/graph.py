@@ -156,7 +156,8 @@ def as_svg(graph: Graph) -> str:
         placed[key] = column * (_WIDTH + 2 * _GAP) + _GAP, row * (_HEIGHT + _GAP // 2) + _GAP
     width = max((x for x, _ in placed.values()), default=0) + _WIDTH + _GAP
     height = max((y for _, y in placed.values()), default=0) + _HEIGHT + _GAP
-    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" font-family="sans-serif">']
+    look = 'font-family="sans-serif" style="background: #ffffff"'  # also on a page that is dark
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {look}>']
     for source, made in graph.edges:
         (x, y), (to_x, to_y) = placed[source], placed[made]
         x, y, to_y = x + _WIDTH, y + _HEIGHT // 2, to_y + _HEIGHT // 2
@@ -186,11 +187,11 @@ def _text(name: str) -> str:
 
 def _box(node: Node, x: int, y: int) -> str:
     colour = _COLOURS.get(node.mark, "#ffebee")
-    title = node.title if len(node.title) <= 34 else f"...{node.title[-31:]}"
+    title = node.title if len(node.title) <= 31 else f"...{node.title[-28:]}"
     subtitle = f"{node.subtitle}, {node.mark}" if node.mark != "finished" else node.subtitle
     return (
         f'<g><title>{_text(node.title)} ({_text(node.key)})</title><rect x="{x}" y="{y}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" rx="6" fill="{colour}" stroke="#90a4ae"/>'
         f'<text x="{x + 10}" y="{y + 19}" font-size="13">{_text(title)}</text>'
-        f'<text x="{x + 10}" y="{y + 36}" font-size="11" fill="#546e7a">{_text(subtitle[:44])}</text></g>'
+        f'<text x="{x + 10}" y="{y + 36}" font-size="11" fill="#546e7a">{_text(subtitle[:37])}</text></g>'
     )
