@@ -30,6 +30,7 @@ SlurmctldLogFile={folder}/slurmctld.log
 SlurmdLogFile={folder}/slurmd.%n.log
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+Prolog={folder}/prolog
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU
 SlurmdParameters=config_overrides
@@ -69,6 +70,9 @@ class Cluster:
         key = self.folder / "munge.key"
         key.write_bytes(os.urandom(128))
         key.chmod(0o400)
+        prolog = self.folder / "prolog"
+        prolog.write_text(f"#!/bin/sh\ntest ! -e {self.folder}/no-launch\n")
+        prolog.chmod(0o755)
         names = {word: f"{self.folder}/munge.{word}" for word in ("socket", "log-file", "pid-file", "seed-file")}
         self._run("munged", "--foreground", "--force", f"--key-file={key}", *(f"--{w}={p}" for w, p in names.items()))
         wait_until(lambda: Path(names["socket"]).exists())
@@ -96,6 +100,17 @@ class Cluster:
     def kill_node(self, name: str) -> None:
         """SIGKILL the slurmd of a node; the job steps on it go on."""
         self._end(name, signal.SIGKILL)
+
+    @contextmanager
+    def no_launch(self) -> Iterator[None]:
+        """Let no node start a job, as where its disk is full; Slurm takes such nodes from service."""
+        self.folder.joinpath("no-launch").touch()
+        try:
+            yield
+        finally:
+            self.folder.joinpath("no-launch").unlink()
+            for number in range(NODES):  # refused for those that have not tried
+                slurm("scontrol", "update", f"NodeName=node{number}", "State=RESUME", check=False)
 
     def stop_controller(self) -> None:
         """Let nothing answer any more."""

@@ -29,6 +29,7 @@ Function = Callable[[dict[str, Any]], dict[str, Any]]
 _LOOK_S = 10.0  # between two calls of squeue
 _LOOK_AGAIN_S = 2.0  # after which what has ended is believed: it may be requeued, or its answer on the way
 _BURST_S = 0.2  # of silence, after which what was submitted becomes an array
+_HELD = "launch failed requeued held"  # Slurm's own words for a job that it could not start, and starts no more
 _ENDED = frozenset(
     ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 )
@@ -58,8 +59,10 @@ class Slurm(Executor):
         self._most = _largest_array()
         _refuse_unknown(options)
         self._folder = _private(_private(cache_folder() / "slurm") / mark)
+        self._guard = threading.Lock()  # of the two lists, and of who finds the thread dead: submit() is another's
         self._new: list[_Job] = []
         self._open: list[_Job] = []
+        self._broken = ""
         self._batches: list[str] = []  # submitit's folders, with what the jobs print
         self._has_died = False
         self._queued = {number for number, state in states(mark).items() if not has_ended(state)}
@@ -78,8 +81,12 @@ class Slurm(Executor):
             number = self._file(job, "job").read_text()
             if number in self._queued:
                 self._give_number(job, number)
-        self._last_new = time.monotonic()
-        (self._open if job.number else self._new).append(job)
+        with self._guard:
+            self._last_new = time.monotonic()
+            if self._broken:
+                job.future.set_result({"died": self._broken})
+            else:
+                (self._open if job.number else self._new).append(job)
         return job.future
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -101,9 +108,13 @@ class Slurm(Executor):
         try:
             self._go_on()
         except BaseException as error:  # else the driver would wait for ever
-            for job in (*self._new, *self._open):
-                job.future.set_result({"died": f"not watched any more: {type(error).__name__}: {error}"})
-            raise
+            with self._guard:
+                self._broken = f"not watched any more: {type(error).__name__}: {error}"
+                for job in (*self._new, *self._open):
+                    if not job.future.done():
+                        job.future.set_result({"died": self._broken})
+            if not isinstance(error, OSError):  # no fault of the code's, and said by every point
+                raise
 
     def _go_on(self) -> None:
         while not self._closing.wait(_BURST_S):
@@ -113,7 +124,8 @@ class Slurm(Executor):
         self._submit_all()
 
     def _submit_all(self) -> None:
-        new, self._new = self._new, []
+        with self._guard:
+            new, self._new = self._new, []
         for start in range(0, len(new), self._most):
             part = new[start : start + self._most]
             try:
@@ -122,7 +134,8 @@ class Slurm(Executor):
                 for job in part:
                     job.future.set_result({"died": f"not submitted: {_last_line(str(error))}"})
             else:
-                self._open += part
+                with self._guard:
+                    self._open += part
 
     def _submit_array(self, part: Sequence[_Job]) -> None:
         import submitit
@@ -165,12 +178,16 @@ class Slurm(Executor):
         said = states(self._mark)
         for job in list(self._open):
             before, job.state = job.state, said.get(job.number) or _state_of_gone(job.number)
-            if has_ended(before) and has_ended(job.state):
+            is_held = _HELD in job.state
+            if is_held:  # else it would start when somebody releases it, beside its next try
+                _slurm("scancel", job.number)
+            if is_held or (has_ended(before) and has_ended(job.state)):
                 self._has_died = True
                 self._finish(job, {"died": f"Slurm's job {job.number}: {job.state}"})
 
     def _finish(self, job: _Job, said: dict[str, Any]) -> None:
-        self._open.remove(job)
+        with self._guard:
+            self._open.remove(job)
         for suffix in ("json", "job"):
             self._file(job, suffix).unlink(missing_ok=True)
         job.future.set_result(said)

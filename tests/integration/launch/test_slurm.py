@@ -1,6 +1,7 @@
 """Sweeps on a real Slurm of four nodes, whatever is killed on the way; all in one file, since there is one cluster."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -107,6 +108,22 @@ def driver() -> Iterator[Driver]:
     for process in started:
         process.kill()
         process.wait()
+
+
+def cancel(jobs: list[str]) -> None:
+    """Type `scancel`, which wants one job at least."""
+    if jobs:
+        slurm("scancel", *jobs)
+
+
+def ended(process: "subprocess.Popen[bytes]", points: int) -> int:
+    """Wait for the end of a driver; one that does not end says what it waits for."""
+    try:
+        return process.wait(120 + 5 * points)
+    except subprocess.TimeoutExpired:
+        states = {run.save_dir.name: run.status for run in find_runs("results") if run.status != "finished"}
+        queue = slurm("squeue", "-r", "-t", "all") + slurm("sinfo", "-N", "-o", "%N %T %E")
+        raise AssertionError(f"{states}\n{queue}\n{Path('driver.log').read_text()[-3000:]}") from None
 
 
 def running() -> list[str]:
@@ -259,6 +276,27 @@ def test_time_limit(cluster: Cluster, place: Path, driver: Driver) -> None:
     assert "TIMEOUT (TimeLimit)" in Path("driver.log").read_text()
 
 
+def test_jobs_that_slurm_cannot_start(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """What Slurm holds since a node could not start it is cancelled, and said; the same command goes on."""
+    with cluster.no_launch():
+        assert driver("seed=1,2").wait(60) == 1
+        assert "PENDING (launch failed requeued held)" in Path("driver.log").read_text()
+        assert slurm("squeue", "-h") == ""
+    assert driver("seed=1,2").wait(60) == 0
+    assert count() == Counter("12")
+
+
+def test_a_folder_of_answers_that_is_removed(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """Where the jobs can answer no more, the points on their way and those to come say so: nothing waits for ever."""
+    going = driver("seed=range(3)", "sleep=120", "--jobs", "1")
+    wait_until(lambda: naga_status()["running"] == 1)
+    shutil.rmtree(Path(os.environ["NAGA_CACHE_DIR"], "slurm"))
+    assert going.wait(60) == 1
+    said = Path("driver.log").read_text()
+    assert "not watched any more: FileNotFoundError" in said
+    assert "2 failed, 1 lost of 3" in said
+
+
 def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script, driver: Driver) -> None:
     """Without a controller, a sweep is refused in one line; one that is going on waits for it."""
     going = driver("seed=1,2", "sleep=120")
@@ -288,15 +326,15 @@ def test_whatever_is_killed(cluster: Cluster, place: Path, driver: Driver, point
         second = driver(*words)
         for run in [run for run in find_runs("results") if run.status == "running"][:2]:
             os.kill(run.record.process.pid, signal.SIGKILL)
-        slurm("scancel", *running()[-2:])
+        cancel(running()[-2:])
         cluster.kill_node("node1")  # what it runs goes on, and is queued again: it must not be computed beside itself
         wait_until(lambda: finished() >= points // 4, 300)
         slurm("sbatch", "-p", "urgent", "-N3", "--exclusive", "-o", "/dev/null", "--wrap", "sleep 2")
         wait_until(lambda: finished() >= points // 2, 300)
         cluster.start_node("node1")
-        slurm("scancel", *slurm("squeue", "-h", "-r", "-t", "pending", "-o", "%i").split()[-2:])
-        second.wait(900)
-        assert driver(*words).wait(300) == 0, Path("driver.log").read_text()[-3000:]
+        cancel(slurm("squeue", "-h", "-r", "-t", "pending", "-o", "%i").split()[-2:])
+        ended(second, points)
+        assert ended(driver(*words), points) == 0, Path("driver.log").read_text()[-3000:]
     if points == 200:
         write_row(
             "Slurm, four nodes of four cores",
