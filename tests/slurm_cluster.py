@@ -111,15 +111,17 @@ class Cluster:
             self.folder.joinpath("no-launch").unlink()
             for number in range(NODES):  # refused for those that have not tried
                 slurm("scontrol", "update", f"NodeName=node{number}", "State=RESUME", check=False)
+            wait_until(lambda: "dr" not in slurm("sinfo", "-h", "-o", "%T"))
 
     def stop_controller(self) -> None:
-        """Let nothing answer any more."""
-        self._end("slurmctld", signal.SIGKILL)
+        """Let nothing answer any more; its state is saved, else it would kill jobs that it has forgotten."""
+        self._end("slurmctld", signal.SIGTERM)
 
     def start_controller(self) -> None:
-        """Start it again, with the state that it saved."""
+        """Start it again, with the state that it saved; wait until it has heard of its nodes, and takes jobs."""
         self._run("slurmctld", "-D")
-        wait_until(lambda: slurm("sinfo", "-h", check=False) != "")
+        takes_jobs = ("sbatch", "--test-only", f"-N{NODES}", "--wrap", "true")
+        wait_until(lambda: subprocess.run(takes_jobs, check=False, capture_output=True).returncode == 0)
 
     def cancel_all(self) -> None:
         """Leave no job behind."""
@@ -156,11 +158,16 @@ def slurm(*words: str, check: bool = True) -> str:
     return subprocess.run(words, check=check, capture_output=True, text=True, timeout=60).stdout
 
 
+def as_slurm_says() -> str:
+    """Give what Slurm says of its jobs and nodes, for a test that fails."""
+    return slurm("squeue", "-r", "-t", "all", check=False) + slurm("sinfo", "-N", "-o", "%N %T %E", check=False)
+
+
 def wait_until(is_so: Callable[[], object], seconds: float = 30) -> None:
     """Wait until something is so."""
     until = time.monotonic() + seconds
     while not is_so():
-        assert time.monotonic() < until, "it has not become so in time"
+        assert time.monotonic() < until, f"it has not become so in time\n{as_slurm_says()}"
         time.sleep(0.05)
 
 

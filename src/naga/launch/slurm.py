@@ -29,7 +29,10 @@ Function = Callable[[dict[str, Any]], dict[str, Any]]
 _LOOK_S = 10.0  # between two calls of squeue
 _LOOK_AGAIN_S = 2.0  # after which what has ended is believed: it may be requeued, or its answer on the way
 _BURST_S = 0.2  # of silence, after which what was submitted becomes an array
-_HELD = "launch failed requeued held"  # Slurm's own words for a job that it could not start, and starts no more
+_HELD = "launch failed requeued held"  # Slurm's own words for a job that it starts no more, unless it is released
+_RELEASES = 2  # of one job: the node that could not start it is out of service by then, another can
+_FORGOTTEN = "forgotten by Slurm, without an answer"
+_UNSURE = (_HELD, _FORGOTTEN, "NODE_FAIL")  # what Slurm has lost sight of may run on
 _ENDED = frozenset(
     ("COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL", "PREEMPTED", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 )
@@ -45,6 +48,7 @@ class _Job:
     future: "Future[dict[str, Any]]" = field(default_factory=Future)
     number: str = ""
     state: str = ""
+    releases: int = 0
 
 
 class Slurm(Executor):
@@ -178,12 +182,28 @@ class Slurm(Executor):
         said = states(self._mark)
         for job in list(self._open):
             before, job.state = job.state, said.get(job.number) or _state_of_gone(job.number)
-            is_held = _HELD in job.state
-            if is_held:  # else it would start when somebody releases it, beside its next try
-                _slurm("scancel", job.number)
-            if is_held or (has_ended(before) and has_ended(job.state)):
-                self._has_died = True
-                self._finish(job, {"died": f"Slurm's job {job.number}: {job.state}"})
+            if _HELD in job.state:
+                self._release(job)
+            elif has_ended(before) and has_ended(job.state):
+                self._end(job)
+
+    def _release(self, job: _Job) -> None:
+        """Let Slurm start a job again that a node could not start, or that runs on though its controller was away.
+
+        In the latter case the second one finds the folder taken, and the driver waits for the first.
+        """
+        job.releases += 1
+        is_last = job.releases > _RELEASES
+        # One that is left in the queue would start when somebody releases it, beside its point's next try.
+        with suppress(NagaError):  # not allowed to this user: it is held when it is looked at again
+            _slurm(*(("scancel",) if is_last else ("scontrol", "release")), job.number)
+        if is_last:
+            self._end(job)
+
+    def _end(self, job: _Job) -> None:
+        self._has_died = True
+        is_unsure = any(words in job.state for words in _UNSURE)
+        self._finish(job, {"died": f"Slurm's job {job.number}: {job.state}", "unsure": is_unsure})
 
     def _finish(self, job: _Job, said: dict[str, Any]) -> None:
         with self._guard:
@@ -241,7 +261,7 @@ def _state_of_gone(number: str) -> str:
     try:
         words = dict(word.partition("=")[::2] for word in _slurm("scontrol", "show", "job", "-o", number).split())
     except NagaError:
-        return "COMPLETED (forgotten by Slurm, without an answer)"
+        return f"COMPLETED ({_FORGOTTEN})"
     return f"{words.get('JobState', 'COMPLETED')} ({words.get('Reason', 'None')})"
 
 

@@ -125,6 +125,9 @@ class Driver:
         state = run.status if run else "failed"
         if said.get("error") and state in ("finished", _RUNNING):
             state = "failed"
+        elif state == _RUNNING and said.get("unsure"):  # by its heartbeat it runs on, out of the scheduler's sight
+            self._elsewhere.append(point)
+            return _RUNNING
         elif state == _RUNNING:  # its lock, but no process any more
             state = "lost"
         self.progress.note(point, state, run, said.get("error") or said.get("died") or "")

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import slurm_cluster
 from integration.diagnose.server import mlflow_server
-from slurm_cluster import Cluster, slurm, wait_until
+from slurm_cluster import Cluster, as_slurm_says, slurm, wait_until
 from sweep_watch import asked_all_the_time, finished, naga_status, write_row
 from workbench import Script, git
 
@@ -122,8 +122,7 @@ def ended(process: "subprocess.Popen[bytes]", points: int) -> int:
         return process.wait(120 + 5 * points)
     except subprocess.TimeoutExpired:
         states = {run.save_dir.name: run.status for run in find_runs("results") if run.status != "finished"}
-        queue = slurm("squeue", "-r", "-t", "all") + slurm("sinfo", "-N", "-o", "%N %T %E")
-        raise AssertionError(f"{states}\n{queue}\n{Path('driver.log').read_text()[-3000:]}") from None
+        raise AssertionError(f"{states}\n{as_slurm_says()}\n{Path('driver.log').read_text()[-3000:]}") from None
 
 
 def running() -> list[str]:
@@ -276,14 +275,23 @@ def test_time_limit(cluster: Cluster, place: Path, driver: Driver) -> None:
     assert "TIMEOUT (TimeLimit)" in Path("driver.log").read_text()
 
 
-def test_jobs_that_slurm_cannot_start(cluster: Cluster, place: Path, driver: Driver) -> None:
-    """What Slurm holds since a node could not start it is cancelled, and said; the same command goes on."""
+def test_a_node_that_starts_no_job(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """Slurm takes it from service and holds its jobs: they are released, and another node starts them."""
     with cluster.no_launch():
-        assert driver("seed=1,2").wait(60) == 1
+        going = driver("seed=1,2")
+        wait_until(lambda: "launch failed requeued held" in slurm("squeue", "-h", "-o", "%r"))
+    assert going.wait(120) == 0, Path("driver.log").read_text()
+    assert count() == Counter("12")
+
+
+def test_no_node_starts_a_job(cluster: Cluster, place: Path, driver: Driver) -> None:
+    """A point whose job is held again and again says so, and its job is cancelled; the same command goes on."""
+    with cluster.no_launch():
+        assert driver("seed=1").wait(120) == 1
         assert "PENDING (launch failed requeued held)" in Path("driver.log").read_text()
         assert slurm("squeue", "-h") == ""
-    assert driver("seed=1,2").wait(60) == 0
-    assert count() == Counter("12")
+    assert driver("seed=1").wait(60) == 0
+    assert count() == Counter("1")
 
 
 def test_a_folder_of_answers_that_is_removed(cluster: Cluster, place: Path, driver: Driver) -> None:
@@ -308,7 +316,7 @@ def test_a_controller_that_is_away(cluster: Cluster, place: Path, script: Script
     assert "Traceback" not in done.stderr
     cluster.start_controller()
     Path("hurry").touch()
-    assert going.wait(60) == 0
+    assert going.wait(60) == 0, Path("driver.log").read_text()
     assert count() == Counter("12")
 
 
