@@ -100,11 +100,11 @@ class Contender:
 
     def __init__(self, python: str, code: str, folder: Path, uri: str) -> None:
         folder.mkdir(parents=True)
-        subprocess.run([sys.executable, "-c", MAKE_RUN], cwd=folder, check=True)
+        subprocess.run([sys.executable, "-c", MAKE_RUN], cwd=folder, check=True, env={**os.environ, "NAGA_QUIET": "1"})
         self._process = subprocess.Popen(
             [python, "-c", BEFORE + code + AFTER, str(ROUNDS + 1)],
             cwd=folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "GIT_PYTHON_REFRESH": "quiet"},
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "GIT_PYTHON_REFRESH": "quiet", "NAGA_QUIET": "1"},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 from naga.project import project_root
 from naga.runs.find import Run
 from naga.save_dir.archive import home_of
-from naga.tracking.history import PublishedRun
-from naga.tracking.published_runs import newest_published
+from naga.tracking.published_runs import PublishedRun, newest_published
 from naga.tracking.store import local_file, shown_uri, store_of
 from naga.tracking.tags import Status, Tag
 

@@ -15,11 +15,11 @@ from naga.runs.metrics import note_failure, note_publication
 from naga.secrets import redact_text
 from naga.terminal import say, tell
 from naga.tracking.experiment import active_experiment, configured_experiment, name_of_active, remember_active
-from naga.tracking.history import PublishedRun
 from naga.tracking.mlflow_errors import in_one_line
 from naga.tracking.mlflow_settings import environment
 from naga.tracking.open_run import OpenRun, open_run
 from naga.tracking.publication import Publication
+from naga.tracking.published_runs import PublishedRun, metrics_of
 from naga.tracking.store import require_mlflow, shown_uri, store_of, tracking_store
 from naga.tracking.tags import Tag
 from naga.wording import first_line_of, text_of
@@ -125,7 +125,7 @@ class _Publishing(Generic[T]):
         with self._explained("the diag ran, but MLflow at '{store}' was lost before it was published"):
             published = run.succeed(reserved=number)
         if self.where.note_in:
-            note_publication(self.where.note_in, _facts(published, shown_uri(self.uri)))
+            note_publication(self.where.note_in, _facts(published, self.uri))
             _say_published(self.where.note_in, published, shown_uri(self.uri))
 
     def _note_failure(self, error: BaseException) -> None:
@@ -151,10 +151,10 @@ def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
 def _facts(published: PublishedRun, store: str) -> dict[str, object]:
     tags = published.tags
     return {
-        "metrics": dict(published.metrics),
+        "metrics": metrics_of(uri, published),
         "generation": published.generation,
         "mlflow_run_id": published.run_id,
-        "tracking_uri": store,
+        "tracking_uri": shown_uri(uri),
         "experiment_id": published.experiment_id,
         "published": now(),
         "lock_hash": tags.get(Tag.LOCK_HASH),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from naga.errors import TrackerError
 from naga.project import project_root
 from naga.terminal import say
-from naga.tracking.history import History, experiment_ids
+from naga.tracking.published_runs import search
 from naga.tracking.tags import Tag
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def experiment_named(client: "MlflowClient", name: str) -> str:
 
 def _renamed(client: "MlflowClient", name: str) -> "Experiment | None":
     pattern = re.sub(r"[^\w .-]", "%", name)  # MLflow's filters cannot express every name
-    similar = History(client, experiment_ids(client)).find(f"tags.`{Tag.DETAILS}` LIKE '%{pattern}%'")
+    similar = search(client, f"tags.`{Tag.DETAILS}` LIKE '%{pattern}%'")
     earlier = [entry for entry in similar.values() if entry.tags.get(Tag.EXPERIMENT) == name]
     if not earlier:
         return None

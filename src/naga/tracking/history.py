@@ -1,4 +1,4 @@
-"""The publications in a store: finding them, linking them, and saying what became of them.
+"""The publications in a store: linking them, and saying what became of them.
 
 Old MLflow runs are edited with ``log_batch`` alone: resuming one would move its end time.
 """
@@ -6,128 +6,27 @@ Old MLflow runs are edited with ``log_batch`` alone: resuming one would move its
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import field
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from naga.frozen import dataclass
 from naga.process.identity import is_alive
 from naga.record.schema import Process
 from naga.tracking.parameters import TAG_LIMIT, shortened
-from naga.tracking.tags import Status, Tag, generation_of, packed, unpacked
+from naga.tracking.published_runs import SUPERSEDED, Publications, PublishedRun, reader_of
+from naga.tracking.tags import Status, Tag, packed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Run as MlflowRun
 
-# A logical run that was published more often than this has its old links left as they are.
-PAGE = 100
-
-_SUPERSEDED = " (superseded)"
-_NOT_DEPRECATED = f" and tags.`{Tag.STATUS}` != '{Status.DEPRECATED}'"
 _LINKS, _AND = ("Superseded by [", "Supersedes ["), " · "
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRun:
-    """One publication, as MLflow holds it."""
-
-    run_id: str
-    experiment_id: str
-    start_time: int
-    tags: dict[str, str]
-    artifact_uri: str = ""
-    running: bool = False
-    metrics: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """As it is called in MLflow, superseded or not."""
-        return self.tags.get(Tag.NAME, self.run_id).removesuffix(_SUPERSEDED)
-
-    @property
-    def status(self) -> str:
-        """The value of ``naga.run_status``."""
-        return self.tags.get(Tag.STATUS, "")
-
-    @property
-    def generation(self) -> int:
-        """How many came before it, and one."""
-        return generation_of(self.tags)
-
-    @property
-    def order(self) -> tuple[int, int, str]:
-        """Which of several is the newest: the largest. Clocks differ between machines, generations do not."""
-        return self.generation, self.start_time, self.run_id
-
-    def is_of(self, other: Mapping[str, str]) -> bool:
-        """Tell by the tags of another whether it is of the same run or folder; the name alone counts without them."""
-        mine = self.tags
-        if any(tag not in tags for tag in (Tag.RUN_ID, Tag.PLACE) for tags in (mine, other)):
-            return True
-        return any(mine.get(tag) == other[tag] for tag in (Tag.RUN_ID, Tag.PLACE, Tag.FOLDER) if tag in other)
-
-
-def published_run(run: "MlflowRun") -> PublishedRun:
-    """Read what Naga needs to know of an MLflow run."""
-    info, data = run.info, run.data
-    is_running = info.status == "RUNNING"
-    return PublishedRun(
-        info.run_id,
-        info.experiment_id,
-        info.start_time,
-        unpacked(data.tags),
-        info.artifact_uri,
-        is_running,
-        data.metrics,
-    )
-
-
-Publications = Mapping[str, PublishedRun]
-
-
 class History:
-    """The publications in some experiments of a store."""
+    """The publications in a store; ``reader`` finds them."""
 
-    def __init__(self, client: "MlflowClient", experiments: Sequence[str]) -> None:
+    def __init__(self, client: "MlflowClient", experiments: Sequence[str] | None = None) -> None:
         self._client = client
-        self._experiments = experiments
-
-    def known(self, key: str) -> tuple[dict[str, PublishedRun], bool]:
-        """Give the publications of a logical run, and whether all the deprecated ones are among them."""
-        of_key = _of_key(key)
-        runs, token = self._search(of_key, most=PAGE)
-        if token is None:
-            return runs, True
-        return self.not_deprecated(key), False
-
-    def not_deprecated(self, key: str) -> dict[str, PublishedRun]:
-        """Give the publications of a logical run that no other has superseded."""
-        return self.find(_of_key(key) + _NOT_DEPRECATED)
-
-    def widen(self) -> None:
-        """Look into all experiments that the store has now."""
-        self._experiments = experiment_ids(self._client)
-
-    def find(self, wanted: str) -> dict[str, PublishedRun]:
-        """Give all publications that a filter lets through."""
-        found, token = self._search(wanted)
-        while token is not None:
-            more, token = self._search(wanted, token)
-            found |= more
-        return found
-
-    def _search(
-        self, wanted: str, token: str | None = None, most: int = 1000
-    ) -> tuple[dict[str, PublishedRun], str | None]:
-        if not self._experiments:
-            return {}, None
-        page = self._client.search_runs([*self._experiments], wanted, max_results=most, page_token=token)
-        return {run.info.run_id: published_run(run) for run in page}, page.token or None
-
-    def read(self, run_id: str) -> PublishedRun:
-        """Give one publication as it is now."""
-        return published_run(self._client.get_run(run_id))
+        self.reader = reader_of(client, experiments)
 
     def edit(self, entry: PublishedRun, tags: Mapping[str, str]) -> None:
         """Set tags, all at once: whoever reads meanwhile finds all of them or none."""
@@ -156,7 +55,7 @@ class History:
 
     def superseded(self, entry: PublishedRun, keeper: PublishedRun) -> dict[str, str]:
         """Say in tags, and in the name, that another publication is to be read."""
-        tags = {Tag.STATUS: Status.DEPRECATED, Tag.NAME: f"{entry.name}{_SUPERSEDED}"}
+        tags = {Tag.STATUS: Status.DEPRECATED, Tag.NAME: f"{entry.name}{SUPERSEDED}"}
         return tags | self.link(entry, Tag.SUPERSEDED_BY, keeper)
 
     def activate(self, entry: PublishedRun) -> None:
@@ -192,17 +91,13 @@ class History:
     def _abandon(self, run_id: str) -> bool:
         # Its process may have finished it after it was found here as pending, and died only then: that it is dead is
         # known by now, so what is read now is its last word.
-        entry = self.read(run_id)
+        entry = self.reader.read(run_id)
         if entry.status != Status.PENDING:
             return False
         self.edit(entry, {Tag.STATUS: Status.ABANDONED})
         if entry.running:
             self._client.set_terminated(run_id, "KILLED")
         return True
-
-
-def _of_key(key: str) -> str:
-    return f"tags.`{Tag.LOGICAL_KEY}` = '{key}'"
 
 
 def _linked(note: str, verb: str, link: str = "") -> str:
@@ -243,15 +138,3 @@ def _seems_left(entry: PublishedRun) -> bool:
         owner = Process(argv=(), cwd="", **json.loads(entry.tags.get(Tag.OWNER, "")))
         return is_alive(owner) is False
     return False
-
-
-def experiment_ids(client: "MlflowClient") -> list[str]:
-    """Name all experiments of a store that are not deleted."""
-    found: list[str] = []
-    token = None
-    while True:
-        page = client.search_experiments(page_token=token)
-        found += [experiment.experiment_id for experiment in page]
-        token = page.token
-        if not token:
-            return found

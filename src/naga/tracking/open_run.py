@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from naga.layout import DIAG
 from naga.terminal import say
 from naga.tracking.experiment import experiment_named
-from naga.tracking.history import History, PublishedRun, published_run
+from naga.tracking.history import History
 from naga.tracking.mlflow_errors import answering_soon
 from naga.tracking.mlflow_settings import quiet
 from naga.tracking.publication import Publication
+from naga.tracking.published_runs import PublishedRun, published_run
 from naga.tracking.supersede import next_generation, supersede
 from naga.tracking.tags import Status, Tag, packed
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from naga.errors import TrackerError
 from naga.tracking.experiment import configured_experiment, experiment_by_number
-from naga.tracking.history import History, PublishedRun, experiment_ids, unlinked
+from naga.tracking.history import History, unlinked
 from naga.tracking.mlflow_errors import answering_soon, in_one_line
 from naga.tracking.mlflow_settings import quiet
+from naga.tracking.published_runs import PublishedRun
 from naga.tracking.store import known_store, shown_uri
 from naga.tracking.tags import Status, Tag
 
@@ -33,7 +34,7 @@ def repair_history(start: Path) -> list[str]:
         with in_one_line(what), answering_soon(), quiet():
             client = mlflow.MlflowClient(uri)
             _require_experiment(client, start)
-            return list(_repair(History(client, experiment_ids(client))))
+            return list(_repair(History(client)))
 
 
 def _require_experiment(client: "MlflowClient", start: Path) -> None:
@@ -46,7 +47,7 @@ def _require_experiment(client: "MlflowClient", start: Path) -> None:
 
 
 def _repair(history: History) -> Iterator[str]:
-    entries = history.find(f"tags.`{Tag.LOGICAL_KEY}` != ''")
+    entries = history.reader.everything()
     for entry in history.abandon(entries):
         yield f"{_name(entry)}: its process died while it was published; it is abandoned"
     of_key: dict[str, list[PublishedRun]] = defaultdict(list)

@@ -15,8 +15,9 @@ has yet to search, and finds what was promoted here.
 from dataclasses import replace
 from operator import attrgetter
 
-from naga.tracking.history import History, Publications, PublishedRun, unlinked
+from naga.tracking.history import History, unlinked
 from naga.tracking.publication import Publication
+from naga.tracking.published_runs import Publications, PublishedRun
 from naga.tracking.tags import Status, Tag
 
 
@@ -28,13 +29,13 @@ def next_generation(history: History, publication: Publication) -> int:
 def supersede(history: History, mine: PublishedRun, publication: Publication, *, reserved: int = 0) -> PublishedRun:
     """Make a publication, which MLflow holds as finished, the active one; give it as it is now, status included."""
     known = _predecessors(history, publication)
-    mine = known.pop(mine.run_id) if mine.run_id in known else history.read(mine.run_id)
+    mine = known.pop(mine.run_id) if mine.run_id in known else history.reader.read(mine.run_id)
     mine = _promote(history, mine, known, publication, reserved)
-    history.widen()
-    known, complete = history.known(publication.key)
+    history.reader.widen()
+    known, complete = history.reader.known(publication.key)
     if _has_elder_elsewhere(mine, _related(publication, known)):
         mine = _promote(history, mine, known, publication, reserved)
-        known, complete = history.known(publication.key)
+        known, complete = history.reader.known(publication.key)
     known[mine.run_id] = mine  # its own tags are known here, whatever a replica of the store has not seen yet
     related = _related(publication, known)
     active = {run_id: entry for run_id, entry in related.items() if entry.status == Status.ACTIVE}
@@ -52,10 +53,10 @@ def supersede(history: History, mine: PublishedRun, publication: Publication, *,
 
 def _predecessors(history: History, publication: Publication) -> dict[str, PublishedRun]:
     """Find what a publication has to be above: where one is active, no deprecated one has to be read for that."""
-    known = history.not_deprecated(publication.key)
+    known = history.reader.not_deprecated(publication.key)
     if any(entry.status == Status.ACTIVE for entry in _related(publication, known).values()):
         return known
-    return history.known(publication.key)[0]
+    return history.reader.known(publication.key)[0]
 
 
 def _promote(

@@ -427,7 +427,7 @@ def test_abandoned(store: Store, make_run: MakeRun) -> None:
 
 def test_more_than_a_page(store: Store, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
     """A logical run with more publications than one search returns still has one active MLflow run, the last."""
-    monkeypatch.setattr("naga.tracking.history.PAGE", 2)
+    monkeypatch.setattr("naga.tracking.published_runs.PAGE", 2)
     folder = make_run()
     for _ in range(5):
         diag(folder)

@@ -10,7 +10,7 @@ from naga.diagnose.freshness import Freshness, freshness
 from naga.record.lockfile import write_lock
 from naga.runs.find import Run, load_run
 from naga.runs.metrics import note_failure, note_publication
-from naga.tracking.history import PublishedRun
+from naga.tracking.published_runs import PublishedRun
 from naga.tracking.tags import Status, Tag
 
 

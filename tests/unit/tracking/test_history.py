@@ -1,6 +1,7 @@
 """Which of several publications is the newest."""
 
-from naga.tracking.history import PublishedRun, _linked, unlinked
+from naga.tracking.history import _linked, unlinked
+from naga.tracking.published_runs import PublishedRun
 from naga.tracking.tags import Status, Tag
 
 

@@ -15,7 +15,8 @@ from naga.tracking.tags import Tag
 
 TABLES = """
     CREATE TABLE experiments (experiment_id INTEGER, lifecycle_stage TEXT);
-    CREATE TABLE runs (run_uuid TEXT, experiment_id INT, start_time INT, artifact_uri TEXT, lifecycle_stage TEXT);
+    CREATE TABLE runs (run_uuid TEXT, experiment_id INT, start_time INT, artifact_uri TEXT, status TEXT,
+        lifecycle_stage TEXT);
     CREATE TABLE tags (key TEXT, value TEXT, run_uuid TEXT);
     CREATE TABLE latest_metrics (key TEXT, value REAL, is_nan BOOLEAN, run_uuid TEXT);
     INSERT INTO experiments VALUES (0, 'active'), (1, 'deleted');
@@ -34,7 +35,7 @@ def add(tables: Path, name: str, *, experiment: int = 0, stage: str = "active", 
     """Write a publication into it."""
     with closing(sqlite3.connect(tables)) as connection, connection:
         artifacts = (tables.parent / "art ifacts" / name).as_uri()
-        connection.execute("INSERT INTO runs VALUES (?, ?, 5, ?, ?)", (name, experiment, artifacts, stage))
+        connection.execute("INSERT INTO runs VALUES (?, ?, 5, ?, 'FINISHED', ?)", (name, experiment, artifacts, stage))
         for key, value in tags.items():
             connection.execute("INSERT INTO tags VALUES (?, ?, ?)", (f"naga.{key}", value, name))
 

@@ -1,7 +1,7 @@
 """Which publications are of one run, and what number the next of them has."""
 
-from naga.tracking.history import PublishedRun
 from naga.tracking.publication import Publication
+from naga.tracking.published_runs import PublishedRun
 from naga.tracking.supersede import _has_elder_elsewhere, _next, _related
 from naga.tracking.tags import Status, Tag
 
