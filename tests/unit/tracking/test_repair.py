@@ -1,6 +1,5 @@
 """Which of several publications belong together, and how they are named in what is said of them."""
 
-<<<<<<< HEAD
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,9 @@ import pytest
 from integration.diagnose.publications import Store
 
 from naga.errors import TrackerError
-from naga.tracking.history import PublishedRun
+from naga.tracking.published_runs import PublishedRun
 from naga.tracking.repair import _name, _of_same, repair_history
 from naga.tracking.tags import Status, Tag, packed
-=======
-from naga.tracking.published_runs import PublishedRun
-from naga.tracking.repair import _name, _of_same
-from naga.tracking.tags import Tag
->>>>>>> 19e710d (Read a SQLite store of publications as the file that it is, while publishing, too)
 
 
 def published(number: str, run_id: str, place: str, **tags: str) -> PublishedRun:
