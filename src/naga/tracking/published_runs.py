@@ -278,7 +278,7 @@ def _experiment_ids(client: "MlflowClient") -> list[str]:
 
 def _rows(file: Path, query: str, values: tuple[Any, ...] = ()) -> list[Any]:
     try:
-        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=4)) as connection:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True, timeout=30)) as connection:
             return connection.execute(query, values).fetchall()
     except sqlite3.Error as error:
         raise TrackerError(f"'{file}' cannot be read as an MLflow store: {error}") from error

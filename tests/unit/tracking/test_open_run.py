@@ -17,6 +17,14 @@ from naga.tracking.tags import Status, Tag, unpacked
 PLACE = {Tag.PLACE: "host:/p/a", Tag.FOLDER: "7:/p/a"}
 
 
+@pytest.fixture(params=["", "?timeout=5"], ids=["its file", "MLflow"])
+def store(store: Store, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    """The store, whose publications are read from its file, or through MLflow as those of a server are."""
+    store.uri += request.param
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.uri)
+    return store
+
+
 def publication(run_id: str = "r1", **changes: Any) -> Publication:
     """A publication of a run in the folder ``a``."""
     tags = {Tag.LOGICAL_KEY: "k", Tag.RUN_ID: run_id, Tag.STATUS: Status.PENDING, **PLACE}
