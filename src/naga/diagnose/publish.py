@@ -148,7 +148,7 @@ def _say_published(save_dir: Path, published: PublishedRun, store: str) -> None:
     tell(f"published {about}{address if store.startswith('http') else ''}")
 
 
-def _facts(published: PublishedRun, store: str) -> dict[str, object]:
+def _facts(published: PublishedRun, uri: str) -> dict[str, object]:
     tags = published.tags
     return {
         "metrics": metrics_of(uri, published),
