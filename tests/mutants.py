@@ -94,8 +94,11 @@ data_file = {folder}/lines
 include = */src/naga/{place}
 context = ${{PYTEST_CURRENT_TEST-}}
 """
-# One bit of several is set by each of these, whether it is written as an alternative or as a sum.
-SAME_BITS = re.compile(r"BitOr_(Add|BitXor)$"), re.compile(r"\b(os\.O_|LOCK_|stat\.S_I)")
+# Flags are one bit each, so a sum has the same; and what may be given by name only still may be, after a slash.
+SAME_KINDS = (
+    (re.compile(r"BitOr_(Add|BitXor)$"), re.compile(r"\b(os\.O_|LOCK_|stat\.S_I)")),
+    (re.compile(r"Mul_Div$"), re.compile(r"^\s*/,$|^\s*def .*, /, ")),
+)
 
 
 def main() -> int:
@@ -129,11 +132,11 @@ class Tests:
 
     def of(self, file: Path, lines: range, budget: float) -> list[str]:
         """Name the tests that have run one of these lines: those of the module, then others, the quickest first."""
-        known, own = self.of_line.get(file, {}), f"/test_{file.stem}.py::"
+        known, own = self.of_line.get(file, {}), (f"/test_{file.stem}.py::", f"/{file.name}::")
         begins = tuple({begin for line in lines for begin in known.get(line, ())})
         found = sorted(
             (test for test in self.seconds if test.startswith(begins)),
-            key=lambda test: (own not in test, self.seconds[test]),
+            key=lambda test: (not any(name in test for name in own), self.seconds[test]),
         )
         spent = accumulate(self.seconds[test] for test in found)
         return [test for test, so_far in zip(found, spent, strict=True) if so_far <= budget] or found[:1]
@@ -293,11 +296,11 @@ class Timed:
 
 def _watched(room: str, checkout: Path) -> Tests:
     """Run the tests of a room once as it is; those that fail then are left out."""
-    named = [f"tests/{test}" for test in ROOMS[room] if (TOP / "tests" / test).exists()]
+    place = room if (TOP / "src/naga" / room).is_dir() else f"{room}.py"
+    named = [*(f"tests/{test}" for test in ROOMS[room]), f"src/naga/{place}"]  # the examples of docstrings
     seen, lines = checkout / "seen", checkout.parent / "lines"
     config = checkout.parent / "coverage.ini"
-    place = f"{room}/*" if (TOP / "src/naga" / room).is_dir() else f"{room}.py"
-    config.write_text(LINES.format(folder=checkout.parent, place=place))
+    config.write_text(LINES.format(folder=checkout.parent, place=f"{place}/*" if room == place else place))
     _run(checkout, partial(_watch, named, config, seen))
     tests, failed = _seen(seen)
     # Once more in the way and order of mutants: what fails then says nothing of them.
@@ -409,8 +412,7 @@ def _is_same(mutation: MutationSpec, checkout: Path, known: dict[str, dict[str, 
     after = mutate_code(before, get_operator(mutation.operator_name)(**mutation.operator_args), mutation.occurrence)
     pairs = zip(before.splitlines(), after.splitlines(), strict=False)
     changed = next((new for old, new in pairs if old != new), "")
-    operators, bits = SAME_BITS
-    if operators.search(mutation.operator_name) and bits.search(changed):
+    if any(name.search(mutation.operator_name) and line.search(changed) for name, line in SAME_KINDS):
         return True
     listed = known.get(str(mutation.module_path).removeprefix("src/naga/"), {})
     patterns = (".*".join(map(re.escape, "".join(line.split()).split("…"))) for line in listed)

@@ -107,7 +107,7 @@ def _strength(key: str) -> int:
         return _STRONG
     if words[-1] == "token" and _NO_TOKENS.isdisjoint(words):
         own = _WORD.findall(key.rpartition(".")[2])
-        return _PLAIN_NAME if len(own) == 1 or own[-2].lower() in _TOKENS or key.isupper() else _WEAK
+        return _PLAIN_NAME if len(own) < 2 or own[-2].lower() in _TOKENS or key.isupper() else _WEAK
     return _WEAK if words[-1] in ("auth", "oauth") else 0
 
 
