@@ -1,9 +1,11 @@
 """What MLflow, drivers and the network raise, in one line with a hint that works."""
 
+import os
+
 import pytest
 
 from naga.errors import TrackerError
-from naga.tracking.mlflow_errors import in_one_line
+from naga.tracking.mlflow_errors import FIRST_ANSWER_S, answering_soon, in_one_line
 
 
 @pytest.mark.parametrize(
@@ -32,3 +34,14 @@ def test_what_is_said_already_is_not_said_again() -> None:
     """Naga's own errors have their words."""
     with pytest.raises(TrackerError, match=r"^mine"), in_one_line("what"):
         raise TrackerError("mine")
+
+
+def test_a_server_that_does_not_answer_is_given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After seconds and once, unless the user has said how long."""
+    with answering_soon():
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == str(FIRST_ANSWER_S) == "8"
+        assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "0"
+    assert "MLFLOW_HTTP_REQUEST_TIMEOUT" not in os.environ
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+    with answering_soon():
+        assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "60"

@@ -197,6 +197,29 @@ def test_an_archived_run_yields_to_the_folders_newer_one(store: Store, capsys: p
     assert tags_of(store, first)[Tag.SUPERSEDED_BY] == second
 
 
+def test_links_that_lead_nowhere_lead_to_the_next(store: Store) -> None:
+    """What somebody has deleted the successor of is linked anew; what leads to the active one is left as it is."""
+    ids = [publish(store, publication()) for _ in range(4)]
+    store.client.delete_run(ids[1])
+    lost, left = tags_of(store, ids[0])[Tag.SUPERSEDED_BY], tags_of(store, ids[2])
+    assert lost == ids[1]
+    mine = publish(store, publication())
+    assert tags_of(store, mine)[Tag.GENERATION] == "5"
+    assert tags_of(store, ids[0])[Tag.SUPERSEDED_BY] == mine
+    assert tags_of(store, ids[2]) == left
+    assert tags_of(store, ids[3])[Tag.SUPERSEDED_BY] == mine
+
+
+def test_where_none_is_active_the_numbers_go_on(store: Store) -> None:
+    """Deprecated ones count where somebody has deleted the active one."""
+    first, second = (publish(store, publication()) for _ in range(2))
+    store.client.delete_run(second)
+    mine = publish(store, publication())
+    assert tags_of(store, mine)[Tag.GENERATION] == "2"
+    assert Tag.SUPERSEDES not in tags_of(store, mine)
+    assert tags_of(store, first)[Tag.SUPERSEDED_BY] == mine
+
+
 def test_of_others_nothing_is_changed(store: Store) -> None:
     """Another run of another folder has the same name: it stays active, and its number does not count."""
     theirs = publish(store, publication("r9", tags={**publication("r9").tags, Tag.PLACE: "h:/q", Tag.FOLDER: "8:/q"}))

@@ -10,6 +10,8 @@ def test_there_and_back() -> None:
     tags = {Tag.RUN_ID: "r1", Tag.DIAG: "ü☃.py:diag", Tag.PLACE: 'host:/a "b"'}
     assert set(packed(tags)) == {Tag.RUN_ID, Tag.DETAILS}
     assert unpacked(packed(tags)) == tags
+    assert "ü☃.py:diag" in packed(tags)[Tag.DETAILS], "as people read it in MLflow"
+    assert packed({Tag.RUN_ID: "r1"}) == {Tag.RUN_ID: "r1"}
 
 
 def test_tags_of_earlier_releases() -> None:
