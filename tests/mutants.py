@@ -43,7 +43,13 @@ TOP = Path(__file__).parents[1]
 # The tests that hold each room: its own, and those of the rooms above that say what it is for.
 ROOMS = {
     "secrets": ["unit/test_secrets.py", "property/test_secrets.py", "integration/test_secrets.py"],
-    "record": ["unit/record", "faults/test_final_faults.py", "property/test_record.py", "faults/test_hostile_locks.py"],
+    "record": [
+        "unit/record",
+        "faults/test_final_faults.py",
+        "faults/test_hostile_locks.py",
+        "faults/test_odd_folders.py",
+        "property/test_record.py",
+    ],
     "save_dir": ["unit/save_dir", "faults/test_owners.py", "integration/test_save_dir_names.py"],
     "run": [
         "unit/run",
@@ -63,7 +69,12 @@ ROOMS = {
         "integration/diagnose/test_publish.py",
     ],
     "process": ["unit/process", "integration/test_exits.py", "integration/test_ranks.py", "integration/test_starts.py"],
-    "config": ["unit/config", "property/test_config.py", "integration/test_bad_input.py"],
+    "config": [
+        "unit/config",
+        "property/test_config.py",
+        "property/test_recorded_config.py",
+        "integration/test_bad_input.py",
+    ],
     "capture": ["unit/capture", "integration/test_code_zoo.py", "integration/test_console.py"],
 }
 COPIED = ("src", "tests", "docs", "conftest.py", "pyproject.toml", "README.md", "CONTRIBUTING.md")
@@ -131,12 +142,12 @@ class Tests:
     of_line: dict[Path, dict[int, list[str]]] = field(default_factory=dict)
 
     def of(self, file: Path, lines: range, budget: float) -> list[str]:
-        """Name the tests that have run one of these lines: those of the module, then others, the quickest first."""
+        """Name the tests that have run one of these lines: the module's, unit tests, then others, the quickest first."""
         known, own = self.of_line.get(file, {}), (f"/test_{file.stem}.py::", f"/{file.name}::")
         begins = tuple({begin for line in lines for begin in known.get(line, ())})
         found = sorted(
             (test for test in self.seconds if test.startswith(begins)),
-            key=lambda test: (not any(name in test for name in own), self.seconds[test]),
+            key=lambda test: (not any(name in test for name in own), "/unit/" not in test, self.seconds[test]),
         )
         spent = accumulate(self.seconds[test] for test in found)
         return [test for test, so_far in zip(found, spent, strict=True) if so_far <= budget] or found[:1]
@@ -303,12 +314,14 @@ def _watched(room: str, checkout: Path) -> Tests:
     config.write_text(LINES.format(folder=checkout.parent, place=f"{place}/*" if room == place else place))
     _run(checkout, partial(_watch, named, config, seen))
     tests, failed = _seen(seen)
+    seen.unlink()
     # Once more in the way and order of mutants: what fails then says nothing of them.
     quickest_first = {test: float(WHOLE) for test in sorted(tests, key=tests.__getitem__) if test not in failed}
     files = list(dict.fromkeys(test.partition("::")[0] for test in quickest_first))
     _run(checkout, partial(_test, files, Chosen(quickest_first), Timed(seen)))
-    tests, failed = _seen(seen)
-    for test in failed:
+    tests, failed_then = _seen(seen)
+    failed |= failed_then
+    for test in sorted(failed):
         print(f"{room}: {test} fails as it is, and counts for nothing")
     found = Tests({test: seconds for test, seconds in tests.items() if test not in failed})
     print(f"{room}: {len(found.seconds)} tests, {sum(found.seconds.values()):.0f} s", flush=True)

@@ -19,6 +19,16 @@ from naga.tracking.mlflow_errors import FIRST_ANSWER_S, answering_soon, in_one_l
         (ModuleNotFoundError("no", name="psycopg"), "psycopg is not installed", 'pip install "psycopg[binary]"'),
         (RuntimeError("at http://me:secret@host:1\nand more"), "what: at http://host:1", "names another store"),
         (RuntimeError(""), "RuntimeError", "names another store"),
+        (
+            RuntimeError("The experiment 7 must be in the 'active' state."),
+            "what: The experiment 7 must be in the 'active' state.",
+            "mlflow experiments restore --experiment-id 7, or MLFLOW_EXPERIMENT_NAME=another",
+        ),
+        (
+            RuntimeError("must be in the 'active' state"),
+            "what: must be",
+            "mlflow experiments restore --experiment-id ID, or MLFLOW_EXPERIMENT_NAME=another",
+        ),
     ],
 )
 def test_cause_and_hint(error: Exception, said: str, hint: str) -> None:

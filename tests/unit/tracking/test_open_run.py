@@ -296,6 +296,24 @@ def test_what_died_while_it_was_published(store: Store) -> None:
     assert ended == ["KILLED", "RUNNING", "RUNNING", "RUNNING", "FINISHED"]
 
 
+def test_what_was_finished_before_its_process_died(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was found pending may have become something else by the time that its process is known to be dead."""
+    dead = f'{{"host": "{os.uname().nodename}", "pid": 1, "boot_id": "another boot"}}'
+    tags = {**publication().tags, Tag.OWNER: dead}
+    found = store.client.create_run(store.experiment_id, tags=tags).info.run_id
+    run, get_run = open_run(publication(), store.uri), mlflow.MlflowClient.get_run
+
+    def late(self: Any, run_id: str) -> Any:
+        if run_id == found:
+            self.set_tag(run_id, Tag.STATUS, Status.FAILED)
+        return get_run(self, run_id)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(mlflow.MlflowClient, "get_run", late)
+        run.succeed(reserved=0)
+    assert tags_of(store, found)[Tag.STATUS] == Status.FAILED
+
+
 class Folder:
     """A folder that a diag has filled, and what of it is published."""
 

@@ -17,6 +17,7 @@ from integration.diagnose.publications import Store, copy_store
 from naga.errors import MlflowMissingError, TrackerError
 from naga.project import project_root
 from naga.tracking.store import (
+    _holder,
     _sqlite_file,
     _sqlite_uri,
     absolute_uri,
@@ -343,3 +344,29 @@ def test_what_is_no_store_is_not_waited_for(tmp_path: Path) -> None:
     check_store(f"sqlite:///{tmp_path}/empty")
     with pytest.raises(TrackerError, match="cannot be read: No such file"):
         check_file(tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("line", "named"),
+    [
+        ("1: POSIX  ADVISORY  WRITE PID 00:1f:INODE 128 128", True),
+        ("1: POSIX  ADVISORY  WRITE 1 00:1f:INODE 128 128", True),
+        ("1: -> POSIX  ADVISORY  WRITE PID 00:1f:INODE 128 128", False),  # it waits
+        ("1: POSIX  ADVISORY  READ PID 00:1f:INODE 128 128", False),
+        ("1: POSIX  ADVISORY  WRITE PID 00:1f:1INODE 128 128", False),
+        ("1: POSIX  ADVISORY  WRITE 0 00:1f:INODE 128 128", False),  # of another container
+        ("1: OFDLCK ADVISORY  WRITE -1 00:1f:INODE 128 128", False),
+        ("", False),
+    ],
+)
+def test_who_holds_a_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, named: bool) -> None:
+    """Who writes, where the kernel knows it on this host."""
+    file = tmp_path / "mlflow.db"
+    file.touch()
+    text = f"0: FLOCK  ADVISORY  WRITE 1 00:1f:5 0 EOF\n{line}\n"
+    text = text.replace("PID", str(os.getpid())).replace("INODE", str(file.stat().st_ino))
+    pid = 1 if "WRITE 1 " in line else os.getpid()
+    name = Path(f"/proc/{pid}/comm").read_text().strip()
+    read = Path.read_text
+    monkeypatch.setattr(Path, "read_text", lambda self: text if self == Path("/proc/locks") else read(self))
+    assert _holder(file) == (f"process {pid} ({name})" if named else "another process")
