@@ -142,7 +142,7 @@ class Tests:
     of_line: dict[Path, dict[int, list[str]]] = field(default_factory=dict)
 
     def of(self, file: Path, lines: range, budget: float) -> list[str]:
-        """Name the tests that have run one of these lines: the module's, unit tests, then others, the quickest first."""
+        """Name the tests that have run one of these lines: the module's, those of units, others; the quickest first."""
         known, own = self.of_line.get(file, {}), (f"/test_{file.stem}.py::", f"/{file.name}::")
         begins = tuple({begin for line in lines for begin in known.get(line, ())})
         found = sorted(
