@@ -96,7 +96,7 @@ def test_the_name_counts_in_another_store(
     assert experiment._known == {}
     mlflow.set_experiment(experiment_id=store.experiment_id)
     assert name_of_active(store.uri) is None
-    assert name_of_active(other) == str(project)
+    assert name_of_active(other) == name_of_active("http://a") == name_of_active("tracker://z") == str(project)
     with mlflow.start_run():
         assert name_of_active(other) is None
     remember_active(store.uri)

@@ -214,6 +214,7 @@ def test_where_none_is_active_the_numbers_go_on(store: Store) -> None:
     """Deprecated ones count where somebody has deleted the active one."""
     first, second = (publish(store, publication()) for _ in range(2))
     store.client.delete_run(second)
+    store.client.create_run(store.experiment_id, tags={**publication().tags, Tag.STATUS: Status.ABANDONED})
     mine = publish(store, publication())
     assert tags_of(store, mine)[Tag.GENERATION] == "2"
     assert Tag.SUPERSEDES not in tags_of(store, mine)

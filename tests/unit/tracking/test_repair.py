@@ -46,6 +46,8 @@ def leave(store: Store, status: str, number: int, run_id: str = "r1", **tags: st
 def test_several_active_ones(store: Store, project: Path) -> None:
     """The newest by its number stays; each other is named, the newest first, and leads to it."""
     newest, oldest, middle = (leave(store, Status.ACTIVE, number) for number in (3, 1, 2))
+    leave(store, Status.ABANDONED, 9)
+    leave(store, "odd", 8)
     assert repair_history(project) == [
         f"a #2 ({middle[:8]}): it was active beside a #3 ({newest[:8]}); it is deprecated",
         f"a #1 ({oldest[:8]}): it was active beside a #3 ({newest[:8]}); it is deprecated",
