@@ -10,6 +10,8 @@ import pytest
 from integration.diagnose.publications import Store
 from mlflow import MlflowException
 
+from naga.process.identity import is_alive
+from naga.record.schema import Process
 from naga.tracking.open_run import OpenRun, open_run
 from naga.tracking.publication import Dataset, Publication
 from naga.tracking.tags import Status, Tag, unpacked
@@ -302,16 +304,13 @@ def test_what_was_finished_before_its_process_died(store: Store, monkeypatch: py
     dead = f'{{"host": "{os.uname().nodename}", "pid": 1, "boot_id": "another boot"}}'
     tags = {**publication().tags, Tag.OWNER: dead}
     found = store.client.create_run(store.experiment_id, tags=tags).info.run_id
-    run, get_run = open_run(publication(), store.uri), mlflow.MlflowClient.get_run
 
-    def late(self: Any, run_id: str) -> Any:
-        if run_id == found:
-            self.set_tag(run_id, Tag.STATUS, Status.FAILED)
-        return get_run(self, run_id)
+    def late(owner: Process) -> bool | None:
+        store.client.set_tag(found, Tag.STATUS, Status.FAILED)
+        return is_alive(owner)
 
-    with monkeypatch.context() as patch:
-        patch.setattr(mlflow.MlflowClient, "get_run", late)
-        run.succeed(reserved=0)
+    monkeypatch.setattr("naga.tracking.history.is_alive", late)
+    publish(store, publication())
     assert tags_of(store, found)[Tag.STATUS] == Status.FAILED
 
 
