@@ -1,6 +1,6 @@
 """What decorators declare and what a caller asks for: plain values that every layer may read.
 
-They lie at the bottom because `import naga` needs them and little more.
+They are at the bottom because `import naga` needs them and little more.
 """
 
 import os
@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from naga.frozen import dataclass
 
-# From a recorded configuration and its `naga.Run` to one of today.
+# From a recorded configuration and its `naga.Run` to one as it is declared today.
 Upgrade = Callable[[dict[Any, Any], Any], Mapping[Any, Any]]
 # Where a file is that belongs to a run, as its configuration says.
 PathOf = Callable[[Any], str | os.PathLike[str]] | str | os.PathLike[str] | None
@@ -22,7 +22,7 @@ class Former:
     """What ``@clicfg`` says of runs that were recorded before the task became what it is.
 
     ``tasks`` are former names of the task, ``keys`` former paths of a key, ``before`` what the code did before a key
-    existed, and ``upgrade`` makes a configuration of today from a recorded one.
+    existed, and ``upgrade`` turns a recorded configuration into one as it is declared today.
     """
 
     tasks: tuple[str, ...] = ()

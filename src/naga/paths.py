@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"(?<!\\)\$([A-Za-z_]\w*)")
 def expanded(path: str) -> str:
     """Replace ``~`` by the home folder and ``$NAME`` by variables of the environment, as shells do.
 
-    What cannot be had is refused: a folder of that name would surprise its owner.
+    An unknown user or variable is refused: a folder of that name would surprise its owner.
     """
     home = os.path.expanduser(path)  # noqa: PTH111  # `Path` would lose "./~", which means no home folder
     if home.startswith("~"):

@@ -177,13 +177,13 @@ def clicfg(
 ) -> Any:
     """Read the configuration from the command line: ``python exp.py learning_rate=0.1 --config big.yaml``.
 
-    What it takes besides is for old runs, whose configuration had other keys: how a diag of today reads them. A field
+    What it takes besides is for old runs, whose configuration had other keys: how a diag reads them today. A field
     of a dataclass says the same of itself, ``field(metadata={"was": "lr", "before": 0.5})``.
 
     Parameters
     ----------
     was : str, sequence of str, or mapping of them
-        Former names of the task, ``"old_script.main"``; as a mapping, former dotted keys by the key of today:
+        Former names of the task, ``"old_script.main"``; as a mapping, former dotted keys by today's key:
         ``{"optim.lr": "lr"}``, the former names of the task under ``""``.
     before : mapping
         What the code did before a key existed, by dotted key, where that is not today's default.

@@ -263,7 +263,7 @@ def test_absolute_paths(place: Path, tmp_path: Path, elsewhere: Callable[[], Pat
     Path("far.csv").write_text("1\n2\n3\n")
     code, said = reproduce(tmp_path / "x.zip")
     assert (code, said["verdict"]) == (0, "reproduced"), said
-    assert "config: stage: what it says of the machine of then is not in the zip" in said["differences"]
+    assert "config: stage: what it says of the original machine is not in the zip" in said["differences"]
 
 
 def test_nothing_of_the_machine_and_no_secret(place: Path, tmp_path: Path) -> None:

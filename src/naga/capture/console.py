@@ -79,9 +79,9 @@ def _next_data(log: BinaryIO, place: int) -> int:
 class Console:
     """Logs what is printed while it is entered, and what children print after that.
 
-    It begins to get ready when it is made, beside whatever is done before it is entered. What a notebook's kernel sends
-    to its front end is logged on its way. Where the streams are others than the process's own (pytest), where another
-    thread's run has them, or where no process can be started, it stands aside.
+    It starts its process when it is made, in parallel with what is done before it is entered. What a notebook's kernel
+    sends to its front end is logged on its way. Where the streams are others than the process's own (pytest), where
+    another thread's run has them, or where no process can be started, it stands aside.
     """
 
     def __init__(self, log: Path | None) -> None:
@@ -241,7 +241,7 @@ def _own_streams() -> list[int]:
     for number, stream in ((1, sys.stdout), (2, sys.stderr)):
         with suppress(Exception):
             os.fstat(number)
-            if stream.fileno() == number:  # a stream that was closed is None, and its number anybody's
+            if stream.fileno() == number:  # a stream that was closed is None, and its number may be in use again
                 numbers.append(number)
     return numbers
 

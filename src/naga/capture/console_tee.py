@@ -32,7 +32,7 @@ class Log:
 
     def __init__(self, file: int, redact: Callable[[bytes], bytes]) -> None:
         self._file = file
-        self._begin = self._end = os.lseek(file, 0, os.SEEK_END)  # where the rows lie that may still change
+        self._begin = self._end = os.lseek(file, 0, os.SEEK_END)  # the rows that may still change
         self._rows, self._at, self._fresh = [b""], 0, False
         self._redact = redact
 

@@ -27,7 +27,7 @@ from naga.wording import first_of, plural
 
 
 def diag(words: argparse.Namespace) -> int:
-    """Publish runs again with the diag of today."""
+    """Publish runs again with today's diag."""
     if not (words.run or words.filter or words.stale or words.check):
         if Path(words.script).is_dir():
             raise UsageError(f"'{words.script}' is a folder, not a script", hint=f"naga diag exp.py {words.script}")

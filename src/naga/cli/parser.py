@@ -136,7 +136,7 @@ def _describe(commands: Any) -> None:
 
 
 def _publish(commands: Any) -> None:
-    diag = _command(commands, "diag", "diag:diag", "publish runs again with the diag of today, without computing")
+    diag = _command(commands, "diag", "diag:diag", "publish runs again with today's diag, without computing")
     _add_script(diag, nargs="*")
     diag.add_argument("--stale", action="store_true", help="only runs whose MLflow results are out of date")
     diag.add_argument("--dry-run", action="store_true", help="publish nothing, and say what would change")

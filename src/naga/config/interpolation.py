@@ -91,7 +91,7 @@ class _Resolution:
             self.store(box, key, node, visitor.visit(parse(node._value())))
         except ConfigError:
             raise
-        except Exception as error:  # a resolver is anybody's code
+        except Exception as error:  # a resolver is the user's code
             raise _explained(name, node, error) from error
         finally:
             del self.pending[id(node)]

@@ -56,7 +56,7 @@ class Filled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upgraded:
-    """A recorded configuration as the code of today takes it."""
+    """A recorded configuration as today's code takes it."""
 
     value: Any  # of the declared kind
     filled: Mapping[str, Filled] = field(default_factory=dict)

@@ -115,7 +115,7 @@ class Crate:
         record, changed = machine.without()
         about: dict[str, Any] = {"run_id": run.run_id, "lock_hash": run.lock_hash, "asked": asked, "changed": changed}
         said = machine.plain(last_publication(run.save_dir))
-        is_published = said.get("published") is not None  # else a diag has failed, and no more
+        is_published = said.get("published") is not None  # else a diag has failed, and nothing was published
         publication = {key: item for key, item in said.items() if key not in _OF_STORE and is_published}
         part = Part(run=run, record=record, about=about, publication=publication)
         self.parts.append(part)
@@ -176,7 +176,7 @@ class Crate:
             lay_out(repository, str(code.commit), files)
             write_bundle(repository, str(code.commit), bundle, when=run.record.started, history=self.wishes.history)
         except GitError as error:
-            raise NagaError(f"the code of run {run.run_id}, {code.name}, cannot be had: {error}") from error
+            raise NagaError(f"the code of run {run.run_id}, {code.name}, cannot be read: {error}") from error
         self.add(Entry(f"code/{name}.bundle", bundle, bundle.stat().st_size))
         for folder, _, found in os.walk(files):
             for file in sorted(Path(folder, one) for one in found):

@@ -52,7 +52,9 @@ class Unpacked(NamedTuple):
             )
             for lines in (verdict.not_restored, verdict.differences)
         )
-        changed = tuple(f"config: {key}: what it says of the machine of then is not in the zip" for key in self.changed)
+        changed = tuple(
+            f"config: {key}: what it says of the original machine is not in the zip" for key in self.changed
+        )
         return replace(verdict, not_restored=reasons, differences=(*differences, *changed))
 
 
@@ -152,7 +154,7 @@ class _Opened:
         link_inputs(inputs, base, Path.cwd(), top=self.folder / "machine")
         for text in _named(record):
             path = Path(os.path.normpath(text))
-            if path.is_absolute():  # it lay elsewhere on its machine: here it is looked for by its name
+            if path.is_absolute():  # it was elsewhere on its machine: here it is looked for by its name
                 self._link(path, Path.cwd() / (path.relative_to(base) if path.is_relative_to(base) else path.name))
         write_lock(place, record)
         _require_outputs(place, record, [f"missing: {path}" for path in about["missing"]])

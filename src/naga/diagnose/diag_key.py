@@ -1,7 +1,7 @@
 """What a publication is made of, and the key that shows whether it would be the same today.
 
 The key of a publication covers the run's lock, the diag with all code of its project that it imports, and the diag's
-arguments. Its parts stand in its tags, so that anybody can compute it again later from the files alone, without
+arguments. Its parts stand in its tags, so that anyone can compute it again later from the files alone, without
 importing them.
 """
 

@@ -58,13 +58,13 @@ class Freshness:
 
 
 def freshness(runs: Sequence[Run], start: Path) -> dict[str, str]:
-    """Say of each run whether the configured store holds what the diag of today would publish.
+    """Say of each run whether the configured store holds what today's diag would publish.
 
     What is noted beside the runs is enough; a local store is read for those that have no note of it.
     """
     if not runs:
         return {}
-    # Results may lie outside of the project that one works in.
+    # Results may be outside of the project that one works in.
     own = start.absolute() if (project_root(start.absolute()) / "mlflow.db").exists() else Path.cwd()
     uri = store_of(own)
     notes = {run.run_id: run.summary.publication for run in runs}

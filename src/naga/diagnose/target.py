@@ -56,7 +56,7 @@ def target_of(
         plain, reading = plain_config(given), Upgraded(value=given)
         run = load_run(_lock_path(fn, given, plain, run_lock_path))
         config = given
-        with suppress(ConfigError):  # of a run that no code of today reads, the caller gives the configuration
+        with suppress(ConfigError):  # of a run that today's code cannot read, the caller gives the configuration
             reading = read_run(run, fn, upgrade)
         _warn_of_drift(plain, run, reading)
     if run.status != "finished" and not allow_unfinished:

@@ -1,8 +1,8 @@
 """The hashes of files from before, used only where the files cannot have changed since.
 
 One row of a SQLite table stands for a block of the files of one folder: the files as `naga.hashing.listing` lists them
-(name, device, inode, size, mtime_ns, ctime_ns) and their digests. A digest is believed if all of that is the same, and
-stays only if the file had been left alone for a while before it was hashed: otherwise a filesystem with coarse
+(name, device, inode, size, mtime_ns, ctime_ns) and their digests. A digest is used if all of that is the same, and
+stored only if the file had been left alone for a while before it was hashed: otherwise a filesystem with coarse
 timestamps could show a later change under the same ones.
 
 The cache may be lost, broken, locked or read-only at any moment. That costs time and is not reported.

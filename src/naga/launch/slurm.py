@@ -2,7 +2,7 @@
 
 submitit learns of a job's end by a file that the job writes, which one that was killed or cancelled never does. Here,
 `squeue` is asked for all jobs at once, every ten seconds, and no accounting is needed. What a job has to say is JSON in
-a folder that only its user can open; nothing that anybody else may have written is unpickled.
+a folder that only its user can open; nothing that anyone else may have written is unpickled.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ from naga.errors import NagaError, UsageError
 Function = Callable[[dict[str, Any]], dict[str, Any]]
 
 _LOOK_S = 10.0  # between two calls of squeue
-_LOOK_AGAIN_S = 2.0  # after which what has ended is believed: it may be requeued, or its answer on the way
+_LOOK_AGAIN_S = 2.0  # before a job counts as ended: it may be requeued, or its answer on the way
 _BURST_S = 0.2  # of silence, after which what was submitted becomes an array
 _HELD = "launch failed requeued held"  # Slurm's own words for a job that it starts no more, unless it is released
 _RELEASES = 2  # of one job: the node that could not start it is out of service by then, another can
@@ -147,7 +147,7 @@ class Slurm(Executor):
         self._batches.append(tempfile.mkdtemp(prefix="batch-", dir=self._folder))
         executor = submitit.SlurmExecutor(self._batches[-1])
         setup = {"setup": [self._options["setup"]]} if "setup" in self._options else {}
-        # submitit always asks for a signal before the end, and for five minutes: CONT does nothing to anybody.
+        # submitit always asks for a signal before the end, and for five minutes: CONT has no effect.
         # Its one node is for one task; several may need several.
         own = {"signal": "CONT@1", "nodes": f"1-{self._options.get('ntasks', 1)}"}
         own |= {key: value for key, value in self._options.items() if key != "setup"}

@@ -2,7 +2,7 @@
 
 A profiler, a debugger or a launcher may stand between the user's command and his script, and some leave
 ``sys.modules["__main__"]`` as themselves. What a function itself says (its globals) and the words that Python was
-really started with (``sys.orig_argv``, which nothing in the process rewrites) are believed first.
+really started with (``sys.orig_argv``, which nothing in the process rewrites) come first.
 """
 
 import os

@@ -50,7 +50,7 @@ class _Cutter:
         self.cuts: list[str] = []
 
     def value(self, value: Any, place: str, depth: int) -> Any:
-        self._room -= 2 * depth + 32  # so that there are no more values than the reader takes
+        self._room -= 2 * depth + 32  # so that there are not more values than the reader takes
         if isinstance(value, Mapping | list | tuple) and depth > DEEPEST:
             self.cuts.append(place)
             return f"<cut: nested deeper than {DEEPEST} levels>"

@@ -1,4 +1,4 @@
-"""The one opener of files that lie in a run's folder.
+"""The one opener of files in a run's folder.
 
 Whoever made the folder may have put anything there: a fifo that never answers, a link to somebody's private key, a file
 that never ends. Only regular files are read, never from outside of the folder, and no more than a bound.

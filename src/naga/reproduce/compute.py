@@ -56,7 +56,7 @@ def _not_installed(run: Run) -> list[str]:
 
 
 def _start(process: Process, restored: Restored, top: Path, tops: Sequence[str]) -> Start:
-    if not restored.folders:  # the code of today, where it is
+    if not restored.folders:  # today's code, where it is
         return start_of(process.argv, restored.cwd.joinpath, tops)
 
     def place_of(word: str) -> Path:

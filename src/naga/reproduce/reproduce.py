@@ -38,8 +38,8 @@ EXIT_CODES = {REPRODUCED_WELL: 0, DIFFERS: 1, NOT_RESTORED: 2}
 class Verdict:
     """The result of computing a run again.
 
-    ``not_restored`` names what could not be had; ``differences`` what was not the same as then, in its code, inputs,
-    environment or the originals; ``save_dir`` is where the reproduction is, None where there is none.
+    ``not_restored`` names what could not be restored; ``differences`` what differed from the recorded run in code,
+    inputs, environment or the originals; ``save_dir`` is where the reproduction is, None where there is none.
     """
 
     verdict: str

@@ -44,7 +44,7 @@ def reuse_same(declared: Declared | None, former: Former | None, run: Run, confi
     reading = read_recorded(declared, run.record.config, run.save_dir, former=former, run=run)
     then, now = plain_config(reading.value) | {"save_dir": run.record.save_dir}, config.plain
     before = {key: one.before for key, one in declared_past(declared, former).items()} if declared else {}
-    # A default of today may not be what the code did before there was one; nor is what has been removed without effect.
+    # Today's default may not be what the code did before the key existed; and a removed key may have had an effect.
     unknown = [*(key for key, one in reading.filled.items() if one.why == "default"), *reading.removed]
     if unknown or config_digest(then, before) != config_digest(same_secrets(now, then), before):
         different = dict.fromkeys([*unknown, *differing_keys(then, same_secrets(now, then))])

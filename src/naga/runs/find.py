@@ -37,7 +37,7 @@ class Run:
     record : naga.record.schema.Record, optional
         The run.lock. Default: it is read when it is asked for.
     summary : Summary, optional
-        What an index knows of the run.
+        The run's summary, where an index has it.
     """
 
     diag: str | None = None  # fresh, stale, failed or never, where that was asked

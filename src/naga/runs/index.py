@@ -1,10 +1,10 @@
 """An index of the runs below a folder: a run.lock that has not changed is not read again.
 
-It is a cache in Naga's cache folder, one file for each root, host and user. What it says of a run is believed only if
+It is a cache in Naga's cache folder, one file for each root, host and user. What it says of a run is used only if
 the run's files have the identity, size and times that they had when they were read, and were older than a few seconds
-before: a file system's clock may be too coarse to see a change of the same moment. A run that says ``running`` is never
-believed. What it says of the names in a folder is believed in the same way, where `naga.runs.walk` may believe it. An
-index that is broken, locked or cannot be written costs nothing but time.
+before: a file system's clock may be too coarse to see a change of the same moment. A run that says ``running`` is
+always read again. What it says of the names in a folder is used under the conditions of `naga.runs.walk`. An index
+that is broken, locked or cannot be written costs nothing but time.
 """
 
 import hashlib

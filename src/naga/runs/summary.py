@@ -70,7 +70,7 @@ def summary_of(save_dir: Path, record: Record, own_hash: str = "") -> Summary:
     notes = read_notes(save_dir)
     try:
         own_hash = own_hash or lock_hash(save_dir / LOCK_NAME)
-    except (OSError, LockError):  # it is of a run that is no more on the disk
+    except (OSError, LockError):  # its run is no longer on the disk
         own_hash = ""
     return Summary(
         run_id=record.run_id,

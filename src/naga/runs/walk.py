@@ -1,9 +1,9 @@
 """The folders below a root that hold a run.
 
-The names in a folder are believed to be those that an index has of it while the folder's identity and times are the
-same: adding, removing or renaming an entry sets them. That is so on the disks of this machine. A server may tell of
-them late, and other file systems never; the folders that lie there, those on other devices than the root, and those
-that hold links, whose targets come and go unseen, are listed each time.
+The names in a folder are taken from an index while the folder's identity and times are the same: adding, removing or
+renaming an entry sets them. That holds on the disks of this machine. A server may report them late, and other file
+systems never: folders there, folders on other devices than the root, and folders that hold links, whose targets come
+and go unseen, are listed each time.
 """
 
 import os

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from naga.cache_dir import cache_folder
 from naga.capture.code.checkout import lay_out
@@ -39,13 +39,7 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
     mark = place.with_suffix(_STAYS)
     with ExitStack() as stack:
         try:
-            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if place.parent.stat().st_uid != os.getuid() or place.parent.stat().st_mode & 0o022:
-                raise PermissionError(
-                    f"others can write to '{place.parent}'"
-                )  # who can write there can run code as this user
-            lock = stack.enter_context((place.parent / "lock").open("a+"))
-            fcntl.flock(lock, fcntl.LOCK_SH)
+            lock = stack.enter_context(_shared_lock(place.parent))
             if outlives:
                 mark.touch()
             _fill(codes, place)
@@ -60,6 +54,16 @@ def laid_out(entries: tuple[Code, ...], sweep: str, *, outlives: bool, leave: bo
             if not leave:
                 mark.unlink(missing_ok=True)
             _remove_unused(place.parent, lock.fileno())
+
+
+def _shared_lock(folder: Path) -> IO[str]:
+    """Lock a folder that only its user can write to: who can write there can run code as this user."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.getuid() or folder.stat().st_mode & 0o022:
+        raise PermissionError(f"others can write to '{folder}'")
+    lock = (folder / "lock").open("a+")
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return lock
 
 
 def _folders(codes: list[Code], place: Path) -> dict[str, str]:

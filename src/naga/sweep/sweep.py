@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naga.config.command_line import Request, SweepWords
-from naga.config.declared import declared_config
+from naga.config.declared import Declared, declared_config
 from naga.config.omegaconf_nodes import as_written, dotted, walk
 from naga.config.plain import value_at
 from naga.config.upgrade import declared_past
+from naga.declarations import Declares
 from naga.errors import NagaError, UsageError
 from naga.frozen import dataclass
 from naga.launch import Launch, open_launcher
@@ -54,11 +55,11 @@ def sweep_of_words(task: Decorated[..., Any], request: Request) -> int:
     single = tuple(word for word in words.values if len(values_of(word)[1]) == 1)
     several = [word for word in words.values if word not in single]
     request = replace(request, overrides=(*request.overrides, *single))
-    asked = _planned(task, listed(several, words.file), request)
+    call = _call(task, listed(several, words.file), request, words)
     if words.dry_run:
-        return _say_planned(task, asked)
+        return call.say_planned()
     try:
-        last = _done(task, asked, request, words)
+        last = call.run()
     except KeyboardInterrupt:
         say("interrupted: the same command goes on")
         return 128 + signal.SIGINT
@@ -72,53 +73,13 @@ def sweep_of_values(task: Decorated[..., Any], values: Mapping[str, Any], words:
     for key, axis in axes.items():
         listing = [(*point, f"{key}={as_typed(value)}") for point in listing for value in axis]
     single = tuple(f"{key}={as_typed(value)}" for key, value in values.items() if key not in axes)
-    request = Request(sweep=words, overrides=single)
-    asked = _planned(task, listing, request)
-    last = _done(task, asked, request, words)
+    call = _call(task, listing, Request(sweep=words, overrides=single), words)
+    last = call.run()
     if failed := [label for label, state in last.states.items() if state != "finished"]:
         notes = "; ".join(f"{label}: {last.notes.get(label, last.states[label])}" for label in failed[:3])
         raise SweepError(f"{plural(len(failed), 'point')} of {len(last.states)} did not finish: {notes}")
-    done = finished_points(asked, task_name(task.fn), _before(task))
-    return Runs(done[point.digest] for point in asked.points)
-
-
-def _planned(task: Decorated[..., Any], listing: Sequence[tuple[str, ...]], request: Request) -> Sweep:
-    declared = declared_config(task.fn)
-    if declared is None or not _declares(task).lock:
-        raise UsageError(f"{task.__name__}() cannot be swept: its points need folders", hint="@runlock and a save_dir")
-    asked = planned(
-        declared,
-        listing,
-        overrides=request.overrides,
-        files=request.files,
-        before=_before(task),
-        tracked=_declares(task).tracked,
-    )
-    own = {point.save_dir for point in asked.points}
-    if asked.root not in own and (asked.root / LOCK_NAME).exists():
-        raise UsageError(
-            f"'{asked.root}' is the folder of a run, and cannot hold a sweep", hint="save_dir=<another folder>"
-        )
-    return asked
-
-
-def _declares(task: Decorated[..., Any]) -> Any:
-    return getattr(task, "declares")  # noqa: B009  # a task has marks
-
-
-def _before(task: Decorated[..., Any]) -> dict[str, Any]:
-    declared = declared_config(task.fn)
-    return {key: one.before for key, one in declared_past(declared, _declares(task).former).items()} if declared else {}
-
-
-def _say_planned(task: Decorated[..., Any], asked: Sweep) -> int:
-    done = finished_points(asked, task_name(task.fn), _before(task))
-    for point in asked.points:
-        run = None if point.digest in done else run_at(point.save_dir)
-        state = "finished" if point.digest in done else run.status if run else "waiting"
-        print_asked(f"{state:<9} {point.written}  {' '.join(point.overrides)}\n")
-    print_asked(f"{plural(len(asked.points), 'point')}, {len(done)} finished\n")
-    return 0
+    done = call.finished()
+    return Runs(done[point.digest] for point in call.asked.points)
 
 
 def sweep_id(task: str, asked: Sweep) -> str:
@@ -127,61 +88,155 @@ def sweep_id(task: str, asked: Sweep) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def _done(task: Decorated[..., Any], asked: Sweep, request: Request, words: SweepWords) -> Progress:
-    name = task_name(task.fn)
-    own = sweep_id(name, asked)
-    reason = _why_not_fork(task, words) if words.launcher == "local" else words.launcher
-    if reason and file_of(task.fn) is None:
-        raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
-    publisher = publisher_of(file_of(task.fn)) if words.diag else None
-    # Slurm has a queue of its own, which sees to it how many run at once.
-    jobs = words.jobs if words.jobs and not words.no_wait else 0
-    jobs = jobs or (len(asked.points) if words.launcher == "slurm" else default_jobs())
-    orders = Orders(jobs=jobs, retry=words.retry, fail_fast=words.fail_fast, leave=words.no_wait)
-    how = Launch(
-        jobs=words.jobs or jobs, forks=not reason, timeout=words.timeout, options=words.options,
-        sweep=mark_of(own, asked.root), leave=words.no_wait,
-    )  # fmt: skip
-    with open_launcher(words.launcher, how) as executor:  # first: what it refuses has written nothing
-        write_asked(asked, own, name, words.launcher)
-        with _one_snapshot(task, own, asked, words) as code:
-            done = _still_done(task, asked, code, request)
-            if len(done) < len(asked.points):
-                say(_how(asked, how.jobs, reason, words.launcher))
-                _hash_shared_inputs(task, asked)
-            order = _Order(task, asked, request, own, code, _own_places(task, asked, code) if reason else ())
-            driver = Driver(asked, executor, orders, order, frozenset(done), publisher)
-            return shown(driver.steps(), asked, done)
-
-
-def _why_not_fork(task: Decorated[..., Any], words: SweepWords) -> str:
-    from naga.sweep.laid_out import computed_at_import
-
-    is_laid_out = _declares(task).snapshot is not None and words.code != "current"
-    path = computed_at_import(file_of(task.fn)) if is_laid_out else ""
-    return why_not_fork() or (f"{path} is a path, which is to lead to the code of the sweep" if path else "")
-
-
-def _own_places(task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None") -> tuple[str, ...]:
-    """Write defaults that are paths of the project as overrides: where the code is laid out, they would differ."""
-    from naga.sweep.laid_out import is_below
-
-    declared = declared_config(task.fn)
-    tops = tuple(f"{top}/" for top in code.laid_out) if code else ()
-    written = {dotted(keys): as_written(node) for keys, node in walk(declared.base)} if declared and tops else {}
-    return tuple(
-        f"{key}={as_typed(str(value))}"
-        for key, value in written.items()
-        if is_below(value, tops) and value_at(asked.example, key) == str(value)
+def _call(
+    task: Decorated[..., Any], listing: Sequence[tuple[str, ...]], request: Request, words: SweepWords
+) -> "_SweepCall":
+    declared, declares = declared_config(task.fn), getattr(task, "declares")  # noqa: B009  # a task has marks
+    if declared is None or not declares.lock:
+        raise UsageError(f"{task.__name__}() cannot be swept: its points need folders", hint="@runlock and a save_dir")
+    before = {key: one.before for key, one in declared_past(declared, declares.former).items()}
+    asked = planned(
+        declared,
+        listing,
+        overrides=request.overrides,
+        files=request.files,
+        before=before,
+        tracked=declares.tracked,
     )
+    own = {point.save_dir for point in asked.points}
+    if asked.root not in own and (asked.root / LOCK_NAME).exists():
+        raise UsageError(
+            f"'{asked.root}' is the folder of a run, and cannot hold a sweep", hint="save_dir=<another folder>"
+        )
+    return _SweepCall(task, declared, declares, before, request, words, asked)
 
 
-def _hash_shared_inputs(task: Decorated[..., Any], asked: Sweep) -> None:
-    """Hash shared inputs into the cache: points that begin together would each read all of them."""
-    from naga.capture.data.inputs import capture_data
+@dataclass(frozen=True, slots=True)
+class _SweepCall:
+    """One call of a sweep: the task, what was typed, and the points that follow from both."""
 
-    cached = [each for each in _declares(task).tracked if not each.fresh and not each.background]
-    capture_data(asked.example, cached, Path.cwd(), manifest_dir=None)
+    task: Decorated[..., Any]
+    declared: Declared
+    declares: Declares
+    before: Mapping[str, Any]
+    request: Request
+    words: SweepWords
+    asked: Sweep
+
+    @property
+    def name(self) -> str:
+        """The name of the task."""
+        return task_name(self.task.fn)
+
+    @property
+    def id(self) -> str:
+        """The name of the sweep."""
+        return sweep_id(self.name, self.asked)
+
+    def finished(self) -> dict[str, Run]:
+        """Find the finished points by their digests."""
+        return finished_points(self.asked, self.name, self.before)
+
+    def say_planned(self) -> int:
+        """Print the points and their states."""
+        done = self.finished()
+        for point in self.asked.points:
+            run = None if point.digest in done else run_at(point.save_dir)
+            state = "finished" if point.digest in done else run.status if run else "waiting"
+            print_asked(f"{state:<9} {point.written}  {' '.join(point.overrides)}\n")
+        print_asked(f"{plural(len(self.asked.points), 'point')}, {len(done)} finished\n")
+        return 0
+
+    def run(self) -> Progress:
+        """Compute every point that is not done; return how all of them stand in the end."""
+        words, asked = self.words, self.asked
+        reason = self._why_not_fork() if words.launcher == "local" else words.launcher
+        if reason and file_of(self.task.fn) is None:
+            raise UsageError(f"a task of a notebook cannot start processes anew ({reason})", hint="write it to a file")
+        publisher = publisher_of(file_of(self.task.fn)) if words.diag else None
+        # Slurm has a queue of its own, which sees to it how many run at once.
+        jobs = words.jobs if words.jobs and not words.no_wait else 0
+        jobs = jobs or (len(asked.points) if words.launcher == "slurm" else default_jobs())
+        orders = Orders(jobs=jobs, retry=words.retry, fail_fast=words.fail_fast, leave=words.no_wait)
+        how = Launch(
+            jobs=words.jobs or jobs, forks=not reason, timeout=words.timeout, options=words.options,
+            sweep=mark_of(self.id, asked.root), leave=words.no_wait,
+        )  # fmt: skip
+        with open_launcher(words.launcher, how) as executor:  # first: what it refuses has written nothing
+            write_asked(asked, self.id, self.name, words.launcher)
+            with self._one_snapshot() as code:
+                done = self._still_done(code)
+                if len(done) < len(asked.points):
+                    say(_how(asked, how.jobs, reason, words.launcher))
+                    self._hash_shared_inputs()
+                order = _Order(self.task, asked, self.request, self.id, code, self._own_places(code) if reason else ())
+                driver = Driver(asked, executor, orders, order, frozenset(done), publisher)
+                return shown(driver.steps(), asked, done)
+
+    def _why_not_fork(self) -> str:
+        from naga.sweep.laid_out import computed_at_import
+
+        path = computed_at_import(file_of(self.task.fn)) if self._is_laid_out else ""
+        return why_not_fork() or (f"{path} is a path, which is to lead to the code of the sweep" if path else "")
+
+    @property
+    def _is_laid_out(self) -> bool:
+        return self.declares.snapshot is not None and self.words.code != "current"
+
+    @contextmanager
+    def _one_snapshot(self) -> Iterator["CodeCapture | None"]:
+        """Capture and lay out the code once for all points; None where each point captures what it finds."""
+        # What a run needs is imported now, so that forked processes need not.
+        for name in ("naga.run.life", "naga.capture.environment", "naga.hashing.cache", "blake3", "sqlite3"):
+            import_module(name)
+        of_point.inherited["task"] = self.task
+        with ExitStack() as stack:
+            stack.callback(of_point.inherited.clear)
+            if self.declares.snapshot is None or self.words.code == "current":
+                yield None
+                return
+            from naga.capture.code.snapshot import SnapshotLabel, capture_code
+            from naga.sweep.laid_out import laid_out
+
+            root = self.asked.root
+            label = SnapshotLabel(run_id=self.id, task=self.name, save_dir=str(root), leave_out=(root,), kind="sweeps")
+            taken = capture_code(file_of(self.task.fn), self.declares.snapshot, label)
+            outlives = self.words.launcher != "local"
+            folders = laid_out(taken.entries, self.id, outlives=outlives, leave=self.words.no_wait)
+            taken = replace(taken, laid_out=stack.enter_context(folders))
+            of_point.inherited["code"] = taken
+            yield taken
+
+    def _still_done(self, code: "CodeCapture | None") -> dict[str, Run]:
+        """Return what need not be computed: finished points, also of other code unless `archive` is asked for."""
+        done = self.finished()
+        tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
+        other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}
+        if self.request.existing == "archive":
+            done, other = {digest: run for digest, run in done.items() if digest not in other}, set()
+        if done:
+            further = f", {len(other)} with other code: --existing archive computes those again" if other else ""
+            say(f"{len(done)} of {plural(len(self.asked.points), 'point')} had finished before{further}")
+        return done
+
+    def _hash_shared_inputs(self) -> None:
+        """Hash shared inputs into the cache: points that begin together would each read all of them."""
+        from naga.capture.data.inputs import capture_data
+
+        cached = [each for each in self.declares.tracked if not each.fresh and not each.background]
+        capture_data(self.asked.example, cached, Path.cwd(), manifest_dir=None)
+
+    def _own_places(self, code: "CodeCapture | None") -> tuple[str, ...]:
+        """Write defaults that are paths of the project as overrides: where the code is laid out, they would differ."""
+        from naga.sweep.laid_out import is_below
+
+        tops = tuple(f"{top}/" for top in code.laid_out) if code else ()
+        written = {dotted(keys): as_written(node) for keys, node in walk(self.declared.base)} if tops else {}
+        return tuple(
+            f"{key}={as_typed(str(value))}"
+            for key, value in written.items()
+            if is_below(value, tops) and value_at(self.asked.example, key) == str(value)
+        )
 
 
 def _how(asked: Sweep, jobs: int, reason: str, launcher: str) -> str:
@@ -222,50 +277,3 @@ class _Order:
             "folders": dict(self.code.laid_out) if self.code else {},
             "quiet": True,
         }
-
-
-def _preload() -> None:
-    """Import what a run needs, so that forked processes need not."""
-    for name in ("naga.run.life", "naga.capture.environment", "naga.hashing.cache", "blake3", "sqlite3"):
-        import_module(name)
-
-
-@contextmanager
-def _one_snapshot(
-    task: Decorated[..., Any], own: str, asked: Sweep, words: SweepWords
-) -> Iterator["CodeCapture | None"]:
-    """Capture the code once for all points, and lay it out for them; None where each point captures what it finds."""
-    _preload()
-    of_point.inherited["task"] = task
-    declared = _declares(task).snapshot
-    with ExitStack() as stack:
-        stack.callback(of_point.inherited.clear)
-        if declared is None or words.code == "current":
-            yield None
-            return
-        from naga.capture.code.snapshot import SnapshotLabel, capture_code
-        from naga.sweep.laid_out import laid_out
-
-        label = SnapshotLabel(
-            run_id=own, task=task_name(task.fn), save_dir=str(asked.root), leave_out=(asked.root,), kind="sweeps"
-        )
-        taken = capture_code(file_of(task.fn), declared, label)
-        folders = laid_out(taken.entries, own, outlives=words.launcher != "local", leave=words.no_wait)
-        taken = replace(taken, laid_out=stack.enter_context(folders))
-        of_point.inherited["code"] = taken
-        yield taken
-
-
-def _still_done(
-    task: Decorated[..., Any], asked: Sweep, code: "CodeCapture | None", request: Request
-) -> dict[str, Run]:
-    """Return what need not be computed: finished points, also of other code unless `archive` is asked for."""
-    done = finished_points(asked, task_name(task.fn), _before(task))
-    tree = next((entry.tree for entry in code.entries if entry.tree), None) if code else None
-    other = {digest for digest, run in done.items() if tree and tree not in run.summary.trees}
-    if request.existing == "archive":
-        done, other = {digest: run for digest, run in done.items() if digest not in other}, set()
-    if done:
-        further = f", {len(other)} with other code: --existing archive computes those again" if other else ""
-        say(f"{len(done)} of {plural(len(asked.points), 'point')} had finished before{further}")
-    return done

@@ -25,7 +25,7 @@ class Publication:
     """One publication.
 
     ``key`` is what its predecessors are searched by. Its tags tell whether one that is found is of the same run or
-    folder; ``former`` are the runs that lay in this folder before. ``archived`` says that a newer run has its path.
+    folder; ``former`` are the runs that were in this folder before. ``archived`` says that a newer run has its path.
     """
 
     name: str

@@ -32,7 +32,7 @@ class Tag:
     DIAG_CODE = "naga.diag_code"  # "recorded" where it ran with the code of its run
     CONFIG_FILLED = "naga.config_filled"  # JSON: what the diag was given and no run.lock holds, and why
     TAGS = "naga.tags"  # what `naga tag` said of the run, with commas between
-    DIAG_DIR = "naga.diag_dir"  # where in the run's folder its files lie
+    DIAG_DIR = "naga.diag_dir"  # the folder of its files, in the run's folder
     PLACE = "naga.place"  # the folder, as host:path
     FOLDER = "naga.folder"  # the same as all hosts see it: inode of its project:path
     EXPERIMENT = "naga.experiment"  # its experiment as the user named it, who may rename it in MLflow later

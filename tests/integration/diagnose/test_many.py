@@ -209,7 +209,7 @@ def test_with_the_code_of_the_run(
         Path("exp.py").write_text(f"{PICKLED}\n    {used}\n")
         capsys.readouterr()
         assert main(["diag", "exp.py", "--code", "recorded", "results/a"]) == 1
-        assert "the diag of today needs models.NEW, which the code of the run lacks" in capsys.readouterr().out
+        assert "today's diag needs models.NEW, which the code of the run lacks" in capsys.readouterr().out
 
 
 def test_interrupted(own_store: Store, make_run: MakeRun, project: Path) -> None:

@@ -59,7 +59,7 @@ def capture_code(
     script: Path | None, declared: Snapshot, label: SnapshotLabel, cells: Cells | None = None
 ) -> CodeCapture:
     """Capture the repository of a script or a notebook, and those of everything that is imported by now."""
-    # The task of an installed package is no code of the project, although its interpreter may lie in a repository, as
+    # The task of an installed package is no code of the project, although its interpreter may be in a repository, as
     # pyenv's do; like a script outside any repository it is run for the project that one works in.
     script = None if script is None or is_installed(str(script.parent)) else script.resolve()
     files = imported_files() | ({script} if script is not None else set())
@@ -181,10 +181,18 @@ class _Collector:
         if top in self.entries:
             return self.entries[top]
         self.entries[top] = Code(name=repository.top.name, path=top)  # it comes before what is in it
+        taken = take_snapshot(repository, self._request(repository, pathspecs_at, branch, cells))
+        if taken.held is not None:
+            self.held[top] = taken.held
+        return self._tell(taken)
+
+    def _request(
+        self, repository: Repository, pathspecs_at: tuple[Repository, str], branch: str | None, cells: Cells | None
+    ) -> SnapshotRequest:
         root, below = pathspecs_at
         siblings = sum(held.repository.common_dir == repository.common_dir for held in self.held.values())
         inside = [file for file in self.files if file.is_relative_to(repository.top)]
-        request = SnapshotRequest(
+        return SnapshotRequest(
             ref=f"{self.label.ref}{f'+{siblings}' if siblings else ''}",
             branch=branch,
             message=_message(self.declared, self.label),
@@ -197,10 +205,6 @@ class _Collector:
             pathspecs_at=pathspecs_at,
             nested=lambda path: self._add_nested(repository, root, path, f"{below}{path}"),
         )
-        taken = take_snapshot(repository, request)
-        if taken.held is not None:
-            self.held[top] = taken.held
-        return self._tell(taken)
 
     def _add_nested(self, outer: Repository, root: Repository, path: str, below: str) -> Code | Skipped:
         """Capture a repository inside another: a submodule, or one that the outer one ignores."""

@@ -72,7 +72,7 @@ class IndexCopy:
                     return False
                 place += (length + 70) & ~7
             while place < end:
-                if content[place : place + 4] == b"link":  # most entries lie in another file
+                if content[place : place + 4] == b"link":  # most entries are in another file
                     return False
                 place += 8 + int.from_bytes(content[place + 4 : place + 8])
         except IndexError:

@@ -1,4 +1,4 @@
-"""The code that a run had, laid out for a diag of today."""
+"""The code that a run had, laid out for today's diag."""
 
 import shutil
 from pathlib import Path
@@ -55,9 +55,9 @@ def _not_laid_out(code: Code, script: Path, error: GitError) -> DiagError:
 
 
 def lacking(error: BaseException | None, folder: Path) -> str:
-    """Name what a diag of today needs and the code of a run, laid out in ``folder``, lacks; empty for nothing.
+    """Name what today's diag needs and the code of a run, laid out in ``folder``, lacks; empty for nothing.
 
-    A script of today among older modules asks them for names that came later; a module that came later is not there.
+    Today's script among older modules asks them for names that came later; a module that came later is not there.
     """
     name = ""
     if isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
@@ -69,7 +69,7 @@ def lacking(error: BaseException | None, folder: Path) -> str:
         name = f"{error.name}.{wanted}"
     if not name:
         return lacking(error.__cause__, folder) if error and error.__cause__ else ""
-    return f"the diag of today needs {name}, which the code of the run lacks; --code current takes today's"
+    return f"today's diag needs {name}, which the code of the run lacks; --code current uses today's code"
 
 
 def _is_of(file: str | None, folder: Path) -> bool:

@@ -40,7 +40,7 @@ def _raised(code: str) -> BaseException:
 )
 def test_what_came_later_is_named(code: str, name: str, laid_out: Path) -> None:
     """A name, in both ways to ask for it, and a module."""
-    wanted = f"the diag of today needs {name}, which the code of the run lacks; --code current takes today's"
+    wanted = f"today's diag needs {name}, which the code of the run lacks; --code current uses today's code"
     assert lacking(_raised(code), laid_out) == wanted
 
 
