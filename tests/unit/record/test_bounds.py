@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from naga import load_run, runlock
 from naga.config.plain import plain_config
 from naga.process.identity import this_process
-from naga.record.bounds import DEEPEST
+from naga.record.bounds import DEEPEST, bounded
 from naga.record.lockfile import lock_text, parse_lock
 from naga.record.opener import MAX_LOCK_BYTES
 from naga.record.schema import Environment, Failure, Record
@@ -57,6 +57,53 @@ def test_what_fits_is_not_touched() -> None:
     config = {"deep": nested(DEEPEST - 3), "int": 10**3000, "text": "x" * 100_000, "lines": "a\n" * 1000}
     again = parse_lock(lock_text(replace(RECORD, config=config)))
     assert (again.config, again.warnings) == (config, ())
+
+
+@pytest.mark.parametrize(
+    ("name", "megabytes"), [("config", 4), ("config_end", 3), ("code", 1), ("data", 2), ("odd", 1)]
+)
+def test_each_part_has_its_room(name: str, megabytes: int) -> None:
+    """What takes a little less is whole; of what takes a little more the beginning stays, and that is said."""
+    line = "x" * 482  # twice that, and 36 for being an item of a list
+    for share, whole in ((0.98, True), (1.02, False)):
+        value, cuts = [line] * int(share * megabytes * 2**20 / 1000), list[str]()
+        plain = bounded({name: value}, cuts)
+        assert (plain[name] == value) == whole
+        assert bool(cuts) != whole
+        assert len(plain[name]) > 0.96 * megabytes * 2**20 / 1000
+
+
+@pytest.mark.parametrize(
+    ("key", "fits"),
+    [
+        ("k" * 450, True),
+        ("k" * 451, False),
+        ("é" * 150, True),
+        ("é" * 151, False),
+        ("k\n" * 50, True),
+        ("k" * 150 + "\n", False),
+        (b"k" * 444, True),
+        (b"k" * 445, False),
+        (2**13_000 - 1, True),
+        (2**13_000, False),
+    ],
+)
+def test_a_key_that_no_reader_would_take(key: Any, fits: bool) -> None:
+    """It is shortened, and that is said; one that readers take is left."""
+    cuts: list[str] = []
+    (found,) = bounded({"config": {key: 1}}, cuts)["config"]
+    assert (found == key) == fits == (not cuts)
+    assert fits or cuts[0].startswith("config, a key: ")
+
+
+def test_keys_that_are_no_numbers_stay_apart() -> None:
+    """Nothing is cut for it, so nothing is said."""
+    cuts: list[str] = []
+    plain = bounded({"config": {float("nan"): 1, float("-nan"): 2, "k" * 999: 3, "k" * 998: 4}}, cuts)
+    assert [*plain["config"].values()] == [1, 2, 3, 4]
+    assert [*plain["config"]][:2] == ["nan", "nan~"]
+    assert len(cuts) == 1
+    assert "nan" not in cuts[0]
 
 
 def test_texts_of_errors_variables_and_words_are_cut() -> None:
