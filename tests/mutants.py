@@ -124,9 +124,10 @@ def main() -> int:
     words = parser.parse_args()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _interrupt)
-    for room in words.rooms:
-        with TemporaryDirectory(prefix="naga-mutants-") as folder, suppress(KeyboardInterrupt):
-            _measure(room, Path(folder), words)
+    with suppress(KeyboardInterrupt):
+        for room in words.rooms:
+            with TemporaryDirectory(prefix="naga-mutants-", ignore_cleanup_errors=True) as folder:
+                _measure(room, Path(folder), words)
     return 0
 
 
