@@ -96,6 +96,28 @@ def test_a_key_that_no_reader_would_take(key: Any, fits: bool) -> None:
     assert fits or cuts[0].startswith("config, a key: ")
 
 
+def depth_of(value: Any) -> int:
+    """How many mappings lie in one another."""
+    return 1 + max(map(depth_of, value.values()), default=0) if isinstance(value, dict) else 0
+
+
+def test_the_deepest_that_stays() -> None:
+    """Sixty containers, whichever way they are cut; what lies deeper is a text that says so."""
+    for depth, whole in ((59, True), (60, False), (61, False)):
+        cuts: list[str] = []
+        config = {"config": nested(depth)}
+        assert (bounded(config, cuts) == config) == whole
+        assert bool(cuts) != whole
+        assert depth_of(bounded(config, [])["config"]) == min(depth + 1, 60)
+
+
+def test_what_the_schema_asks_for_stays() -> None:
+    """The first fields of a part are there, however large they are; a configuration is cut anywhere."""
+    odd = {str(number): "x" * 900_000 for number in range(100)}
+    assert len(bounded({"process": odd}, [])["process"]) == 32
+    assert len(bounded({"config": odd}, [])["config"]) == 16
+
+
 def test_keys_that_are_no_numbers_stay_apart() -> None:
     """Nothing is cut for it, so nothing is said."""
     cuts: list[str] = []
