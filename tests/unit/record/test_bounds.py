@@ -118,6 +118,17 @@ def test_what_the_schema_asks_for_stays() -> None:
     assert len(bounded({"config": odd}, [])["config"]) == 16
 
 
+def test_what_was_cut_is_said_before_the_error() -> None:
+    """Where the schema has it; where there is no error, at the end."""
+    long = ["x" * 500] * 2000
+    plain = {"run_id": "r", "code": long, "process": 1, "error": "e", "zeta": 2}
+    assert [*bounded(plain, [])] == ["run_id", "code", "process", "warnings", "error", "zeta"]
+    assert [*bounded({"code": long, "process": 1}, [])] == ["code", "process", "warnings"]
+    kept = bounded({"warnings": ["before"], "code": long, "error": "e"}, ["elsewhere"])
+    assert [*kept] == ["warnings", "code", "error"]
+    assert kept["warnings"][:2] == ["before", "too large for a run.lock, cut there: elsewhere"]
+
+
 def test_keys_that_are_no_numbers_stay_apart() -> None:
     """Nothing is cut for it, so nothing is said."""
     cuts: list[str] = []

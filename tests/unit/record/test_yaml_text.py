@@ -137,3 +137,21 @@ def test_a_large_lock_with_half_of_a_surrogate_pair_is_read_fast() -> None:
     begun = time.process_time()
     load(text)
     assert time.process_time() - begun < 2
+
+
+def test_the_deepest_that_is_read_and_written() -> None:
+    """A hundred levels, for every reader has a limit of its own."""
+    assert load("[" * 101 + "]" * 101) is not None
+    with pytest.raises(LockError, match="more than 100 levels"):
+        load("[" * 102 + "]" * 102)
+    value: dict[str, Any] = {"a": 1}
+    for _ in range(99):
+        value = {"a": value}
+    assert load(dump(value)) == value
+    with pytest.raises(ValueError, match="deeper than 100 levels"):
+        dump({"a": value})
+
+
+def test_numbers_that_are_no_finite_ones() -> None:
+    """As YAML 1.1 has them."""
+    assert dump({"a": math.inf, "b": -math.inf, "c": math.nan}) == "a: .inf\nb: -.inf\nc: .nan\n"
