@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from naga import load_run, runlock
 from naga.config.plain import plain_config
 from naga.process.identity import this_process
-from naga.record.bounds import DEEPEST, bounded
+from naga.record.bounds import DEEPEST, _size, bounded
 from naga.record.lockfile import lock_text, parse_lock
 from naga.record.opener import MAX_LOCK_BYTES
 from naga.record.schema import Environment, Failure, Record
@@ -127,6 +127,25 @@ def test_what_was_cut_is_said_before_the_error() -> None:
     kept = bounded({"warnings": ["before"], "code": long, "error": "e"}, ["elsewhere"])
     assert [*kept] == ["warnings", "code", "error"]
     assert kept["warnings"][:2] == ["before", "too large for a run.lock, cut there: elsewhere"]
+
+
+def test_a_text_says_how_much_of_it_was_cut() -> None:
+    """Both ends stay, as long as each other."""
+    cut = bounded({"error": "a" * 400_000 + "z" * 400_000}, [])["error"]
+    begins, said, ends = cut.split("\n")
+    assert begins == "a" * len(begins)
+    assert ends == "z" * len(begins)
+    assert said == f"<cut: {800_000 - 2 * len(begins):,} characters>"
+    assert len(cut) * 2 > 0.99 * 2**18
+
+
+@pytest.mark.parametrize(
+    ("text", "depth", "most"),
+    [("abc", 5, 6), ("é", 5, 6), ("a\n" * 10, 3, 140), ("a\n" * 10, 1, 100), ("a\nb", 0, 22), (b"abc", 9, 18)],
+)
+def test_how_much_a_text_takes(text: str | bytes, depth: int, most: int) -> None:
+    """At most: escapes take six bytes, the lines of a block are indented, bytes are written in base64."""
+    assert _size(text, depth) == most
 
 
 def test_keys_that_are_no_numbers_stay_apart() -> None:

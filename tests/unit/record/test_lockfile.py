@@ -6,6 +6,7 @@ import pytest
 
 from naga import load_run, runlock
 from naga.errors import LockError
+from naga.record.lockfile import read_lock
 
 EXTRA = "later: {a: [1, 2]}\n"
 
@@ -51,3 +52,12 @@ def test_a_later_schema_is_refused(project: Path) -> None:
     with pytest.raises(LockError, match="this Naga reads 'naga.run/1'") as refused:
         load_run("results/run")
     assert refused.value.hint == "pip install --upgrade naga-runs"
+
+
+def test_why_a_lock_cannot_be_read(tmp_path: Path) -> None:
+    """In the system's words, without its number and the path again; in Python's where the system was not asked."""
+    (tmp_path / "file").touch()
+    with pytest.raises(LockError, match=r"is not readable: Not a directory\W*$"):
+        read_lock(tmp_path / "file" / "run.lock")
+    with pytest.raises(LockError, match="is not readable: embedded null byte"):
+        read_lock(tmp_path / "a\0b" / "run.lock")
