@@ -330,6 +330,8 @@ def _watched(room: str, checkout: Path) -> Tests:
     coverage.Coverage(data_file=str(lines), config_file=False).combine([str(lines.parent)])
     data.read()
     for name in data.measured_files():
+        if not Path(name).is_relative_to(checkout):
+            continue  # of a process that is given no environment, and imports what is installed
         of_line = data.contexts_by_lineno(name).items()
         begins = {line: sorted({_begin(context) for context in contexts}) for line, contexts in of_line}
         found.of_line[Path(name).relative_to(checkout)] = begins
