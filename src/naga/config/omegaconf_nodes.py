@@ -28,6 +28,9 @@ def is_live(node: Any) -> bool:
     return isinstance(node, Container) and not (node._is_none() or node._is_missing() or node._is_interpolation())
 
 
+_OPEN = DictConfig({}, flags={"struct": False})  # what a new key may become; read alone, as one takes a while to make
+
+
 def is_open(node: Any) -> bool:
     """Return whether a container that went through `open_up` takes new keys."""
     if node._get_node_flag("struct") is False:
@@ -74,7 +77,7 @@ def slot(box: Any, key: Any) -> tuple[Any, Any]:
     node = box._get_node(key) if isinstance(box, DictConfig) or key < len(box) else None
     hint = element_hint(box._metadata.ref_type, key) if node is None else node_hint(node)
     if node is None and hint is Any and isinstance(box, DictConfig) and is_open(box):
-        return hint, DictConfig({}, flags={"struct": False})
+        return hint, _OPEN
     node = child(box, key) if node is not None else None
     return hint, node if is_live(node) else expanded(hint)
 
