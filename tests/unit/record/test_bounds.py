@@ -148,6 +148,21 @@ def test_how_much_a_text_takes(text: str | bytes, depth: int, most: int) -> None
     assert _size(text, depth) == most
 
 
+def test_how_many_values_there_are_room_for() -> None:
+    """Each takes some, more where it lies deep: no more than the reader takes are written."""
+    flat = bounded({"config": [1] * 200_000}, [])["config"]
+    assert len(flat) == -((34 - 4 * 2**20) // 36)
+    deep = bounded({"config": {"a": {"b": [1] * 200_000}}}, [])["config"]["a"]["b"]
+    assert len(deep) == -((34 + 36 + 38 + 2 * 32 - 4 * 2**20) // 40)
+
+
+def test_whole_numbers_are_written_as_far_as_readers_take_them() -> None:
+    """Thirteen thousand bits."""
+    config = {"config": {"a": 2**13_000 - 1, "b": 1 - 2**13_000}}
+    assert bounded(config, []) == config
+    assert bounded({"config": {"a": 2**13_000}}, [])["config"] == {"a": "<cut: a whole number of 13001 bits>"}
+
+
 def test_keys_that_are_no_numbers_stay_apart() -> None:
     """Nothing is cut for it, so nothing is said."""
     cuts: list[str] = []
