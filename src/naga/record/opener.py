@@ -56,9 +56,10 @@ def open_inside(folder: Path, file: Path) -> BinaryIO:
 
 
 def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:
-    if size > most:
-        raise LockError(f"is larger than any of its kind ({size} bytes)")
-    return opened.read(most + 1)
+    content = opened.read(most + 1) if size <= most else b""  # it may grow, and some files have no size
+    if max(size, len(content)) > most:
+        raise LockError(f"is larger than any of its kind ({max(size, len(content))} bytes)")
+    return content
 
 
 def is_inside(folder: Path, file: Path) -> bool:

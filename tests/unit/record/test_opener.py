@@ -63,10 +63,13 @@ def test_a_name_that_no_file_has_is_refused(tmp_path: Path, name: str) -> None:
 
 
 def test_a_large_file_is_refused(tmp_path: Path) -> None:
-    """Before it is read."""
+    """Before it is read, or as soon as more of it is read."""
     (tmp_path / "a").write_bytes(b"12345")
     with pytest.raises(LockError, match="5 bytes"):
         read_inside(tmp_path, tmp_path / "a", most=4)
+    assert read_inside(tmp_path, tmp_path / "a", most=5) == b"12345"
+    with pytest.raises(LockError, match=r"larger than any of its kind \(11 bytes\)"):
+        read_inside(Path("/proc/self"), Path("/proc/self/status"), most=10)  # a file without a size
 
 
 @pytest.mark.parametrize("text", [b"{", b"[" * 100_000, b"\xff"], ids=["torn", "deep", "not text"])
