@@ -12,7 +12,7 @@ import omegaconf
 import pytest
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from naga.config.compose import Resolved, compose
+from naga.config.compose import Resolved, compose, written_save_dir
 from naga.config.declared import Declared, declared_config
 from naga.config.plain import plain_config
 from naga.config.recorded import rebuild
@@ -483,3 +483,18 @@ def test_a_record_of_another_time_is_still_read() -> None:
 def test_the_version_of_omegaconf_is_supported() -> None:
     """These tests run under 2.3 and 2.4."""
     assert omegaconf.__version__.startswith(("2.3", "2.4"))
+
+
+@pytest.mark.parametrize("written", ["", "???", "null"])
+def test_each_point_needs_a_folder(written: str) -> None:
+    """Its save_dir is returned as it was written, and refused where there is none."""
+
+    def main(cfg: Any = {"save_dir": "results/a", "lr": 1}) -> None: ...  # noqa: B006
+
+    declared = declared_config(main)
+    assert declared is not None
+    assert written_save_dir(declared, overrides=["save_dir=results/${lr}"], files=()) == "results/${lr}"
+    assert written_save_dir(declared, overrides=[], files=()) == "results/a"
+    with pytest.raises(ConfigError, match="save_dir is missing") as caught:
+        written_save_dir(declared, overrides=[f"save_dir={written}"], files=())
+    assert caught.value.hint == "save_dir=results/my_sweep"

@@ -220,3 +220,12 @@ def test_an_empty_mapping_changes_nothing_and_is_said_to(capsys: pytest.CaptureF
     override_text(cfg, "none={}")
     assert cfg == {"full": {"a": 1}, "none": {}}
     assert capsys.readouterr().err == "naga: full={} changes nothing: what is in full stays\n"
+
+
+def test_a_long_value_is_shown_in_part() -> None:
+    """Up to sixty characters are whole, longer ones end in points."""
+    for length, shown in ((58, f"'{'x' * 58}'"), (59, f"'{'x' * 56}...")):
+        with pytest.raises(ConfigError) as caught:
+            override(OmegaConf.structured(Model), "lr", "x" * length)
+        assert f"lr is {shown}" in caught.value.message
+        assert ("..." in caught.value.message) == (length > 58)

@@ -371,3 +371,11 @@ def test_the_table_in_the_documentation_is_true() -> None:
                 assert repr(OmegaConf.to_container(cfg)) == f"{{'key': {expected}}}"
             except ConfigError:
                 assert expected == "refused"
+
+
+def test_where_a_value_is_missing() -> None:
+    """What stands there instead, or that it does not end."""
+    with pytest.raises(NotInGrammarError, match=r"a value is missing before ',1\]'"):
+        parse("[,1]")
+    with pytest.raises(NotInGrammarError, match="it does not end"):
+        parse("[1,")

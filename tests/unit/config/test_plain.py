@@ -12,7 +12,7 @@ import pytest
 import yaml
 from omegaconf import MISSING, OmegaConf
 
-from naga.config.plain import differing_keys, plain_config
+from naga.config.plain import differing_keys, plain_config, value_at
 
 
 class Colour(Enum):
@@ -115,3 +115,23 @@ def test_what_cannot_be_asked_costs_nothing_else() -> None:
 def test_differences_are_named_by_dotted_keys(a: Any, b: Any, keys: tuple[str, ...]) -> None:
     """Types count; nan equals nan."""
     assert differing_keys(a, b) == keys
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("a[0].b", 1),
+        ("a.0.b", 1),
+        ("a[1]", 2),
+        ("a[2]", "none"),
+        ("a[-1]", "none"),
+        ("a.x", "none"),
+        ("c.7", "seven"),
+        ("c.8", "none"),
+        ("c.7.x", "none"),
+        ("d", None),
+    ],
+)
+def test_a_value_by_its_key_as_it_is_typed(key: str, value: Any) -> None:
+    """Items of lists by their numbers, keys by their text; what is not there is the default."""
+    assert value_at({"a": [{"b": 1}, 2], "c": {7: "seven"}, "d": None}, key, "none") == value

@@ -224,3 +224,12 @@ def test_a_default_that_is_a_secret_is_not_said() -> None:
     reading = read_recorded(_declared({"lr": 0.1, "password": "hunter2-and-more"}), {"lr": 0.1}, FOLDER)
     assert reading.value["password"] == "hunter2-and-more"
     assert reading.filled == {"password": Filled("<redacted>", "default")}
+
+
+def test_a_whole_group_that_is_new_is_filled_field_by_field() -> None:
+    """Where the record has nothing of it, and where it is empty; a whole one is never named."""
+    for recorded in ({"save_dir": "a"}, {"save_dir": "a", "optim": {}}):
+        filled = read_recorded(_declared(Config()), recorded, FOLDER).filled
+        assert filled["optim.rate"] == Filled(0.1, "default")
+        assert filled["optim.momentum"] == Filled(0.9, "default")
+        assert "optim" not in filled

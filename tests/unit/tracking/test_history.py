@@ -61,3 +61,12 @@ def test_what_leads_nowhere() -> None:
     }
     known["end"] = PublishedRun("end", "0", 0, {Tag.STATUS: Status.ACTIVE})
     assert {entry.run_id for entry in unlinked(known, {"end"})} == {"c", "e"}
+
+
+def test_a_long_description_leaves_room_for_its_links() -> None:
+    """MLflow would cut the end, where they stand."""
+    note = _linked("x" * 9000, "Supersedes", "Supersedes [a](x)")
+    assert len(note) <= 8000
+    assert note.startswith("xxx")
+    assert note.endswith("\n\nSupersedes [a](x)")
+    assert _linked("x" * 7000, "Supersedes", "Supersedes [a](x)") == "x" * 7000 + "\n\nSupersedes [a](x)"
