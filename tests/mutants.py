@@ -105,8 +105,10 @@ data_file = {folder}/lines
 include = */src/naga/{place}
 context = ${{PYTEST_CURRENT_TEST-}}
 """
-# Flags are one bit each, so a sum has the same; and what may be given by name only still may be, after a slash.
+# Flags are one bit each, so a sum has the same; what may be given by name only still may be, after a slash; and what
+# only type checkers need may be imported.
 SAME_KINDS = (
+    (re.compile("AddNot$"), re.compile("^if not TYPE_CHECKING:$")),
     (re.compile(r"BitOr_(Add|BitXor)$"), re.compile(r"\b(os\.O_|LOCK_|stat\.S_I)")),
     (re.compile(r"Mul_Div$"), re.compile(r"^\s*/,$|^\s*def .*, /, ")),
 )

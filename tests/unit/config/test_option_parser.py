@@ -140,3 +140,36 @@ def test_attrs_classes_are_described(of: Of) -> None:
 def test_an_empty_configuration_has_no_fields(of: Of) -> None:
     """Nothing fails for want of a row."""
     assert describe_fields(of({})) == "configuration (key=value):"
+
+
+def test_a_list_is_on_one_line(of: Of, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as it is not cut."""
+    monkeypatch.setenv("COLUMNS", "200")
+
+    @dataclass
+    class Listed:
+        sizes: List[int] = field(default_factory=lambda: [*range(10, 19)])  # noqa: UP006
+        words: List[str] = field(default_factory=lambda: ["some words"] * 9)  # noqa: UP006
+
+    _, sizes, words = describe_fields(of(OmegaConf.structured(Listed))).splitlines()
+    assert sizes.endswith(" [10, 11, 12, 13, 14, 15, 16, 17, 18]")
+    assert words.endswith(" [some words, some words, some words, ...")
+
+
+def test_a_help_stands_beside_its_field_where_there_is_room(of: Of, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Below it, in the same column, where the left side is longer."""
+    monkeypatch.setenv("COLUMNS", "60")
+
+    @dataclass
+    class Wide:
+        a: int = 1  # beside
+        b: str = "xxxxxxxxxxxxxxxx"  # beside, too
+        c: str = "xxxxxxxxxxxxxxxxx"  # below
+
+    _, *lines = describe_fields(of(OmegaConf.structured(Wide))).splitlines()
+    left = "  c  str  xxxxxxxxxxxxxxxxx"
+    assert len(left) == 27
+    column = min(len(left) + 2, 30)
+    assert lines[0] == f"{'  a  int  1':<{column}}beside"
+    assert lines[1] == f"{'  b  str  xxxxxxxxxxxxxxxx':<{column}}beside, too"
+    assert lines[2] == f"{left:<{column}}below"

@@ -379,3 +379,6 @@ def test_where_a_value_is_missing() -> None:
         parse("[,1]")
     with pytest.raises(NotInGrammarError, match="it does not end"):
         parse("[1,")
+    for text in ("{a}", "{a,b:1}"):
+        with pytest.raises(NotInGrammarError, match="':' is missing after 'a'"):
+            parse(text)
