@@ -371,7 +371,7 @@ def test_what_cannot_be_exported(place: Path, tmp_path: Path) -> None:
     assert everything() == {**before, "data/raw.csv": b"9"}
 
 
-def test_a_full_disk_and_ctrl_c(place: Path, tmp_path: Path) -> None:
+def test_a_full_disk_and_signals(place: Path, tmp_path: Path) -> None:
     """Neither leaves a part of a zip, nor anything beside it."""
     compute(more="    (save_dir / 'large.bin').write_bytes(os.urandom(40 * 2**20))")
     (tmp_path / "to").mkdir()
@@ -385,14 +385,16 @@ def test_a_full_disk_and_ctrl_c(place: Path, tmp_path: Path) -> None:
     assert f"\nnaga: '{tmp_path}/to/x.zip' cannot be written: {os.strerror(errno.EFBIG)}\n" in done.stderr
     assert list((tmp_path / "to").iterdir()) == []
     words = [PROGRAM, "export", "results/run", "--to", str(tmp_path / "to/x.zip")]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        while not list((tmp_path / "to").iterdir()):
-            time.sleep(0.01)
-            assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        said = process.communicate()[1].splitlines()
-    assert (process.returncode, said[-1]) == (130, "naga: interrupted")
-    assert list((tmp_path / "to").iterdir()) == []
+    for number, code, last in ((signal.SIGINT, 130, "naga: interrupted"), (signal.SIGTERM, -signal.SIGTERM, "")):
+        with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            while not list((tmp_path / "to").iterdir()):
+                time.sleep(0.01)
+                assert process.poll() is None
+            process.send_signal(number)
+            said = process.communicate()[1].splitlines()
+        assert process.returncode == code
+        assert last in said[-1]
+        assert list((tmp_path / "to").iterdir()) == []
 
 
 def test_ctrl_c_while_the_code_of_a_zip_runs(place: Path, tmp_path: Path, elsewhere: Callable[[], Path]) -> None:

@@ -25,6 +25,7 @@ from naga.frozen import dataclass
 from naga.hashing.format import Tree
 from naga.hashing.hash_tree import hash_path
 from naga.layout import CONSOLE_LOG, DIAG, INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST, OWN_FOLDER
+from naga.process.signals import Signals
 from naga.record.lockfile import lock_text
 from naga.record.opener import MAX_LIST_BYTES, read_inside
 from naga.record.schema import Environment, Record
@@ -213,7 +214,9 @@ def export(runs: Sequence[Run], target: Path, wishes: Wishes, tell: Callable[[Cr
         raise NagaError("naga export needs rocrate", hint="pip install 'naga-runs[crate]'")
     from naga.crate.metadata import metadata
 
-    with scratch("naga-export-") as folder:
+    # SIGTERM, too, ends it by way of what removes temporary files.
+    with Signals() as signals, scratch("naga-export-") as folder:
+        signals.let_through()
         crate = Crate(folder, wishes)
         for run in runs:
             crate.add_run(run)
