@@ -221,6 +221,18 @@ def test_no_run_of_the_user_is_written_anew(block: str, place: Path) -> None:
     assert any("the task was called by itself" in line for line in said["differences"]), said
 
 
+def test_a_script_that_was_named_whole(place: Path) -> None:
+    """Of an absolute name the recorded script is taken, where the task is called by itself, too: not today's."""
+    text = HEAD + TASK.format(decorators="", body="1", more="")
+    text = text.replace("    main()\n", "    'NAGA_REPRODUCES' in os.environ or main()\n")
+    Path("exp.py").write_text(text)
+    subprocess.run([sys.executable, str(place / "exp.py")], check=True, capture_output=True)
+    Path("exp.py").write_text(text.replace("result = 1", "result = 2"))
+    code, said = reproduce("results/run")
+    assert (code, said["verdict"]) == (0, "reproduced"), said
+    assert any("the task was called by itself" in line for line in said["differences"]), said
+
+
 def test_tasks_and_diags_of_a_run(place: Path) -> None:
     """A task that the run itself calls is computed, beside it; a diag before the run publishes nothing."""
     inner = "    first({'save_dir': cfg['save_dir'] + '/first'})\n    first({'save_dir': 'results/beside'})\n"

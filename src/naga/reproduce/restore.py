@@ -128,14 +128,14 @@ def restore(run: Run, folder: Path, *, current: bool = False) -> Restored:
     if current:
         _refuse(run, list(changed_inputs(record, fresh=False)))
         top = Path(record.code[0].path)
-        return Restored(base, _script(record, base, top if top.is_dir() else base), moved=moved)
+        return Restored(base, _script(record, base, top if top.is_dir() else base, Path("/")), moved=moved)
     places = lay_out_code(record.code, folder, mirrored=True)
     for place in places:
         (place / ".git").touch()  # what searches for the root of the project stops here
     start = at_its_place(folder, record.process.cwd)
     start.mkdir(parents=True, exist_ok=True)
     _refuse(run, list(changed_inputs(record, fresh=False, code=start)))
-    script = _script(record, start, places[0])
+    script = _script(record, start, places[0], folder)
     link_inputs(record, start, base, top=folder)
     folders = {code.path: str(place) for code, place in zip(record.code, places, strict=True)}
     return Restored(start, script, folders, moved)
@@ -194,10 +194,11 @@ def repository_of(code: Code, codes: Sequence[Code]) -> Repository | None:
     return None
 
 
-def _script(record: Record, start: Path, top: Path) -> Path:
-    """Find the file of the task: the one that was typed, or the only one of its name."""
+def _script(record: Record, start: Path, top: Path, root: Path) -> Path:
+    """Find the file of the task: the one that was typed, absolute ones below ``root``, or the only one of its name."""
     module, _, _ = record.task.rpartition(".")
-    typed = [start / word for word in record.process.argv[1:] if word.endswith(".py")]
+    words = [word for word in record.process.argv[1:] if word.endswith(".py")]
+    typed = [at_its_place(root, word) if Path(word).is_absolute() else start / word for word in words]
     named = [file for file in typed if file.is_file() and is_called(module, script_module(file))]
     found = named or [file for file in top.rglob(f"{module.rpartition('.')[2]}.py") if file.is_file()]
     found = found or [file for file in top.rglob("__main__.py") if script_module(file) == module]
