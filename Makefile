@@ -45,9 +45,8 @@ tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTR
 
 coverage: .venv/dev .venv/omegaconf-2.3 ## Run the tests, in all their processes, under coverage; at least 92% of all branches
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 tests src
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report
+	$(BIN)/coverage run -m pytest -n 2 tests src; tests=$$?; \
+		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests  # reported although a test fails
 
 stress: .venv/dev ## Run the long forms of the slow tests; `make test` has their short forms
 	$(BIN)/pytest -m stress --timeout 3600

@@ -38,6 +38,7 @@ def enter_repository(namespace: dict[str, Any]) -> None:
     patch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     patch.setenv("COLUMNS", "120")
     patch.setenv("NAGA_SNAPSHOT", "on")
+    patch.setenv("PYTHONUNBUFFERED", "1")  # as on a terminal, where each line is seen at once
     for command in ("init -qb main", "config user.name Reader", "config user.email reader@example.org"):
         subprocess.run(["git", *command.split()], check=True)
 
@@ -79,7 +80,7 @@ def toml_file(example: Example) -> None:
 def sh(example: Example) -> str | None:
     """Run a block as a shell script, which ends at the first command that fails."""
     done = shell(f"set -e\n{example.parsed}")
-    return f"exit code {done.returncode}:\n{done.stdout}{done.stderr}" if done.returncode else None
+    return f"exit code {done.returncode}:\n{done.stdout}" if done.returncode else None
 
 
 def console(example: Example) -> str | None:
@@ -87,17 +88,23 @@ def console(example: Example) -> str | None:
     commands = COMMAND.findall(example.parsed.rstrip("\n") + "\n")
     for command, shown in commands:
         done, code, wanted = shell(command), EXIT_CODE.search(shown), EXIT_CODE.sub("", shown)
-        printed = done.stdout + done.stderr
         if done.returncode != int(code[1] if code else 0):
-            return f"$ {command}\nexit code {done.returncode}:\n{printed}"
-        if wanted.strip() and not doctest.OutputChecker().check_output(wanted, printed, LOOSE):
-            return f"$ {command}\nThe page shows:\n{wanted}\nIt prints:\n{printed}"
+            return f"$ {command}\nexit code {done.returncode}:\n{done.stdout}"
+        if wanted.strip() and not doctest.OutputChecker().check_output(wanted, done.stdout, LOOSE):
+            return f"$ {command}\nThe page shows:\n{wanted}\nIt prints:\n{done.stdout}"
     return None if commands else "a console block needs a line that begins with '$ '"
 
 
 def shell(script: str) -> "subprocess.CompletedProcess[str]":
-    """Run a script as its reader would, who types nothing more."""
-    return subprocess.run(["sh", "-c", script], check=False, text=True, capture_output=True, stdin=subprocess.DEVNULL)
+    """Run a script as its reader would, who types nothing more and sees both streams as they are written."""
+    return subprocess.run(
+        ["sh", "-c", script],
+        check=False,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
 
 
 def pycon(document: Document) -> Iterator[Region]:
