@@ -479,3 +479,18 @@ def test_a_point_that_was_a_run_before(place: Path) -> None:
     assert counted() == Counter([1, 2])
     assert re.search(r"^finished  seed=1  .* s  results/s/first$", done.stdout, re.MULTILINE), done.stdout
     assert re.search(r"^finished  seed=2  .* s$", done.stdout, re.MULTILINE), done.stdout
+
+
+def test_inputs_are_no_part_of_its_code(place: Path) -> None:
+    """As in a run: what is tracked as data is not stored as code, and a run before the sweep had the same code."""
+    text = EXPERIMENT.replace("@snapshot", "@snapshot\n@track_data('data')").replace(
+        "runlock, snapshot", "runlock, snapshot, track_data"
+    )
+    Path("exp.py").write_text(text.replace('worse: str = ""', 'worse: str = ""\n    data: str = "raw.csv"'))
+    Path("raw.csv").write_text("1\n")
+    subprocess.run([sys.executable, "exp.py", "seed=1", "save_dir=results/s/first"], check=True)
+    done = sweep("--sweep", "seed=1,2", "save_dir=results/s")
+    assert "1 of 2 points had finished before\n" in done.stderr
+    trees = {run.record.code[0].tree for run in find_runs("results/s")}
+    assert len(trees) == 1
+    assert "raw.csv" not in git("ls-tree", "-r", "--name-only", str(trees.pop()), cwd=place).split()

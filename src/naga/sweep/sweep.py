@@ -196,10 +196,12 @@ class _SweepCall:
                 yield None
                 return
             from naga.capture.code.snapshot import SnapshotLabel, capture_code
+            from naga.capture.data.inputs import tracked_paths
             from naga.sweep.laid_out import laid_out
 
             root = self.asked.root
-            label = SnapshotLabel(run_id=self.id, task=self.name, save_dir=str(root), leave_out=(root,), kind="sweeps")
+            left = (root, *tracked_paths(self.asked.example, self.declares.tracked, Path.cwd()))  # as a run leaves it
+            label = SnapshotLabel(run_id=self.id, task=self.name, save_dir=str(root), leave_out=left, kind="sweeps")
             taken = capture_code(file_of(self.task.fn), self.declares.snapshot, label)
             outlives = self.words.launcher != "local"
             folders = laid_out(taken.entries, self.id, outlives=outlives, leave=self.words.no_wait)
