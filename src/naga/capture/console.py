@@ -138,6 +138,10 @@ class Console:
         self._report("", *self._known)
         os.set_blocking(self._control, False)
         os.environ.__class__ = _reporting(type(os.environ), self._report)
+        self._redirect()
+        _owners.append(threading.get_ident())
+
+    def _redirect(self) -> None:
         _flush()
         self._former = {}
         for channel in self._channels:
@@ -146,7 +150,6 @@ class Console:
                 os.dup2(channel.sink, number)
         for stream in self._sent:
             stream.write = _noting(stream.write, self._channels[0].sink)
-        _owners.append(threading.get_ident())
 
     def __exit__(self, *_: object) -> None:
         """Undo the redirection, and wait until everything has arrived; a forked child leaves that to its parent."""

@@ -120,5 +120,5 @@ def mlflow_view(words: argparse.Namespace) -> int:
     for line in how_to_view(Path(words.root).absolute(), words.experiment):
         print(line)
         if line.startswith("mlflow ui") and find_spec("flask") is None:
-            say("this MLflow is mlflow-skinny, which has no page: pip install mlflow")
+            say("this MLflow is mlflow-skinny, which has no user interface: pip install mlflow")
     return 0

@@ -15,8 +15,8 @@ from naga.runs.filter import Filter
 from naga.runs.find import each_run, load_run
 from naga.runs.select import select_runs
 from naga.save_dir.claim import set_aside
-from naga.terminal import print_asked, print_lines, printable, say
-from naga.tidy.removal import age_of, candidates, finish_removals, remove_all
+from naga.terminal import print_asked, print_lines, say
+from naga.tidy.removal import Candidate, age_of, candidates, finish_removals, remove_all
 from naga.wording import plural
 
 
@@ -78,13 +78,7 @@ def _diag_of(origin: Origin) -> str:
 def rm(words: argparse.Namespace) -> int:
     """Move runs to the archive."""
     for run in select_runs(words.runs, Filter()):
-        print_asked(
-            printable(
-                f"{near(run.save_dir)} -> {near(set_aside(run.save_dir, this_process(), run_id=run.run_id))}",
-                lines=False,
-            )
-            + "\n"
-        )
+        print_lines(f"{near(run.save_dir)} -> {near(set_aside(run.save_dir, this_process(), run_id=run.run_id))}")
     return 0
 
 
@@ -102,16 +96,21 @@ def gc(words: argparse.Namespace) -> int:
     if not words.yes:
         print_asked(f"{total}: nothing was removed; --yes removes them\n" if going else "nothing to remove\n")
         return 0
-    code = 0
+    return _removed(going, root, mlflow=words.mlflow)
+
+
+def _removed(going: list[Candidate], root: Path, *, mlflow: bool) -> int:
+    """Remove runs, after what an interrupted removal has left; 1 where one could not be removed."""
     for line in finish_removals(root):
         say(line)
+    code = 0
     for one, done in remove_all(going, root):
         if isinstance(done, NagaError):
             say(f"left: {done.message}")
             code = 1
             continue
         print_lines(*done)
-        if words.mlflow:
+        if mlflow:
             _remove_published(one.run.run_id, root)
     return code
 

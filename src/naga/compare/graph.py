@@ -156,7 +156,7 @@ def as_svg(graph: Graph) -> str:
         placed[key] = column * (_WIDTH + 2 * _GAP) + _GAP, row * (_HEIGHT + _GAP // 2) + _GAP
     width = max((x for x, _ in placed.values()), default=0) + _WIDTH + _GAP
     height = max((y for _, y in placed.values()), default=0) + _HEIGHT + _GAP
-    look = 'font-family="sans-serif" style="background: #ffffff"'  # also on a page that is dark
+    look = 'font-family="sans-serif" style="background: #ffffff"'  # also in a dark theme
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" {look}>']
     for source, made in graph.edges:
         (x, y), (to_x, to_y) = placed[source], placed[made]

@@ -28,7 +28,7 @@ from naga.layout import CONSOLE_LOG, DIAG, INPUTS_LIST, LOCK_NAME, OUTPUTS_LIST,
 from naga.process.signals import Signals
 from naga.record.lockfile import lock_text
 from naga.record.opener import MAX_LIST_BYTES, read_inside
-from naga.record.schema import Environment, Record
+from naga.record.schema import Code, Environment, Record
 from naga.reproduce.restore import changed_inputs, lacks, repository_of, texts
 from naga.runs.find import Run, load_run
 from naga.runs.metrics import last_publication
@@ -166,10 +166,7 @@ class Crate:
         key = (code.name, str(code.tree))
         if key in self._code:
             return self._code[key]
-        name = re.sub(r"[^\w.-]+", "_", code.name) or "code"
-        if name.endswith(".bundle") or name.casefold() in map(str.casefold, self._code.values()):
-            name = f"{name}-{str(code.tree)[:12]}"
-        self._code[key] = name
+        name = self._code[key] = self._code_name(code)
         files, bundle = self.folder / f"{len(self._code)}", self.folder / f"{len(self._code)}.bundle"
         try:
             if (repository := repository_of(code, run.record.code)) is None:
@@ -184,6 +181,11 @@ class Crate:
                 if not file.is_symlink():  # the bundle has it
                     self.add(Entry(f"code/{name}/{file.relative_to(files)}", file, file.stat().st_size))
         return name
+
+    def _code_name(self, code: Code) -> str:
+        name = re.sub(r"[^\w.-]+", "_", code.name) or "code"
+        is_taken = name.endswith(".bundle") or name.casefold() in map(str.casefold, self._code.values())
+        return f"{name}-{str(code.tree)[:12]}" if is_taken else name
 
     def _add_data(self, run: Run, machine: Machine) -> Iterator[tuple[str, str]]:
         """Add the inputs of a run; return the path of each, and its place in the crate."""

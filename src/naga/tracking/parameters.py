@@ -16,7 +16,6 @@ KEY_LIMIT, PARAM_LIMIT, TAG_LIMIT = 250, 6000, 8000
 BATCH_PARAMS, BATCH_BYTES = 100, 900_000
 
 _ALLOWED = re.compile(r"[\w\-. /]")  # and the colon, which marks an escape here
-_ESCAPED = re.compile(r":([^:]+):")
 
 
 def parameters(config: Mapping[Any, Any]) -> dict[str, str]:
@@ -65,28 +64,8 @@ def escape_key(key: str) -> str:
     return _within_limit(escaped)
 
 
-def unescape_key(name: str) -> str:
-    """Return the key that `escape_key` wrote.
-
-    Examples
-    --------
-    >>> unescape_key("a:left square bracket:0:right square bracket:")
-    'a[0]'
-    """
-    return _ESCAPED.sub(lambda found: _meant(found[1]), name)
-
-
 def _named(character: str) -> str:
     return f":{unicodedata.name(character, f'u{ord(character):04x}').lower()}:"
-
-
-def _meant(name: str) -> str:
-    if name == "empty":
-        return ""
-    try:
-        return unicodedata.lookup(name)
-    except KeyError:
-        return chr(int(name[1:], 16))
 
 
 def _within_limit(name: str) -> str:

@@ -42,15 +42,10 @@ class Prepared:
 def _set_up(order: BatchOptions, script: Path) -> Prepared:
     """Import the script, which with `--code recorded` is among the run's own code."""
     project = order.script.parent
-    for name in ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME"):
-        if order.scratch is not None:
-            os.environ.pop(name, None)
     asked = order.uri or store_of(project)
     check_store(asked)
     require_mlflow()
-    used = f"sqlite:///{order.scratch}/{os.getpid()}.db" if order.scratch else asked
-    # Before the script is imported: what it says at its top, as `mlflow.set_experiment`, is said to this store.
-    os.environ["MLFLOW_TRACKING_URI"] = used
+    used = _set_store(order, asked)
     diag = find_diag(load_script(script, project=project_root(project)), order.function)
     said = store_of(project)
     real = "" if order.check else asked if order.uri or said == used else said
@@ -62,6 +57,16 @@ def _set_up(order: BatchOptions, script: Path) -> Prepared:
     if order.scratch or order.uri:
         use_store(used)
     return Prepared(script, diag, options, real, Freshness(published, project_root(script.parent)))
+
+
+def _set_store(order: BatchOptions, asked: str) -> str:
+    """Set the store that MLflow uses before the script, whose first lines may use it, is imported; return its URI."""
+    if order.scratch is not None:
+        os.environ.pop("MLFLOW_EXPERIMENT_ID", None)
+        os.environ.pop("MLFLOW_EXPERIMENT_NAME", None)
+    used = f"sqlite:///{order.scratch}/{os.getpid()}.db" if order.scratch else asked
+    os.environ["MLFLOW_TRACKING_URI"] = used
+    return used
 
 
 def end_with_parent() -> None:
