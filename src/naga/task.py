@@ -61,7 +61,7 @@ class Task(Decorated[P, R]):
         """Run the task as a command: for ``[project.scripts]`` entry points.
 
         A package computes and publishes from one command by ``def cli(): diag(main.cli())``. Where an entry point names
-        ``main.cli`` itself, what the task returns is no exit code, and None is returned.
+        ``main.cli`` itself, what the task returns is not an exit code, and None is returned.
 
         Parameters
         ----------
@@ -104,7 +104,7 @@ class Task(Decorated[P, R]):
         Parameters
         ----------
         values : mapping
-            Lists of values by dotted key; what is no list is the same for all points.
+            Lists of values by dotted key; what is not a list is the same for all points.
         launcher, jobs, retry
             As on the command line: where points run, how many at once, and which that ended badly are tried again.
 

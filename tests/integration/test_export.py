@@ -471,24 +471,24 @@ def damage(file: Path) -> None:
 
 
 HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
-    "no zip": (lambda file: file.write_text("PK no zip"), "no sound zip"),
-    "half a zip": (lambda file: file.write_bytes(file.read_bytes()[:-30]), "no sound zip"),
-    "a damaged file": (damage, "no sound zip"),
-    "another zip": (without(".naga/crate.json"), "no zip of naga export"),
-    "garbage": (with_file("crate.json", lambda _: b"[]"), "no zip of naga export"),
+    "no zip": (lambda file: file.write_text("PK no zip"), "not a valid zip"),
+    "half a zip": (lambda file: file.write_bytes(file.read_bytes()[:-30]), "not a valid zip"),
+    "a damaged file": (damage, "not a valid zip"),
+    "another zip": (without(".naga/crate.json"), "not a zip of naga export"),
+    "garbage": (with_file("crate.json", lambda _: b"[]"), "not a zip of naga export"),
     "a later schema": (with_file("crate.json", lambda data: data.replace(b"crate/1", b"crate/2")), "naga.crate/2"),
-    "no list": (with_file("crate.json", lambda data: data.replace(b'"runs"', b'"run"')), "no zip of naga export"),
+    "no list": (with_file("crate.json", lambda data: data.replace(b'"runs"', b'"run"')), "not a zip of naga export"),
     "above": (entry("runs/../../escaped"), "leads out of its folder"),
     "absolute": (entry("/escaped"), "leads out of its folder"),
-    "a backslash": (entry("runs\\x"), "no name on every system"),
-    "a drive": (entry("C:escaped"), "no name on every system"),
-    "a newline": (entry("runs/a\nb"), "no name on every system"),
+    "a backslash": (entry("runs\\x"), "not a valid name on every system"),
+    "a drive": (entry("C:escaped"), "not a valid name on every system"),
+    "a newline": (entry("runs/a\nb"), "not a valid name on every system"),
     "a link": (entry("runs/link", b"/etc/passwd", 0o120777), "is a link"),
     "a device": (entry("runs/device", b"", 0o020666), "is a link, a device"),
     "the same name twice": (entry(".naga/crate.json"), "is there already"),
     "upper and lower case": (entry("CODE/p.bundle"), "is there already, or differs"),
     "a file as a folder": (entry("code/p.bundle/x"), "is there already, or differs"),
-    "a bomb": (entry("runs/zeros", bytes(4 * 2**20)), "unfolds to"),
+    "a bomb": (entry("runs/zeros", bytes(4 * 2**20)), "unpacks to"),
     "no bundle": (without("code/p.bundle"), "not as naga export writes it"),
     "a broken bundle": (with_file("p.bundle", lambda data: data[:-40] + bytes(20) + data[-20:]), "not as naga export"),
     "another result": (with_file("result.json", lambda _: b"7"), "are not those that it lists"),
@@ -501,7 +501,7 @@ HOSTILE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an input in git": (lock_with("path: data/raw.csv", "path: .git/commondir"), "leads out of its folder"),
     "a folder above": (lock_with("cwd: /naga/p", "cwd: /naga/../../p"), "leads out of its folder"),
     "code elsewhere": (lock_with("path: /naga/p", "path: /etc/naga-p"), "leads out of its folder"),
-    "a name that leads out": (lock_with("name: p", "name: ../../p"), "is no name of a repository"),
+    "a name that leads out": (lock_with("name: p", "name: ../../p"), "is not the name of a repository"),
 }
 
 
@@ -576,7 +576,7 @@ def test_large_zips_are_taken_where_that_is_said(place: Path, tmp_path: Path) ->
     compute()
     export("results/run", to=tmp_path / "x.zip").close()
     entry("data/zeros", bytes(4 * 2**20))(tmp_path / "x.zip")
-    assert "unfolds to" in refused("reproduce", str(tmp_path / "x.zip"), "--trust")
+    assert "unpacks to" in refused("reproduce", str(tmp_path / "x.zip"), "--trust")
     assert reproduce(tmp_path / "x.zip", "--large")[1]["verdict"] == "reproduced"
 
 

@@ -353,7 +353,7 @@ def test_no_name_leads_out_of_the_folder(name: str, place: Path) -> None:
     lock.write_text(lock.read_text().replace(f"name: {place.name}", f'name: "{name}"', 1))
     command = [str(Path(sys.executable).with_name("naga")), "checkout", "results/run", "inner/code"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, "is no name of a repository" in done.stderr) == (2, True)
+    assert (done.returncode, "is not the name of a repository" in done.stderr) == (2, True)
     assert not Path("inner").exists()
     assert not Path("/tmp/naga-escaped").exists()
     assert reproduce("results/run")[0] == 2

@@ -214,4 +214,4 @@ def test_a_run_id_is_known_everywhere(place: Path, tmp_path: Path, monkeypatch: 
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert str(run.save_dir) in naga("show", run.run_id)
-    assert "nor where runs have been looked for before" in naga("show", "nothing-like-it", code=2)
+    assert "nor in folders that were searched before" in naga("show", "nothing-like-it", code=2)

@@ -47,7 +47,7 @@ def diag(words: argparse.Namespace) -> int:
 def rebuild_store(words: argparse.Namespace) -> int:
     """Make an MLflow store from runs alone."""
     if not urlsplit(words.to).scheme:
-        raise UsageError(f"--to {words.to!r} is no tracking URI", hint=f"--to sqlite:///{words.to or 'mlflow.db'}")
+        raise UsageError(f"--to {words.to!r} is not a tracking URI", hint=f"--to sqlite:///{words.to or 'mlflow.db'}")
     try:
         uri = absolute_uri(words.to, Path.cwd())
     except TrackerError as error:

@@ -104,13 +104,13 @@ def _reproduce(commands: Any) -> None:
     again.add_argument("--build", action="store_true", help="with --env recorded: also build what has no wheel")
     again.add_argument("--code", default="recorded", choices=("recorded", "current"), help="current: with today's code")
     again.add_argument("--trust", action="store_true", help="run the code of a zip, or of a folder of another user")
-    again.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
+    again.add_argument("--large", action="store_true", help="open a zip that unpacks to more than 1 GiB")
     again.add_argument("--repeat", type=_count, default=1, metavar="N", help="compute it N times")
     _add_format(again, "json")
     checkout = _command(commands, "checkout", "reproduce:checkout", "lay out the code of a run in a new folder")
     checkout.add_argument("run", metavar="RUN", help=f"{_RUN}, or a zip of naga export")
     checkout.add_argument("folder", type=Path, metavar="DIR", help="a new folder")
-    checkout.add_argument("--large", action="store_true", help="open a zip that unfolds to more than 1 GiB")
+    checkout.add_argument("--large", action="store_true", help="open a zip that unpacks to more than 1 GiB")
     export = _command(commands, "export", "export:export_runs", "write runs to a zip that others can compute again")
     export.add_argument("run", nargs="+", metavar="RUN", help=_RUNS)
     export.add_argument("--to", type=Path, required=True, metavar="FILE.zip", help="a new file")
@@ -202,17 +202,17 @@ def _folder(word: str) -> str:
 
 def _limit(word: str) -> int:
     if not word.isdecimal():
-        raise UsageError(f"--limit {word}: no number of runs", hint="--limit 20")
+        raise UsageError(f"--limit {word}: not a number of runs", hint="--limit 20")
     return int(word)
 
 
 def _count(word: str) -> int:
     if not word.isdecimal() or not 0 < int(word) < 1000:
-        raise UsageError(f"--repeat {word}: no number of times", hint="--repeat 3")
+        raise UsageError(f"--repeat {word}: not a number of times", hint="--repeat 3")
     return int(word)
 
 
 def _path(word: str) -> str:
     if not word:
-        raise UsageError("'' is no path", hint="naga hash PATH")
+        raise UsageError("'' is not a path", hint="naga hash PATH")
     return word

@@ -79,7 +79,7 @@ def diff(
 ) -> Diff:
     """Compare runs: configuration, code, data, environment, outputs and metrics.
 
-    What tells runs apart anyway is no difference: save_dir and what derives from it, run_id, times, host and process.
+    What always differs between runs is left out: save_dir and what derives from it, run_id, times, host and process.
 
     Parameters
     ----------
@@ -102,7 +102,7 @@ def diff(
     for name in wanted:
         if name not in _COMPARED:
             raise UsageError(
-                f"{name!r} is no part of a run", hint=did_you_mean(nearest(name, _COMPARED), list(_COMPARED))
+                f"{name!r} is not a part of a run", hint=did_you_mean(nearest(name, _COMPARED), list(_COMPARED))
             )
     runs = tuple(run if isinstance(run, Run) else load_run(run) for run in (a, b, *more))
     unknown = {part: reason for part in wanted if (reason := _unknown(part, runs))}

@@ -132,7 +132,7 @@ def _with_given(cfg: DictConfig, given: Any) -> DictConfig:
         _check_kind(node_type(cfg), kind)
         return mirrored(given)
     if not isinstance(given, Mapping):
-        raise ConfigError(f"{given!r} is no configuration", hint="a mapping, a DictConfig or a dataclass instance")
+        raise ConfigError(f"{given!r} is not a configuration", hint="a mapping, a DictConfig or a dataclass instance")
     plain: Any = OmegaConf.to_container(given, resolve=False) if isinstance(given, DictConfig) else given
     # What a run.lock does not tell is left out: the declared default stands for it.
     merge(cfg, without_redacted(plain) if redacted_keys(plain) else given)

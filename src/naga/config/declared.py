@@ -81,7 +81,7 @@ def _of_default(parameter: inspect.Parameter) -> tuple[Kind, Any]:
     if any(is_structured(kind) or is_object(kind) for kind in (default, type(default))):
         return "object", default
     raise ConfigError(
-        f"{parameter.name}={default!r} is no configuration",
+        f"{parameter.name}={default!r} is not a configuration",
         hint=f"{parameter.name}=OmegaConf.structured(Config), Config() or a dict",
     )
 

@@ -140,7 +140,7 @@ class _Resolution:
         """Replace an interpolation by its value."""
         value = result._value() if isinstance(result, Node) and not nodes.is_live(result) else result
         if isinstance(value, str) and value == "???":
-            raise ConfigError(f"{box._get_full_key(key)}: {node._value()} came to '???', which stands for no value")
+            raise ConfigError(f"{box._get_full_key(key)}: {node._value()} evaluates to '???', which means no value")
         if isinstance(value, Container):
             if value._get_parent() is None:  # a resolver made it; what it refers to is looked for where it will be
                 value._set_parent(box)

@@ -139,7 +139,7 @@ class _Slot:
     def wrong(self, value: Any, error: Exception) -> ConfigError:
         what = f"{self._where}{dotted(self.keys)} is {_shown(value)}"
         if isinstance(error, GrammarParseError):
-            return ConfigError(f"{what}, which is no interpolation", hint="write \\${ for a plain ${")
+            return ConfigError(f"{what}, which is not an interpolation", hint="write \\${ for a plain ${")
         if isinstance(error, UnsupportedValueType):
             return ConfigError(f"{what}, which a configuration cannot hold", hint=plain_hint(value))
         return ConfigError(f"{what}, not {hint_name(self.hint)}")

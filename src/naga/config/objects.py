@@ -45,7 +45,7 @@ def mirrored(source: Any) -> DictConfig:
     values = dict(_defaults(kind, original)) if original is not None else {}
     if values and (lost := [item.name for item in parameters(kind) if item.name not in values and not is_model(kind)]):
         hint = f"self.{lost[0]} = {lost[0]}, or cfg: {kind.__name__} without a default"
-        raise ConfigError(f"{kind.__name__} does not keep the {lost[0]!r} that it was made with", hint=hint)
+        raise ConfigError(f"{kind.__name__} does not store the {lost[0]!r} that it was made with", hint=hint)
     for name, value in values.items():
         try:
             OmegaConf.update(cfg, name, _content(value), merge=False)

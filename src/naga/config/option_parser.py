@@ -31,7 +31,7 @@ LONGEST = 40  # characters of a type or a default; the rest is cut
 
 def _path(word: str) -> Path:
     if not word:  # a variable of the shell that is not set; Path("") is the current folder
-        raise argparse.ArgumentTypeError("'' is no path")
+        raise argparse.ArgumentTypeError("'' is not a path")
     return Path(expanded(word))  # the shell has not, in ``--config=~/a.yaml``
 
 
@@ -131,14 +131,14 @@ def _add_sweep(group: Any) -> None:
 
 def _count(word: str) -> int:
     if not word.isdecimal() or not int(word):
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of runs")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of runs")
     return int(word)
 
 
 def _duration(word: str) -> float:
     read = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|)", word.strip())
     if not read or not float(read[1]):
-        raise argparse.ArgumentTypeError(f"{word!r} is no duration, such as 90, 30m or 2h")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a duration, such as 90, 30m or 2h")
     return float(read[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}[read[2]]
 
 

@@ -58,9 +58,7 @@ def rebuild(declared: Declared | None, plain: Mapping[Any, Any], save_dir: Path)
         try:
             return _refilled(declared, literal | place if "save_dir" in plain else literal)
         except ConfigError as error:
-            say(
-                f"warning: the recorded configuration is no longer what is declared, and given as plain values: {error}"
-            )
+            say(f"warning: the recorded configuration does not fit what is declared now, so it stays plain: {error}")
     return OmegaConf.create(literal | place)
 
 

@@ -35,7 +35,7 @@ def read_bundle(file: Path, place: Path, tree: str, most: int) -> str:
     rows = new.run("ls-tree", "-r", "-l", "-z", "--full-tree", commit).stdout.split(b"\0")
     sizes = (row.partition(b"\t")[0].split()[-1:] for row in rows)
     if sum(int(size) for found in sizes for size in found if size.isdigit()) > most:
-        raise GitError(f"'{file.name}' unfolds to more than {most} bytes")
+        raise GitError(f"'{file.name}' unpacks to more than {most} bytes")
     new.run("update-ref", _REF, commit)
     return commit
 

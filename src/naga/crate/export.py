@@ -198,7 +198,7 @@ class Crate:
                 for found in glob.glob(text, root_dir=base, recursive=True) or [text]:  # noqa: PTH207  # has root_dir
                     place = base / found
                     if not place.exists():
-                        self.left_out.append(f"{key}: {found}: it is no file of this machine")
+                        self.left_out.append(f"{key}: {found}: it is not a file of this machine")
                     elif not any(place.is_relative_to(run) for run in runs):
                         yield machine.text(found), self._place_of(place, data.ignore)
 

@@ -71,9 +71,9 @@ def unpacked(file: Path, *, most: int = MOST_BYTES) -> Iterator[list[Unpacked]]:
                 raise NagaError(f"'{file}' is a crate of {crate['schema']!r}", hint="pip install --upgrade naga-runs")
             runs = _Opened(folder, most).asked(crate["runs"])
         except (zipfile.BadZipFile, zlib.error, struct.error, NotImplementedError, EOFError) as error:
-            raise NagaError(f"'{file}' is no sound zip: {error}") from error
+            raise NagaError(f"'{file}' is not a valid zip: {error}") from error
         except (KeyError, TypeError, AttributeError, ValueError, RecursionError, FileNotFoundError) as error:
-            raise NagaError(f"'{file}' is no zip of naga export: {CRATE} says nothing of its runs") from error
+            raise NagaError(f"'{file}' is not a zip of naga export: {CRATE} says nothing of its runs") from error
         except (GitError, LockError) as error:
             raise NagaError(f"'{file}' is not as naga export writes it: {error}") from error
         yield runs
@@ -84,7 +84,7 @@ def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
     names, entries, is_bounded = Names(), archive.infolist(), most <= MOST_BYTES
     total = sum(entry.file_size for entry in entries)
     if is_bounded and (len(entries) > _MOST_FILES or total > most):
-        raise NagaError(f"'{archive.filename}' unfolds to {total} bytes in {len(entries)} files", hint="--large")
+        raise NagaError(f"'{archive.filename}' unpacks to {total} bytes in {len(entries)} files", hint="--large")
     for entry in entries:
         name = f"'{archive.filename}': {entry.orig_filename[:200]!r}"
         is_packed = entry.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) and not entry.flag_bits & 1
@@ -93,7 +93,7 @@ def _require_sound(archive: zipfile.ZipFile, most: int) -> None:
         if entry.external_attr >> 28 not in _KINDS or not is_packed:
             raise NagaError(f"{name} is a link, a device, or encrypted")
         if is_bounded and entry.file_size > max(SMALL_BYTES, entry.compress_size * MOST_RATIO):
-            raise NagaError(f"{name} unfolds to {entry.file_size} bytes", hint="--large")
+            raise NagaError(f"{name} unpacks to {entry.file_size} bytes", hint="--large")
 
 
 def _extract(archive: zipfile.ZipFile, folder: Path) -> None:

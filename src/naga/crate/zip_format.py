@@ -8,7 +8,7 @@ from naga.layout import OWN_FOLDER
 CRATE = f"{OWN_FOLDER}/crate.json"
 CRATE_SCHEMA = "naga.crate/1"
 MOST_BYTES = 2**30
-MOST_RATIO = 200  # of what one file unfolds to
+MOST_RATIO = 200  # of what one file unpacks to
 SMALL_BYTES = 2**20  # up to which it may unfold further
 
 _ODD = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]|^[A-Za-z]:|.{4096}")
@@ -26,7 +26,7 @@ class Names:
         if {"", ".", ".."} & set(parts):
             return "leads out of its folder"
         if _ODD.search(name):
-            return "is no name on every system"
+            return "is not a valid name on every system"
         folders = ["/".join(parts[:end]) + "/" for end in range(1, len(parts))]
         for path in (*folders, name):
             key = unicodedata.normalize("NFC", path.rstrip("/")).casefold()

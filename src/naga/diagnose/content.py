@@ -38,7 +38,7 @@ def publication_of(
     """Collect everything to publish of a run that is known before its diag begins."""
     record = run.record
     if not record.save_dir:
-        raise DiagError(f"run {record.run_id} has no save_dir to be known by in MLflow")
+        raise DiagError(f"run {record.run_id} has no save_dir to identify it by in MLflow")
     logical_id = logical_run_id(record.save_dir)
     home, archived = home_of(run.save_dir, run.run_id)
     tags = {

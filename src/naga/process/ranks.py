@@ -152,7 +152,7 @@ class Meeting:
                 raise UsageError(
                     f"rank {self.rank.number}: rank 0 has not said within {patience:g} s what to run ('{self.file}')",
                     hint="did it end? NAGA_CACHE_DIR must be a folder that all ranks see; "
-                    f"if this is no rank: unset {self.rank.variable}",
+                    f"if this process is not a rank: unset {self.rank.variable}",
                 )
             time.sleep(_POLL_S)
         if found.refusal is not None:

@@ -35,7 +35,7 @@ def write_final_lock(save_dir: Path, record: Record, *, superseded: bool = False
 
 def _store_elsewhere(save_dir: Path, record: Record, error: OSError) -> None:
     text = lock_text(record)
-    say(f"'{save_dir / LOCK_NAME}' cannot be written ({error.strerror or error}); this is what it would say:")
+    say(f"'{save_dir / LOCK_NAME}' cannot be written ({error.strerror or error}); this would be its content:")
     with suppress(Exception):  # closed, or an object of the user's own
         sys.stderr.write(f"{text}\n")
     try:

@@ -52,7 +52,7 @@ def open_inside(folder: Path, file: Path) -> BinaryIO:
             if os.path.samestat(status, file.stat()):
                 failing.pop_all()
                 return os.fdopen(descriptor, "rb")
-    raise LockError("is replaced all the time")
+    raise LockError("is replaced again and again")
 
 
 def _bounded(opened: BinaryIO, size: int, most: int) -> bytes:

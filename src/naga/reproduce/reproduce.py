@@ -90,7 +90,7 @@ def reproduce(
         except NotRestoredError as error:
             return Verdict(verdict=NOT_RESTORED, run_id=run.run_id, not_restored=error.reasons)
         except Signalled as error:
-            tell(f"ended by {error}: what was begun is removed")
+            tell(f"ended by {error}: the reproduction is removed")
             raise
 
 

@@ -159,7 +159,7 @@ def lay_out_code(codes: Sequence[Code], folder: Path, *, mirrored: bool = False)
     places: list[Path] = []
     for code in codes:
         if code.name == ".." or "/" in code.name:
-            raise NotRestoredError(f"code: {code.name!r} is no name of a repository")
+            raise NotRestoredError(f"code: {code.name!r} is not the name of a repository")
         place = at_its_place(folder, code.path) if mirrored else _named_place(code, codes, places, folder)
         try:
             if (repository := repository_of(code, codes)) is None:

@@ -204,7 +204,7 @@ def follow(
 def _shared_config(asked: _Asked, announced: Announcement, *, is_typed: bool) -> dict[Any, Any]:
     """Return the configuration of rank 0 with the secrets of this rank; refuse one whose own words differ."""
     plain, words = announced.config or {}, _words(asked.request)
-    # What is typed beside --reuse gives secrets, and is no configuration to compare.
+    # What is typed beside --reuse gives secrets, and is not a configuration to compare.
     compares = is_typed and asked.request.reuse is None and bool(words or announced.words)
     if compares or (announced.computes and redacted_keys(plain)):
         own = asked.composed().plain

@@ -183,7 +183,7 @@ def _by_run_id(prefix: str, root: Path) -> Run:
         return found[0]
     if not found:
         raise RunNotFoundError(
-            f"no run '{prefix}' below '{root.absolute()}', nor where runs have been looked for before",
+            f"no run '{prefix}' below '{root.absolute()}', nor in folders that were searched before",
             hint="naga ls shows those that are there",
         )
     names = sorted({run.run_id for run in found})

@@ -58,7 +58,7 @@ def set_note(save_dir: Path, text: str) -> None:
 def checked_tag(word: str) -> str:
     """Return a tag, or refuse it: letters, digits and ``. _ : @ / -`` need no quotes in filters and shells."""
     if not _TAG.fullmatch(word):
-        raise UsageError(f"{word!r} is no tag", hint="letters, digits, and . _ : @ / - between them: +best")
+        raise UsageError(f"{word!r} is not a tag", hint="letters, digits, and . _ : @ / - between them: +best")
     return word
 
 

@@ -55,7 +55,7 @@ def record_outputs(run: Run) -> str:
         if changed:
             raise DataError(f"the outputs of run {run.run_id} have changed since its end: {changed}")
     if read_lock(run.save_dir) != record:
-        raise LockError(f"'{run.save_dir}' has another run.lock than when its outputs were begun to be hashed")
+        raise LockError(f"'{run.save_dir}' got another run.lock while its outputs were hashed")
     write_outputs(outputs_list, tree.entries())
     replace_outputs(run.save_dir, Outputs(hash=tree.hash, size_bytes=tree.size_bytes, files=tree.files))
     return tree.hash

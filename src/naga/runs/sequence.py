@@ -121,7 +121,7 @@ class Runs(Sequence[Run]):
 def find_runs(root: str | PathLike[str] = ".", *, archived: bool = False) -> Runs:
     """Find the runs below a folder, in the order of their folders.
 
-    What is no run of Naga's (another tool's run.lock, a torn file) is passed over; ``naga ls`` names the
+    What is not a run of Naga (another tool's run.lock, a torn file) is passed over; ``naga ls`` names the
     torn ones.
 
     Parameters

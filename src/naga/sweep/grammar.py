@@ -71,7 +71,7 @@ def _numbers(words: list[str], names: tuple[str, ...]) -> dict[str, int | float]
         name, equals, value = word.rpartition("=")
         name = name.strip() if equals else names[place] if place < len(names) else ""
         if name not in names or name in given:
-            raise ValueError(f"{word!r} is no argument of it")
+            raise ValueError(f"{word!r} is not an argument of it")
         given[name] = int(value) if re.fullmatch(r"\s*[+-]?\d+\s*", value) else float(value)
     return given
 

@@ -81,7 +81,7 @@ def asked_points(root: Path) -> Iterator[dict[str, Any]]:
             read = json.loads(file.read_text(encoding="utf-8"))
             points = [point for point in read["points"] if isinstance(point["save_dir"], str)]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise UsageError(f"'{file}' is no file of a sweep: {error}", hint=f"rm '{file}'") from None
+            raise UsageError(f"'{file}' is not the file of a sweep: {error}", hint=f"rm '{file}'") from None
         yield from points
 
 

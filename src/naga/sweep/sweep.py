@@ -177,7 +177,7 @@ class _SweepCall:
         from naga.sweep.laid_out import computed_at_import
 
         path = computed_at_import(file_of(self.task.fn)) if self._is_laid_out else ""
-        return why_not_fork() or (f"{path} is a path, which is to lead to the code of the sweep" if path else "")
+        return why_not_fork() or (f"{path} is a path, which must lead to the code of the sweep" if path else "")
 
     @property
     def _is_laid_out(self) -> bool:

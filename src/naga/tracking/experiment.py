@@ -69,7 +69,7 @@ def _of_project(file: Path) -> str | None:
     except (OSError, ValueError, AttributeError) as error:
         raise TrackerError(f"'{file}' cannot be read: {error}", hint='[tool.naga] experiment = "vision"') from error
     if said is not None and (not isinstance(said, str) or not said.strip()):
-        raise TrackerError(f"'{file}': experiment = {said!r} is no name", hint='[tool.naga] experiment = "vision"')
+        raise TrackerError(f"'{file}': experiment = {said!r} is not a name", hint='[tool.naga] experiment = "vision"')
     return said
 
 

@@ -244,7 +244,7 @@ def test_interrupted(own_store: Store, make_run: MakeRun, project: Path) -> None
         (["diag", "second.py", "results/**", "--filter", "stats=finished"], "'stats'"),
         (["diag", "second.py", "results/**", "--jobs", "0"], "--jobs 0"),
         (["diag", "broken.py", "results/**"], "broken.py"),
-        (["rebuild", "second.py", "results/**", "--to", "new.db"], "no tracking URI"),
+        (["rebuild", "second.py", "results/**", "--to", "new.db"], "not a tracking URI"),
         (["rebuild", "second.py", "results/**", "--to", "sqlite://new.db"], "names no file"),
         (["rebuild", "second.py", "results/**"], "--to"),
         (["ls", "--sort", "colour"], "'colour'"),

@@ -322,7 +322,7 @@ def test_a_class_of_the_same_name_is_the_same() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (5, "5 is no configuration"),
+        (5, "5 is not a configuration"),
         (Model(), "the configuration is a Careful, not a Model"),
         ({"rl": 5}, "unknown key 'rl'"),
         ({"lr": "x"}, "lr is 'x', not float"),

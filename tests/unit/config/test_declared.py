@@ -94,7 +94,7 @@ def test_a_default_that_is_no_configuration_is_refused() -> None:
 
     def main(cfg: int = 5) -> None: ...
 
-    with pytest.raises(ConfigError, match=r"cfg=5 is no configuration .*OmegaConf.structured"):
+    with pytest.raises(ConfigError, match=r"cfg=5 is not a configuration .*OmegaConf.structured"):
         declared_config(main)
 
 
@@ -106,7 +106,7 @@ def test_objects_of_libraries_are_no_configurations(default: Any) -> None:
     def annotated(cfg: Any) -> None: ...
 
     annotated.__annotations__["cfg"] = type(default)
-    with pytest.raises(ConfigError, match="is no configuration"):
+    with pytest.raises(ConfigError, match="is not a configuration"):
         declared_config(main)
     assert declared_config(annotated) == Declared("cfg", "dictconfig", OmegaConf.create())
 

@@ -118,7 +118,7 @@ def test_a_second_value_goes_beside_the_first() -> None:
         ("layers=[{lr: x}]", "layers is [{'lr': 'x'}], not list[Model]", ""),
         ("by_number.x=1", "'by_number.x': the keys there are int", ""),
         ("by_colour.BLUE=1", "'by_colour.BLUE': the keys there are RED", ""),
-        ("model.name=${", "model.name is '${', which is no interpolation", "\\${"),
+        ("model.name=${", "model.name is '${', which is not an interpolation", "\\${"),
     ],
 )
 def test_what_does_not_fit_is_named(override: str, message: str, hint: str) -> None:

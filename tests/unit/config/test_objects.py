@@ -162,7 +162,7 @@ def test_the_function_gets_the_object_and_a_record_gives_it_again(kind: Any, ove
         (Plain, ["steps=1", "lrr=3"], "unknown key 'lrr'"),
         (Plain, [], "steps has no value"),
         (Made, ["lr=-1"], "Made: KeyError: 'negative'"),
-        (Made(lr=3), [], "Made does not keep the 'lr' that it was made with"),
+        (Made(lr=3), [], "Made does not store the 'lr' that it was made with"),
         (Kept(lr="x"), [], "Kept: lr='x' is not of its type"),  # type: ignore[arg-type]
         (Checked, ["_lr=-1"], "Checked: '_lr' must be > 0: -1.0"),
         (Computed, ["batch=0"], "Computed: ZeroDivisionError: "),

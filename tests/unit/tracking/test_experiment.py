@@ -41,7 +41,7 @@ def test_what_the_project_says(project: Path) -> None:
 def test_what_is_no_name(project: Path, value: str) -> None:
     """It is refused with the file and the value."""
     say_in_project(project, value)
-    with pytest.raises(TrackerError, match="is no name") as caught:
+    with pytest.raises(TrackerError, match="is not a name") as caught:
         configured_experiment(project)
     assert str(project / "pyproject.toml") in caught.value.message
     assert caught.value.hint == HINT

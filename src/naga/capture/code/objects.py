@@ -60,7 +60,7 @@ def _copy(source: Path, target: Path) -> None:
             beside.chmod(source.stat().st_mode & 0o7777)
             beside.rename(target)
             return
-    raise GitError(f"{beside} is removed whenever it is written")
+    raise GitError(f"{beside} is removed each time it is written")
 
 
 def _unmark(packs: Path) -> None:

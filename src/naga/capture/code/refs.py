@@ -56,7 +56,7 @@ class LogBranch:
     def look(self) -> Tip | None:
         """Return where it stands, None where there is none; `BlockedError` where it must not be moved."""
         if self.name.startswith("-") or "\0" in self.name:  # what a user could not get rid of again
-            raise BlockedError("that is no name for a branch")
+            raise BlockedError("it is not a valid branch name")
         _sweep_locks(self.repository, self.ref)
         commit = self._commit()
         if commit is None:
@@ -73,7 +73,7 @@ class LogBranch:
             if worktree:
                 raise BlockedError(f"it is checked out in {worktree}")
             if symbolic:
-                raise BlockedError(f"it stands for {symbolic}")
+                raise BlockedError(f"it is a symbolic ref to {symbolic}")
             return commit
         if f"branch {self.ref}" in self.repository.text("worktree", "list", "--porcelain").splitlines():
             raise BlockedError("it is checked out, before its first commit")
@@ -142,7 +142,7 @@ def _advance(
             time.sleep(random.uniform(0, 0.02))  # noqa: S311  # so that those who wait do not all come back at once
         else:
             return commit
-    raise BlockedError("other runs moved it all the time")
+    raise BlockedError("other runs moved it again and again")
 
 
 def _transact(repository: Repository, commands: str) -> None:

@@ -188,7 +188,7 @@ def _look(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
         look = _look_once(repository, asked, index)
         if look.head == look.status.head and index_state(repository) == before:
             return look
-    raise GitError("HEAD cannot be read, or it or the index changes all the time")
+    raise GitError("HEAD cannot be read, or HEAD or the index changes again and again")
 
 
 def _look_once(repository: Repository, asked: SnapshotRequest, index: Path) -> _Look:
