@@ -7,14 +7,10 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from naga.capture.code.git import GitError, Repository, names
 from naga.frozen import dataclass
 from naga.record.schema import Skipped
-
-if TYPE_CHECKING:
-    from subprocess import CompletedProcess
 
 TreeEntry = tuple[str, str]
 """A mode and an object, as git writes them."""
@@ -113,11 +109,10 @@ def read_flags(repository: Repository) -> dict[str, list[bytes]]:
 
 def read_status(repository: Repository) -> WorktreeStatus:
     """Walk the worktree once."""
-    done = _walked(repository)
-    records = [(record[:1], os.fsdecode(record[2:])) for record in done.stdout.split(b"\0") if record]
+    walked, complaints = _walked(repository)
+    records = [(record[:1], os.fsdecode(record[2:])) for record in walked.split(b"\0") if record]
     header = dict(record.split(" ", 1) for kind, record in records if kind == b"#")
     head, branch = header["branch.oid"], header["branch.head"]
-    complaints = os.fsdecode(done.stderr)
     unreadable = re.findall(r"^warning: could not open directory '(.*)': (.*)$", complaints, re.MULTILINE)
     return WorktreeStatus(
         head=None if head == "(initial)" else head,
@@ -128,19 +123,21 @@ def read_status(repository: Repository) -> WorktreeStatus:
     )
 
 
-def _walked(repository: Repository) -> "CompletedProcess[bytes]":
+def _walked(repository: Repository) -> tuple[bytes, str]:
+    """Let git walk the worktree; return what it found, and its warnings."""
     question = (
         *("status", "--porcelain=v2", "--branch", "-z", "--untracked-files=all", "--ignored=matching"),
         *("--ignore-submodules=none", "--no-renames", "--no-ahead-behind"),
     )
     try:
-        return repository.run(*question)
+        done = repository.run(*question)
     except GitError as error:
         if "filter" not in error.words:
             raise
         # git must filter some file to compare it and cannot: seen as edited, that file is then named as not captured.
         keys = names(repository.run("config", "-z", "--name-only", "--get-regexp", r"^filter\..*\.required$").stdout)
-        return repository.run(*question, settings=[f"{key}=false" for key in keys])
+        done = repository.run(*question, settings=[f"{key}=false" for key in keys])
+    return done.stdout, os.fsdecode(done.stderr)
 
 
 def _change(kind: bytes, record: str) -> Change:
