@@ -314,7 +314,7 @@ def _watched(room: str, checkout: Path) -> Tests:
     named = [*(f"tests/{test}" for test in ROOMS[room]), f"src/naga/{place}"]  # the examples of docstrings
     seen, lines = checkout / "seen", checkout.parent / "lines"
     config = checkout.parent / "coverage.ini"
-    config.write_text(LINES.format(folder=checkout.parent, place=f"{place}/*" if room == place else place))
+    config.write_text(LINES.format(folder=checkout.parent, place=f"{place}/**/*" if room == place else place))
     _run(checkout, partial(_watch, named, config, seen))
     tests, failed = _seen(seen)
     seen.unlink()
