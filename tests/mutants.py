@@ -316,14 +316,13 @@ def _watched(room: str, checkout: Path) -> Tests:
     config = checkout.parent / "coverage.ini"
     config.write_text(LINES.format(folder=checkout.parent, place=f"{place}/**/*" if room == place else place))
     _run(checkout, partial(_watch, named, config, seen))
-    tests, failed = _seen(seen)
+    tests, _ = _seen(seen)
     seen.unlink()
     # Once more in the way and order of mutants: what fails then says nothing of them.
-    quickest_first = {test: float(WHOLE) for test in sorted(tests, key=tests.__getitem__) if test not in failed}
+    quickest_first = {test: float(WHOLE) for test in sorted(tests, key=tests.__getitem__)}
     files = list(dict.fromkeys(test.partition("::")[0] for test in quickest_first))
     _run(checkout, partial(_test, files, Chosen(quickest_first), Timed(seen)))
-    tests, failed_then = _seen(seen)
-    failed |= failed_then
+    tests, failed = _seen(seen)
     for test in sorted(failed):
         print(f"{room}: {test} fails as it is, and counts for nothing")
     found = Tests({test: seconds for test, seconds in tests.items() if test not in failed})
