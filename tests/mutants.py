@@ -416,9 +416,10 @@ def _choose(room: str, checkout: Path, words: argparse.Namespace) -> list[Mutati
     chosen = []
     for mutation in sorted((item.mutations[0] for item in items), key=_order):
         file = checkout / mutation.module_path
-        places = types.setdefault(file, set(_annotations(file)))
+        if file not in types:
+            types[file] = set(_annotations(file))
         is_same = mutation.operator_name.endswith(("_Eq_Is", "_NotEq_IsNot", "_Is_Eq", "_IsNot_NotEq"))
-        if not is_same and not any(first <= mutation.start_pos[0] <= last for first, last in places):
+        if not is_same and not any(first <= mutation.start_pos[0] <= last for first, last in types[file]):
             chosen.append(mutation)
     return random.Random(words.seed).sample(chosen, min(words.sample, len(chosen)))
 
