@@ -163,13 +163,16 @@ def test_a_help_stands_beside_its_field_where_there_is_room(of: Of, monkeypatch:
     @dataclass
     class Wide:
         a: int = 1  # beside
-        b: str = "xxxxxxxxxxxxxxxx"  # beside, too
-        c: str = "xxxxxxxxxxxxxxxxx"  # below
+        b: str = "x" * 18  # beside, too
+        c: str = "x" * 19  # below
+        d: str = "x" * 20  # below
 
     _, *lines = describe_fields(of(OmegaConf.structured(Wide))).splitlines()
-    left = "  c  str  xxxxxxxxxxxxxxxxx"
-    assert len(left) == 27
-    column = min(len(left) + 2, 30)
-    assert lines[0] == f"{'  a  int  1':<{column}}beside"
-    assert lines[1] == f"{'  b  str  xxxxxxxxxxxxxxxx':<{column}}beside, too"
-    assert lines[2] == f"{left:<{column}}below"
+    assert lines == [
+        f"{'  a  int  1':<30}beside",
+        f"  b  str  {'x' * 18}  beside, too",
+        f"  c  str  {'x' * 19}",
+        f"{'':<30}below",
+        f"  d  str  {'x' * 20}",
+        f"{'':<30}below",
+    ]

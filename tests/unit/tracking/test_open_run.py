@@ -9,6 +9,7 @@ import mlflow
 import pytest
 from integration.diagnose.publications import Store
 from mlflow import MlflowException
+from mlflow.protos.databricks_pb2 import INTERNAL_ERROR, TEMPORARILY_UNAVAILABLE
 
 from naga.process.identity import is_alive
 from naga.record.schema import Process
@@ -248,7 +249,10 @@ def test_an_elder_in_an_experiment_that_is_found_later(store: Store) -> None:
     assert len(store.active()) == 1
 
 
-@pytest.mark.parametrize("what", ["deleted", "gone", "refused", "no answer"])
+CODES = {"no answer": INTERNAL_ERROR, "busy": TEMPORARILY_UNAVAILABLE}
+
+
+@pytest.mark.parametrize("what", ["deleted", "gone", "refused", "no answer", "busy"])
 def test_one_that_cannot_be_superseded(store: Store, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
     """Where its owner has deleted it a moment ago nothing is wrong; every other refusal is raised."""
     former = publish(store, publication())
@@ -268,8 +272,8 @@ def test_one_that_cannot_be_superseded(store: Store, monkeypatch: pytest.MonkeyP
         return log_batch(self, run_id, *words, **more)
 
     def read(self: Any, run_id: str) -> Any:
-        if run_id == former and what == "no answer":
-            raise MlflowException("no answer")
+        if run_id == former and what in CODES:
+            raise MlflowException(what, error_code=CODES[what])
         return get_run(self, run_id)
 
     monkeypatch.setattr(mlflow.MlflowClient, "log_batch", edit)
