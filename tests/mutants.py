@@ -302,10 +302,17 @@ class Timed:
     def __init__(self, seen: Path) -> None:
         self._seen = seen
 
+    def pytest_sessionstart(self) -> None:
+        """Open what it is written to: some tests give up their rights."""
+        self._file = self._seen.open("a", encoding="utf-8", buffering=1)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write it down for the process that chooses."""
-        with self._seen.open("a", encoding="utf-8") as file:
-            file.write(f"{report.duration} {report.outcome} {report.nodeid}\n")
+        self._file.write(f"{report.duration} {report.outcome} {report.nodeid}\n")
+
+    def pytest_sessionfinish(self) -> None:
+        """Close it."""
+        self._file.close()
 
 
 def _watched(room: str, checkout: Path) -> Tests:
