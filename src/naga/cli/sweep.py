@@ -13,7 +13,7 @@ from naga.record.opener import open_inside
 from naga.runs.find import Run, load_run
 from naga.sweep.cancel import cancel
 from naga.sweep.screen import last_line
-from naga.sweep.standing import STATUSES, queued, standing
+from naga.sweep.standing import in_words, queued, standing
 from naga.terminal import print_asked, print_lines, printable
 from naga.wording import plural
 
@@ -36,7 +36,7 @@ def status(words: argparse.Namespace) -> int:
 
 
 def _print(counts: dict[str, int], runs: list[Run], root: Path) -> None:
-    words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
+    words = in_words(counts)
     print_asked(f"{plural(counts['total'], 'run')}: {words}\n" if words else f"no runs below '{root}'\n")
     for state, count in queued(root).most_common():
         where, _, said = state.partition("|")

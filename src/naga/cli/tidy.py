@@ -8,7 +8,7 @@ from naga.cli.tables import size_text
 from naga.compare.graph import as_json, as_mermaid, as_svg, as_tree, by_task, graph_of, related
 from naga.compare.whence import Origin, whence
 from naga.errors import NagaError, RunNotFoundError, UsageError
-from naga.layout import ARCHIVE
+from naga.layout import ARCHIVE, LOCK_NAME
 from naga.paths import near
 from naga.process.identity import this_process
 from naga.runs.filter import Filter
@@ -22,7 +22,7 @@ from naga.wording import plural
 
 def graph(words: argparse.Namespace) -> int:
     """Print the lineage of runs."""
-    if Path(words.root).is_dir() and not (Path(words.root) / "run.lock").exists():
+    if Path(words.root).is_dir() and not (Path(words.root) / LOCK_NAME).exists():
         runs = list(each_run(words.root, archived=True))
         read = {up.run_id for run in runs for up in run.summary.upstream}
         shown = [run for run in runs if ARCHIVE not in run.save_dir.parts or run.run_id in read]

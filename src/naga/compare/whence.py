@@ -9,7 +9,7 @@ from naga.capture.data.manifest import listed
 from naga.errors import LockError, NagaError
 from naga.frozen import dataclass
 from naga.hashing.hash_tree import hash_path
-from naga.layout import LOCK_NAME, OUTPUTS_LIST, naga_folder
+from naga.layout import DIAG, LOCK_NAME, OUTPUTS_LIST, naga_folder
 from naga.record.opener import MAX_LIST_BYTES, read_inside
 from naga.runs.find import Run, each_known_run, each_run, load_run
 
@@ -47,7 +47,7 @@ def _of_content(run: Run, digest: str, size: int) -> Iterator[tuple[str, bool]]:
         content = read_inside(run.save_dir, naga_folder(run.save_dir) / OUTPUTS_LIST, MAX_LIST_BYTES)
         outputs = listed(json.loads(content)) if digest.encode() in content else {}  # of thousands, one has it
         yield from ((path, False) for path, known in outputs.items() if known == digest)
-    diag = run.save_dir / "diag"
+    diag = run.save_dir / DIAG
     for file in diag.rglob("*") if diag.is_dir() and not diag.is_symlink() else ():
         with suppress(OSError, NagaError):
             is_alike = file.is_file() and not file.is_symlink() and file.stat().st_size == size

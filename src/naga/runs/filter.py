@@ -56,7 +56,7 @@ class Filter:
 
     @property
     def keys(self) -> frozenset[str]:
-        """What it asks for."""
+        """The keys that it compares."""
         return frozenset[str]().union(*(part.keys if isinstance(part, Filter) else {part.key} for part in self.parts))
 
     def matches(self, run: Run) -> bool:
@@ -64,7 +64,7 @@ class Filter:
         return self.holds(lambda key: value_of(run, key))
 
     def holds(self, get: Get) -> bool:
-        """Return whether the term is true of a value."""
+        """Return whether the filter is true of what ``get`` gives."""
         return (any if self.joined == "or" else all)(part.holds(get) for part in self.parts)
 
 

@@ -14,7 +14,7 @@ from naga.record.opener import open_inside
 from naga.runs.find import Run
 from naga.sweep.driver import Progress
 from naga.sweep.points import Sweep
-from naga.sweep.standing import STATUSES, run_at
+from naga.sweep.standing import STATUSES, in_words, run_at
 from naga.terminal import print_lines, printable, say
 
 _ROWS = 12  # running and failed points that are shown at once
@@ -103,9 +103,7 @@ def _summary(progress: Progress, asked: Sweep, before: Mapping[str, Run], second
         )
         line = f"{progress.states[point.label]:<9} {point.label:<{width}}  {_duration(took or 0):>7}  {note}"
         print_lines(line.rstrip())
-    counts = progress.counts()
-    words = ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
-    say(f"{words} of {len(asked.points)} in {_duration(seconds)}")
+    say(f"{in_words(progress.counts())} of {len(asked.points)} in {_duration(seconds)}")
 
 
 def _duration(seconds: float) -> str:

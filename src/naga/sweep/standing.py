@@ -21,6 +21,11 @@ FOLDER = ".naga-sweep"
 STATUSES = ("finished", "running", "failed", "killed", "lost", "waiting")
 
 
+def in_words(counts: Mapping[str, int]) -> str:
+    """Write counts of points or runs by their state: ``3 finished, 1 failed``."""
+    return ", ".join(f"{counts[name]} {name}" for name in STATUSES if counts[name])
+
+
 def finished_points(sweep: Sweep, task: str, before: Mapping[str, Any]) -> dict[str, Run]:
     """Find the finished runs below a sweep's root that are points of it, by digest."""
     wanted = {point.digest for point in sweep.points}
