@@ -110,7 +110,7 @@ context = ${{PYTEST_CURRENT_TEST-}}
 SAME_KINDS = (
     (re.compile("AddNot$"), re.compile("^if not TYPE_CHECKING:$")),
     (re.compile(r"BitOr_(Add|BitXor)$"), re.compile(r"\b(os\.O_|LOCK_|stat\.S_I)")),
-    (re.compile(r"Mul_Div$"), re.compile(r"^\s*/,$|^\s*def .*, /, ")),
+    (re.compile(r"Mul_Div$"), re.compile(r"^\s*/,$|^\s*(def |\w+: ).*, /, ")),
 )
 
 

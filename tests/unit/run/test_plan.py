@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from naga.config.command_line import Request
-from naga.declarations import Call
+from naga.declarations import Call, Declares
 from naga.errors import UsageError
 from naga.process.fail import judged
-from naga.run.plan import _rank_word, _words, refuse_accident, request_of
+from naga.run.plan import _rank_word, _words, follow, make_plan, refuse_accident, request_of
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,18 @@ def test_words_for_an_argument_parser_of_ones_own() -> None:
     assert "ArgumentParser" in caught.value.hint
     assert "main({}) or main(cfg) reads no words" in caught.value.hint
     assert read.epochs == 3
+
+
+def test_a_configuration_that_is_only_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    """By rank 0, or a process that is alone; the others say nothing, and ask for no run. All of them succeed."""
+
+    def main(cfg: Any = {"lr": 1}) -> None: ...  # noqa: B006
+
+    with pytest.raises(SystemExit) as caught:
+        make_plan(main, Declares(command_line=True), Call(argv=("--show-config", "lr=2")))
+    assert caught.value.code == 0
+    assert "lr: 2" in capsys.readouterr().out
+    with pytest.raises(SystemExit) as caught:
+        follow(main, Call(argv=("--show-config", "lr=2")), lambda: pytest.fail("it waits for rank 0"))
+    assert caught.value.code == 0
+    assert capsys.readouterr().out == ""
