@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from workbench import some_record
 
+from naga import runlock
+from naga.errors import SaveDirError
 from naga.record.lockfile import write_lock
 from naga.run.reuse import finished_run
 
@@ -23,3 +25,27 @@ def test_a_finished_run_alone(tmp_path: Path, status: Any) -> None:
     found = finished_run(config)
     assert (found is not None) == (status == "finished")
     assert finished_run(SimpleNamespace(save_dir=None)) is None  # type: ignore[arg-type]
+
+
+def test_the_same_configuration_is_not_computed_again(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another one is refused with what differs, also what is new since, or gone."""
+    computed: list[Any] = []
+
+    def task(config: dict[str, Any]) -> Any:
+        @runlock(existing="reuse")
+        def main(cfg: Any = config) -> Any:
+            computed.append(cfg)
+            return cfg
+
+        return main
+
+    first: dict[str, Any] = {"save_dir": "results/run", "lr": 1, "epochs": 2}
+    task(first)()
+    task(first)()
+    assert len(computed) == 1
+    assert "naga: not computing: " in capsys.readouterr().err
+    without = {key: value for key, value in first.items() if key != "epochs"}
+    for other, named in (({**first, "lr": 3}, "lr"), ({**first, "new": 4}, "new"), (without, "epochs")):
+        with pytest.raises(SaveDirError, match=rf"had another configuration \({named}\)"):
+            task(other)()
+    assert len(computed) == 1
