@@ -43,7 +43,7 @@ pictures: .venv/dev ## Draw the pictures of the documentation
 tables: .venv/dev ## Write the tables of docs/guarantees.md and the map of CONTRIBUTING.md
 	NAGA_TABLES=write $(BIN)/pytest -n 2 tests/integration tests/faults tests/unit/test_contributing.py
 
-coverage: .venv/dev .venv/omegaconf-2.3 ## Run the tests, in all their processes, under coverage; at least 92% of all branches
+coverage: .venv/dev .venv/omegaconf-2.3 ## Run the tests, in all their processes, under coverage; at least 92% of lines and branches
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n 2 tests src; tests=$$?; \
 		$(BIN)/coverage combine --quiet && $(BIN)/coverage report && exit $$tests  # reported although a test fails
