@@ -1,5 +1,6 @@
 """What the final lock says of how a run ended."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def test_hashing_that_is_interrupted(project: Path, monkeypatch: pytest.MonkeyPa
             main()
     record = load_run("results/run").record
     assert record.status == "finished"
+    assert re.fullmatch(r"\d{8}T\d{6}-[0-9a-f]{8}", record.run_id)
     assert record.outputs is not None
     assert record.outputs.reason == "not hashed: that was interrupted, or failed"
     assert record.outputs.hash is None
