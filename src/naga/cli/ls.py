@@ -48,13 +48,14 @@ def ls(words: argparse.Namespace) -> int:
     for run in runs:
         run.diag = diags.get(run.run_id)
     lineage = Lineage(runs)
-    runs = sorted(filter(wanted.matches, runs), key=sort_key(words.sort))[: words.limit]
+    runs = sorted(filter(wanted.matches, runs), key=sort_key(words.sort))
+    first = runs[: words.limit]
     if words.format == "json":
-        print(json.dumps([_as_json(run, lineage) for run in runs], indent=2, default=str))
+        print(json.dumps([_as_json(run, lineage) for run in first], indent=2, default=str))
     elif words.format == "table" and not runs:
         print(printable(f"no runs below '{words.root}'" + (" fit the filter" if words.filter else ""), lines=False))
     else:
-        _PRINT[words.format](_Rows(runs, columns, lineage))
+        _PRINT[words.format](_Rows(first, columns, lineage))
     return 0
 
 

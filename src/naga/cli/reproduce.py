@@ -66,7 +66,9 @@ def _found(words: argparse.Namespace) -> Iterator[list[Unpacked]]:
         yield [Unpacked(load_run(words.run))]
         return
     if getattr(words, "code", "") == "current":
-        raise UsageError("--code current: a zip brings its code with it", hint=f"naga reproduce {words.run}")
+        raise UsageError(
+            "--code current: a zip brings its code with it", hint=f"naga reproduce {shlex.quote(words.run)}"
+        )
     with unpacked(path, most=sys.maxsize if words.large else MOST_BYTES) as runs:
         yield runs
 
@@ -118,11 +120,11 @@ def checkout(words: argparse.Namespace) -> int:
     folder = words.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise SaveDirError(
-            f"'{folder}' is there already, and not empty", hint=f"naga checkout {words.run} <a new folder>"
+            f"'{folder}' is there already, and not empty", hint=f"naga checkout {shlex.quote(words.run)} <a new folder>"
         )
     with _found(words) as runs:
         if len(runs) > 1:
-            raise UsageError(f"'{words.run}' holds {len(runs)} runs", hint=f"unzip {words.run} 'code/*'")
+            raise UsageError(f"'{words.run}' holds {len(runs)} runs", hint=f"unzip {shlex.quote(words.run)} 'code/*'")
         _lay_out(runs[0].run, folder, is_here=runs[0].base is None)
     return 0
 

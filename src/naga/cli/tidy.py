@@ -93,8 +93,11 @@ def gc(words: argparse.Namespace) -> int:
         line = f"{one.why:<9} {size_text(one.size_bytes):>10}  {near(one.run.save_dir)}  {one.run.run_id}"
         print_lines(line + (f"  (stays: {one.needed_by})" if one.needed_by else ""))
     total = f"{plural(len(going), 'run')}, {size_text(sum(one.size_bytes for one in going))}"
+    if not going:
+        print_asked("nothing to remove\n")
+    elif not words.yes:
+        print_asked(f"{total}: nothing was removed; --yes removes them\n")
     if not words.yes:
-        print_asked(f"{total}: nothing was removed; --yes removes them\n" if going else "nothing to remove\n")
         return 0
     return _removed(going, root, mlflow=words.mlflow)
 

@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -67,15 +68,28 @@ def _read_points(file: Path) -> Iterator[tuple[str, ...]]:
     """Read a list of points: from YAML, a list of mappings; or from CSV, a heading of keys and a row each."""
     try:
         text = file.read_text(encoding="utf-8")
-        rows: Any = list(csv.DictReader(text.splitlines())) if file.suffix == ".csv" else yaml_text.load(text)
+        rows: Any = _rows_of_csv(file, text) if file.suffix == ".csv" else yaml_text.load(text)
     except (OSError, ValueError, LockError) as error:
-        raise UsageError(f"--sweep-file {file}: {error}", hint="--sweep-file points.yaml") from None
+        problem = getattr(error, "strerror", None) or error
+        raise UsageError(f"--sweep-file {file}: {problem}", hint="--sweep-file points.yaml") from None
     if not isinstance(rows, list) or not rows or not all(isinstance(row, Mapping) and row for row in rows):
         raise UsageError(f"--sweep-file {file}: not a list of points", hint="- {lr: 0.1, seed: 1}")
     for row in rows:
-        if None in row or None in row.values():
-            raise UsageError(f"--sweep-file {file}: a row has more or fewer values than the heading has keys")
         yield tuple(f"{key}={value if file.suffix == '.csv' else as_typed(value)}" for key, value in row.items())
+
+
+def _rows_of_csv(file: Path, text: str) -> list[dict[str, str]]:
+    """Read rows by their heading; a value that no key, or a second one, would claim is refused."""
+    reader = csv.DictReader(text.splitlines())
+    keys, rows = list(reader.fieldnames or ()), []
+    if again := next((key for key in keys if keys.count(key) > 1), None):
+        raise UsageError(f"--sweep-file {file}: the key {again!r} stands twice in the heading", hint="lr,seed")
+    for row in reader:
+        if None in row or None in row.values():
+            where = f"--sweep-file {file}, line {reader.line_num}"
+            raise UsageError(f"{where}: more or fewer values than the heading has keys", hint='"a,b" is one value')
+        rows.append(row)
+    return rows
 
 
 def as_typed(value: Any) -> str:
@@ -114,10 +128,11 @@ def planned(
     for config in composed if tracked else ():
         require_inputs(config.plain, tracked, Path.cwd())
     is_shared = len({config.save_dir for config in composed}) < len(composed)
+    digests = [config_digest(config.plain, before) for config in composed]
     points = []
-    for number, (typed, config) in enumerate(zip(listing, composed, strict=True), 1):
-        digest = config_digest(config.plain, before)
-        label = _label(typed, config, digest, number)
+    for typed, config, digest, label in zip(
+        listing, composed, digests, _labels(listing, composed, digests), strict=True
+    ):
         written = naming.written(config, label, is_shared=is_shared)
         folder = Path(os.path.abspath(written))  # noqa: PTH100  # links stay
         points.append(Point(overrides=typed, label=label, digest=digest, written=written, save_dir=folder))
@@ -179,13 +194,23 @@ def _above(points: Sequence[Point]) -> Path:
     return Path(os.path.commonpath(folders)) if len(folders) > 1 else folders[0].parent
 
 
+def _labels(listing: Sequence[Sequence[str]], composed: Sequence[Resolved], digests: Sequence[str]) -> list[str]:
+    """Label the points; of those that no name of a folder tells apart (``a/b``, ``a_b``), the digests do."""
+    points = enumerate(zip(listing, composed, digests, strict=True), 1)
+    labels = [_label(typed, config, digest, number) for number, (typed, config, digest) in points]
+    often = Counter(labels)
+    return [
+        f"{label}~{digest[:8]}" if often[label] > 1 else label for label, digest in zip(labels, digests, strict=True)
+    ]
+
+
 def _label(typed: Sequence[str], config: Resolved, digest: str, number: int) -> str:
     """Label a point by what varies: ``lr=0.1,seed=0``; a secret is replaced by the number of its point."""
     shown = redact_config(config.plain)
     words = []
     for key in (text.partition("=")[0] for text in typed):
         value = value_at(config.plain, key)
-        is_secret = value_at(shown, key) != value
+        is_secret = str(value_at(shown, key)) != str(value)  # not-a-number differs from itself
         words.append(f"{key}={number if is_secret else value if isinstance(value, str) else as_typed(value)}")
     name = re.sub(r"[/\x00-\x1f\x7f]", "_", ",".join(words).replace('"', "").replace(" ", ""))
     if len(os.fsencode(name)) > _LONGEST:

@@ -118,6 +118,7 @@ def test_limit_is_of_the_order(capsys: pytest.CaptureFixture[str]) -> None:
     """The best three; none; more than there are."""
     assert ls(capsys, "--sort", "-metrics.acc", "--limit", "1", "--columns", "metrics.acc") == ["metrics.acc", "3.5"]
     assert len(ls(capsys, "--limit", "0", "--format", "csv")) == 1
+    assert "no runs" not in "\n".join(ls(capsys, "--limit", "0"))
     assert len(ls(capsys, "--limit", "9", "--format", "csv")) == 5
 
 

@@ -66,6 +66,37 @@ def test_names_of_folders_are_those_of_a_filesystem() -> None:
         _swept("password=hunter2,swordfish")
 
 
+def test_what_no_name_of_a_folder_tells_apart_is_told_apart_by_digests() -> None:
+    """The one whose name stands alone has it as it is, and so has not-a-number, which equals nothing."""
+    one, other, alone = _swept("name=a/b,a_b,c", overrides=("save_dir=r",)).points
+    assert {one.label, other.label} == {f"name=a_b~{point.digest[:8]}" for point in (one, other)}
+    assert alone.label == "name=c"
+    assert _folders(_swept("optim.lr=nan,2", overrides=("save_dir=r",))) == ["r/optim.lr=nan", "r/optim.lr=2.0"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("points.csv", "seed,seed\n1,2\n", "'seed' stands twice"),
+        ("points.csv", "seed,name\n1,a\n2\n", "line 3: more or fewer"),
+        ("points.yaml", None, "points.yaml: No such file"),
+    ],
+)
+def test_a_file_of_points_loses_no_value(tmp_path: Path, name: str, text: str | None, problem: str) -> None:
+    """What two keys, or none, would claim is refused with its place."""
+    file = tmp_path / name
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        listed((), file)
+
+
+def test_a_file_of_points_may_set_nothing(tmp_path: Path) -> None:
+    """YAML's null is a value like any other."""
+    (tmp_path / "points.yaml").write_text("- {name: null}\n- {name: a}\n")
+    assert listed((), tmp_path / "points.yaml") == [("name=null",), ('name="a"',)]
+
+
 def test_a_point_is_known_by_its_digest() -> None:
     """Not by how a value was typed, where its folder is, or in which order keys were listed."""
     typed = {point.digest for point in _swept("optim.lr=0.10,1e-2", "seed=1,2").points}

@@ -33,6 +33,7 @@ from naga.record.schema import Code, Skipped
 
 _GC_TRIES = 10
 _LOOKS = 3
+_NO_DATE = dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), "1980-01-01T00:00:00Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -277,7 +278,7 @@ def _keep(
         parents = [tip.commit] if tip else []
         if head and not (tip and tip.has_head):
             parents.append(head)
-        commit = commit_tree(aside, tree, parents, asked.message)
+        commit = _commit(aside, tree, parents, asked)
         bring(repository, aside, objects, commit)
         return commit
 
@@ -286,6 +287,14 @@ def _keep(
     stored = keep(repository, asked.ref, log, look.tip, changed)
     secure(repository, aside, objects, stored.commit)
     return tree, stored
+
+
+def _commit(aside: Repository, tree: str, parents: list[str], asked: SnapshotRequest) -> str:
+    """Write the commit; that of a nested repository follows from its code alone, for the tree around it names it."""
+    if not asked.pathspecs_at[1]:
+        return commit_tree(aside, tree, parents, asked.message)
+    dateless = replace(aside, variables={**aside.variables, **_NO_DATE})
+    return commit_tree(dateless, tree, parents, "The code of a run")
 
 
 def _tree(repository: Repository, committed: str | None, plan: _Plan, index: Path) -> str:

@@ -305,6 +305,20 @@ def test_a_pattern_reaches_into_nested_repositories(top: Path) -> None:
     assert _take(top, "r2", exclude=("vendor/",)).entries[0].skipped[-1].path == "vendor/tool/"
 
 
+def test_the_tree_around_a_nested_repository_follows_from_the_code(top: Path) -> None:
+    """Two runs of the same code have the same tree, whenever and whatever they were; of other code another."""
+    nested = top / "vendor/tool"
+    _plant(top, "vendor/tool/tool.py")
+    git("init", "-q", cwd=nested)
+    first, again = _take(top).entries, _take(top, "r2").entries
+    assert git("log", "-1", "--format=%as %cs", str(first[1].commit), cwd=nested).split() == ["1980-01-01"] * 2
+    assert [code.tree for code in first] == [code.tree for code in again]
+    assert first[1].commit == again[1].commit
+    assert first[1].ref != again[1].ref
+    (nested / "tool.py").write_text("other\n")
+    assert _take(top, "r3").entries[0].tree != first[0].tree
+
+
 @pytest.mark.parametrize("pattern", [":(nonsense)x", "../outside", "/elsewhere"])
 @pytest.mark.parametrize("what", ["include", "exclude"])
 def test_a_pattern_that_git_refuses_is_an_error(top: Path, what: str, pattern: str) -> None:
