@@ -19,6 +19,12 @@ def nearest(word: str, known: Iterable[str], *, cutoff: float = 0.6) -> str:
     return next(iter(difflib.get_close_matches(word, list(known), n=1, cutoff=cutoff)), "")
 
 
+class Unrepaired(str):
+    """A line of ``naga doctor`` about what it could not repair."""
+
+    __slots__ = ()
+
+
 def did_you_mean(near: str, known: Sequence[str] = ()) -> str:
     """Return the hint for an unknown name: the nearest one, or else what there is.
 

@@ -341,8 +341,10 @@ def test_to_and_checkout(place: Path) -> None:
     program = Path(sys.executable).with_name("naga")
     subprocess.run([program, "checkout", "results/run", "code"], check=True, capture_output=True)
     assert Path("code", place.name, "helper.py").read_text() == "FACTOR = 5  # not committed\n"
-    done = subprocess.run([program, "checkout", "results/run", "code"], capture_output=True, text=True, check=False)
+    Path("results/run").rename("results/a run")
+    done = subprocess.run([program, "checkout", "results/a run", "code"], capture_output=True, text=True, check=False)
     assert (done.returncode, "is there already" in done.stderr) == (2, True)
+    assert "hint: naga checkout 'results/a run' <a new folder>" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["../escaped", "/tmp/naga-escaped", ".."])

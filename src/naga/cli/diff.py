@@ -11,7 +11,7 @@ from rich.table import Table
 
 from naga.capture.code.changes import patch
 from naga.cli.tables import ended, plain, print_table
-from naga.compare.diff import Diff, Difference, diff
+from naga.compare.diff import Diff, Difference, diff, paired
 from naga.errors import UsageError
 from naga.paths import near
 from naga.runs.find import Run
@@ -99,9 +99,9 @@ def _is_blob(text: str) -> bool:
 
 
 def _patches(found: Diff) -> Iterator[str]:
-    first, *others = found.runs
+    first, *others = paired(found.runs)
     for other in others:
-        for before in first.record.code:
-            after = next((code for code in other.record.code if code.name == before.name), None)
+        for name, before in first.items():
+            after = other.get(name)
             if after and before.tree and after.tree and before.tree != after.tree:
                 yield patch([Path(before.path), Path(after.path)], [before.tree, after.tree], paged=sys.stdout.isatty())

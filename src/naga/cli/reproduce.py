@@ -132,9 +132,9 @@ def checkout(words: argparse.Namespace) -> int:
 def _lay_out(run: Run, folder: Path, *, is_here: bool) -> None:
     codes = [code for code in run.record.code if code.commit]
     if not codes:
-        raise UsageError(
-            f"run {run.run_id} has no snapshot of its code", hint="only runs of tasks with @snapshot have one"
-        )
+        why = f": {run.record.code[0].reason}" if run.record.code else ""
+        hint = f"naga show {run.run_id}" if why else "only runs of tasks with @snapshot have one"
+        raise UsageError(f"run {run.run_id} has no snapshot of its code{why}", hint=hint)
     was_there = folder.exists()
     try:
         places = lay_out_code(codes, folder.absolute())

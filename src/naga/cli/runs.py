@@ -22,7 +22,7 @@ from naga.runs.select import is_pattern, select_runs
 from naga.terminal import printable, say
 from naga.tracking.repair import repair_history
 from naga.tracking.ui import how_to_view
-from naga.wording import first_of, plural
+from naga.wording import Unrepaired, first_of, plural
 
 # Each repairs what it finds in the project of a folder, and returns a line for each thing; what it cannot do it raises.
 _REPAIRS = (repair_runs, repair_history)
@@ -101,16 +101,17 @@ def _verdict(problems: Sequence[str]) -> str:
 
 def doctor(words: argparse.Namespace) -> int:
     """Repair what crashed runs left behind; 1 where something could not be examined or repaired."""
-    repaired, failed = 0, 0
+    said, failed = 0, 0
     for repair in _REPAIRS:
         try:
             for line in repair(Path(words.root).absolute()):
                 print(_one_line(line))
-                repaired += 1
+                said += 1
+                failed += isinstance(line, Unrepaired)
         except (NagaError, OSError) as error:
             print(one_line(error if isinstance(error, NagaError) else unreadable(error)), file=sys.stderr)
             failed += 1
-    if not repaired and not failed:
+    if not said and not failed:
         print("all is well")
     return 1 if failed else 0
 

@@ -166,11 +166,23 @@ def _without_place(value: Any, places: Iterable[str]) -> Any:
 
 
 def _code(runs: Sequence[Run]) -> Iterator[Difference]:
-    known = [{code.name: code for code in run.record.code} for run in runs]
+    known = paired(runs)
     names = list(dict.fromkeys(name for codes in known for name in codes))
     for name in names:
         codes = [own.get(name) for own in known]
         yield from _repository(codes, f"{name}/" if len(names) > 1 else "", name)
+
+
+def paired(runs: Sequence[Run]) -> list[dict[str, Code]]:
+    """Return the repositories of each run by name; the task's own by that of the first run, as in another worktree."""
+    own = next((run.record.code[0].name for run in runs if run.record.code), "")
+    tables = []
+    for run in runs:
+        named = {code.name: code for code in run.record.code}
+        if named and own not in named:
+            named = {own: run.record.code[0]} | {code.name: code for code in run.record.code[1:]}
+        tables.append(named)
+    return tables
 
 
 def _repository(codes: Sequence[Code | None], prefix: str, name: str) -> Iterator[Difference]:

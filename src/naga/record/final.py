@@ -14,6 +14,7 @@ from naga.record.lockfile import lock_text, parse_lock, read_lock
 from naga.record.opener import make_inside
 from naga.record.schema import FINAL, Record
 from naga.terminal import say
+from naga.wording import Unrepaired
 
 
 def write_final_lock(save_dir: Path, record: Record, *, superseded: bool = False) -> None:
@@ -62,9 +63,9 @@ def put_back_all() -> Iterator[str]:
             yield f"run {record.run_id}: {_put_back(save_dir, text, record)}"
             file.unlink()
         except OSError as error:
-            yield f"run {file.stem}: its run.lock is still stored as '{file}': {error}"
+            yield Unrepaired(f"run {file.stem}: its run.lock is still stored as '{file}': {error.strerror or error}")
         except (LockError, ValueError, KeyError, TypeError) as error:
-            yield f"'{file}' holds no run.lock: {error}"
+            yield Unrepaired(f"'{file}' holds no run.lock: {error}")
 
 
 def _put_back(save_dir: Path, text: str, record: Record) -> str:

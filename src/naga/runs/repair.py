@@ -16,7 +16,7 @@ from naga.record.schema import FINAL, Outputs
 from naga.runs.find import Run, look_for_runs
 from naga.save_dir.chain import clear_torn
 from naga.save_dir.heartbeat import is_living
-from naga.wording import first_of
+from naga.wording import Unrepaired, first_of
 
 
 def repair_runs(root: Path) -> Iterator[str]:
@@ -29,7 +29,7 @@ def repair_runs(root: Path) -> Iterator[str]:
     found = list(look_for_runs(root, archived=True))
     for error in found:
         if isinstance(error, LockError) and error.hint != ANOTHER_TOOL:
-            yield f"left as it is: {error.message}"
+            yield Unrepaired(f"left as it is: {error.message}")
     runs = [run for run in found if isinstance(run, Run)]
     for run in runs:
         if run.status == "lost":

@@ -119,7 +119,7 @@ def planned(
     Raises
     ------
     UsageError
-        Two points are the same, or would have the same folder.
+        Two points are the same.
     ConfigError
         A key, or a value of a point, is wrong, or an input is not there.
     """
@@ -219,13 +219,11 @@ def _label(typed: Sequence[str], config: Resolved, digest: str, number: int) -> 
 
 
 def _refuse_equal(points: Sequence[Point]) -> None:
-    for what in ("digest", "save_dir"):
-        known: dict[Any, Point] = {}
-        for point in points:
-            other = known.setdefault(getattr(point, what), point)
-            if other is not point:
-                same = "the same configuration" if what == "digest" else f"the same folder '{point.written}'"
-                raise UsageError(
-                    f"two points have {same}: {' '.join(other.overrides)} and {' '.join(point.overrides)}",
-                    hint="list each value once",
-                )
+    known: dict[str, Point] = {}
+    for point in points:
+        other = known.setdefault(point.digest, point)
+        if other is not point:
+            raise UsageError(
+                f"two points have the same configuration: {' '.join(other.overrides)} and {' '.join(point.overrides)}",
+                hint="list each value once",
+            )

@@ -169,6 +169,15 @@ BAD = {
 }
 
 
+def test_the_doctor_fails_where_it_could_not_repair(runs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A lock that nothing can be read from stays, and is no good news for a script that asks."""
+    assert main(["doctor"]) == 0
+    Path("results/odd").mkdir()
+    Path("results/odd/run.lock").write_text("schema: naga.run/1\n")
+    assert main(["doctor"]) == 1
+    assert "left as it is: '" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("line", [line for lines in BAD.values() for line in lines])
 def test_one_bad_run_harms_one_line(
     runs: Path, line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -84,6 +86,16 @@ def test_what_cannot_be_compared_file_by_file(pair: Path, tmp_path: Path) -> Non
     assert (row.key, row.values[1], row.note) == ("project", "2" * 40, "different repositories")
     (row,) = found.parts["outputs"]
     assert (row.key, row.values[1]) == ("outputs", "blake3:00")
+
+
+def test_the_code_in_another_worktree(pair: Path, tmp_path: Path) -> None:
+    """The repository of the task is compared file by file, whatever its folder is called there."""
+    git("worktree", "add", "-q", "--detach", str(tmp_path / "other"), cwd=pair)
+    shutil.copytree(pair / "data", tmp_path / "other/data")
+    (tmp_path / "other/exp.py").write_text((pair / "exp.py").read_text() + "# one\n")
+    subprocess.run([sys.executable, "exp.py", "save_dir=results/c"], cwd=tmp_path / "other", check=True)
+    found = naga.diff("results/a", tmp_path / "other/results/c", only=["code"])
+    assert {one.key: one.note for one in found.parts["code"]} == {"exp.py": "+1 -0"}
 
 
 def test_a_part_that_there_is_not(pair: Path) -> None:
