@@ -87,7 +87,7 @@ class OpenRun:
 
     @property
     def experiment_id(self) -> str:
-        """Where it lies."""
+        """The experiment that it is in."""
         return self._entry.experiment_id
 
     def log_folder(self, generation: int, folder: Path) -> None:
@@ -121,7 +121,7 @@ class OpenRun:
         self._client.delete_run(self._run_id)
 
     def fail(self) -> None:
-        """End the run as failed, as far as the server can still be told."""
+        """End the run as failed, if the server still answers."""
         from mlflow.exceptions import MlflowException
 
         with suppress(MlflowException, OSError):

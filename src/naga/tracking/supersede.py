@@ -2,7 +2,7 @@
 
 The order of the writes is what keeps it right, whatever runs beside it or crashes in between:
 
-1. find the publications of this logical run, where the new one lies;
+1. find the publications of this logical run, in the experiment of the new one;
 2. promote the new one, with a generation above all of theirs: never is there none;
 3. find them again, in all experiments that there are by now; keep the largest active one, deprecate the others.
 
