@@ -35,6 +35,7 @@ _ROWS = """
     WHERE (tags.key LIKE 'naga.%' OR tags.key IN ('mlflow.runName', 'mlflow.note.content'))
 """
 _THERE = " AND runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'"
+_OF_ANY_KEY = " AND runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value != '')"
 _OF_KEY = " AND runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _OF_RUN = " AND runs.run_uuid = ?"
 _METRICS = "SELECT key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics WHERE run_uuid = ?"
@@ -129,7 +130,7 @@ class _FileReader:
         self._file = file
 
     def everything(self) -> dict[str, PublishedRun]:
-        return self._found(_ROWS + _THERE)
+        return self._found(_ROWS + _THERE + _OF_ANY_KEY, Tag.LOGICAL_KEY)
 
     def known(self, key: str) -> tuple[dict[str, PublishedRun], bool]:
         return self._found(_ROWS + _THERE + _OF_KEY, Tag.LOGICAL_KEY, key), True

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from integration.diagnose.publications import MakeRun, Store, leave_run
 from integration.diagnose.server import free_port
@@ -83,6 +84,15 @@ def test_dead_owner(store: Store, project: Path, three: list[str]) -> None:
         f"a #1 ({three[0][:8]}): its process died while it was published; it is abandoned"
     ]
     assert store.statuses() == ["abandoned", "deprecated", "active"]
+
+
+def test_mlflow_runs_of_others_are_left_alone(store: Store, project: Path, three: list[str]) -> None:
+    """What a person, or a diag in a nested run, has logged beside the publications is no publication."""
+    with mlflow.start_run(run_name="by hand"):
+        mlflow.log_metric("loss", 1)
+    assert repair_history(project) == []
+    edit(store, three[0], run_status="active")
+    assert len(repair_history(project)) == 1
 
 
 def test_clones_are_left_alone(
