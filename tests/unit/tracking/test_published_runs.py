@@ -36,7 +36,7 @@ def add(tables: Path, name: str, *, experiment: int = 0, stage: str = "active", 
     with closing(sqlite3.connect(tables)) as connection, connection:
         artifacts = (tables.parent / "art ifacts" / name).as_uri()
         connection.execute("INSERT INTO runs VALUES (?, ?, 5, ?, 'FINISHED', ?)", (name, experiment, artifacts, stage))
-        for key, value in tags.items():
+        for key, value in {"logical_run_key": "any", **tags}.items():
             connection.execute("INSERT INTO tags VALUES (?, ?, ?)", (f"naga.{key}", value, name))
 
 
