@@ -2,18 +2,20 @@
 
 import os
 import shlex
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import quote
 
 from naga.errors import DiagError
 from naga.project import project_root
+from naga.tracking.experiment import configured_experiment, experiment_by_number
 from naga.tracking.mlflow_errors import answering_soon, in_one_line
 from naga.tracking.mlflow_settings import quiet
-from naga.tracking.store import known_store, shown_uri
+from naga.tracking.published_runs import newest_published
+from naga.tracking.store import known_store, local_file, shown_uri
 from naga.tracking.tags import Status, Tag
 
 _LOCAL = "http://127.0.0.1:5000"
-_DEFAULT = "0"
 
 
 def active_view(server: str, experiment_id: str) -> str:
@@ -36,14 +38,18 @@ def how_to_view(start: Path, experiment: str | None = None) -> tuple[str, ...]:
     with known_store(start) as uri:
         if uri is None:
             raise DiagError(f"nothing has been published from '{project_root(start)}' yet", hint="diag(main())")
-        experiment_id = _experiment_id(uri, experiment)
+        experiment_id = _experiment_id(uri, experiment or configured_experiment(start))
         if uri.startswith(("http://", "https://")):
             return (active_view(shown_uri(uri), experiment_id),)
         return (f"mlflow ui --backend-store-uri {shlex.quote(uri)}", active_view(_LOCAL, experiment_id))
 
 
-def _experiment_id(uri: str, given: str | None) -> str:
-    said = given or os.environ.get("MLFLOW_EXPERIMENT_NAME") or os.environ.get("MLFLOW_EXPERIMENT_ID") or _DEFAULT
+def _experiment_id(uri: str, said: str | None) -> str:
+    """Return the experiment that somebody has named; else, of a local store, the one of the newest publication."""
+    is_asked = said is None and "MLFLOW_EXPERIMENT_ID" not in os.environ and local_file(uri) is not None
+    if is_asked and (published := newest_published(uri).values()):
+        return max(published, key=attrgetter("start_time")).experiment_id
+    said = said or experiment_by_number()
     if said.isdecimal():
         return said
     import mlflow

@@ -144,6 +144,24 @@ def test_how_to_view(project: Path, migrated: Path, monkeypatch: pytest.MonkeyPa
     assert how_to_view(project, "7") == (active_view("https://tracker.example/mlflow", "7"),)
 
 
+def test_the_experiment_of_the_newest(
+    store: Store, project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none is named, the view is of the experiment that was published to last; the project may name one."""
+    monkeypatch.delenv("MLFLOW_EXPERIMENT_ID")
+
+    @mlflow_log_run(experiment="iris")
+    def look(cfg: Any) -> None:
+        """Log nothing."""
+
+    look(make_run())
+    iris = store.client.get_experiment_by_name("iris")
+    assert iris is not None
+    assert how_to_view(project)[1] == active_view("http://127.0.0.1:5000", iris.experiment_id)
+    (project / "pyproject.toml").write_text(f'[tool.naga]\nexperiment = "{project}"\n')
+    assert how_to_view(project)[1] == active_view("http://127.0.0.1:5000", store.experiment_id)
+
+
 def test_command(
     store: Store, project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
