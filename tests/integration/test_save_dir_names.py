@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
+from workbench import Script
 
 from naga import clicfg, find_runs, load_run, runlock
 from naga.errors import ClaimError
@@ -136,6 +137,15 @@ def test_a_time_that_another_key_holds_is_a_time(project: Path) -> None:
     places = [task()["save_dir"] for _ in range(2)]
     assert places[1] == f"{places[0]}-1"
     assert task(stamp="fixed")["save_dir"] == task(stamp="fixed")["save_dir"]
+
+
+@pytest.mark.parametrize("name", ["/", "/tmp/..", "//"])
+def test_the_whole_disk_is_no_folder_of_a_run(name: str, project: Path, script: Script) -> None:
+    """It is refused before anything is written there, however it is spelled."""
+    done = script("exp.py", f"save_dir={name}", check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"naga: save_dir is '{name}', the whole disk\n  hint: save_dir=results/my_run\n"
+    assert not Path("/run.lock").exists()
 
 
 def test_a_plain_name_in_use_is_refused_still(project: Path) -> None:

@@ -302,6 +302,8 @@ def _check_save_dir(config: Resolved, call: Call, declared: Declared | None) -> 
         hint = field if fixed else "save_dir=results/my_run"
         raise ConfigError("save_dir is missing: @runlock needs a folder for the run", hint=hint)
     within, folder = os.environ.get("NAGA_REPRODUCES"), os.path.realpath(config.save_dir or "")
+    if folder == os.path.sep:  # all that is there would be its outputs
+        raise ConfigError(f"save_dir is {config.written_save_dir!r}, the whole disk", hint="save_dir=results/my_run")
     if within and not call.reproduces and not any(Path(folder).is_relative_to(top) for top in within.split(os.pathsep)):
         raise ConfigError(f"a reproduction writes no run of another task to '{folder}'", hint="a relative save_dir")
     if redact_text(config.written_save_dir) != config.written_save_dir:
