@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from workbench import Script
 
-import naga.run.begin
 from naga import load_run, runlock
+from naga.errors import SaveDirError
 
 HERE = Path(__file__).parent
 
@@ -63,7 +63,7 @@ def test_a_clock_that_jumps_back(project: Path, monkeypatch: pytest.MonkeyPatch)
         def now(cls, tz: tzinfo | None = None) -> "Clock":
             return datetime.now(tz) + cls.ahead  # type: ignore[return-value]
 
-    monkeypatch.setattr(naga.run.begin, "datetime", Clock)
+    monkeypatch.setattr("naga.record.schema.datetime", Clock)
 
     def task(cfg: object = {"save_dir": "results/run"}) -> None:
         Clock.ahead = timedelta(0)
@@ -88,7 +88,7 @@ def test_a_read_only_folder_is_found_before_main() -> None:
         if former == 0:
             os.seteuid(65534)
         try:
-            with pytest.raises(naga.errors.SaveDirError, match="Permission denied"):
+            with pytest.raises(SaveDirError, match="Permission denied"):
                 runlock(task)()
         finally:
             os.seteuid(former)
@@ -108,7 +108,7 @@ def test_a_full_disk_at_the_start_is_a_refusal(project: Path, monkeypatch: pytes
     target = {"write": "naga.run.begin.write_lock", "fsync": "os.fsync", "rename": "pathlib.Path.replace"}[call]
     with monkeypatch.context() as patch:
         patch.setattr(target, full)
-        with pytest.raises(naga.errors.SaveDirError, match="No space left"):
+        with pytest.raises(SaveDirError, match="No space left"):
             task()
     task()
     assert load_run("results/run").record.attempt == 1

@@ -20,7 +20,7 @@ class Runs(Sequence[Run]):
     Examples
     --------
     >>> from naga import find_runs
-    >>> runs = find_runs("results")
+    >>> runs = find_runs("results/of another day")
     >>> len(runs), list(runs[:1]), runs
     (0, [], <0 naga runs>)
     """

@@ -39,7 +39,7 @@ def log_branch_blocked_by_run_logs_x(zoo: Zoo) -> None:
 def log_branch_that_stands_for_another(zoo: Zoo) -> None:
     zoo.git("symbolic-ref", "refs/heads/run_logs", "refs/heads/main")
     zoo.write("train.py")
-    zoo.names += ["it stands for refs/heads/main"]
+    zoo.names += ["it is a symbolic ref to refs/heads/main"]
     zoo.log_branch = False
 
 
