@@ -40,7 +40,7 @@ from naga.config.recorded import rebuild, with_declared_secrets
 from naga.declarations import Former, Upgrade
 from naga.errors import ConfigError, NagaError, UsageError
 from naga.frozen import dataclass
-from naga.secrets import redact_config, redacted_keys
+from naga.secrets import MARK, redact_config, redacted_keys
 from naga.wording import did_you_mean
 
 _ABSENT = object()
@@ -292,8 +292,16 @@ def _absent(plain: Mapping[Any, Any], box: Any, keys: Keys) -> Iterator[Keys]:
             yield (*keys, key)
 
 
+def _is_literal(plain: dict[Any, Any], literal: dict[Any, Any], save_dir: Path) -> bool:
+    """Return whether nothing is left to interpolate, to fill in or to refuse: with nothing declared, that is all."""
+    text = f"{plain} {save_dir}"
+    return plain == literal and not any(mark in text for mark in ("???", "${", MARK))
+
+
 def _built(declared: Declared, plain: dict[Any, Any], before: Mapping[Keys, Any], save_dir: Path) -> Any:
     literal = escaped(with_declared_secrets(declared, plain))
+    if declared.kind == "dictconfig" and not len(declared.base) and _is_literal(plain, literal, save_dir):
+        return OmegaConf.create(plain | ({"save_dir": str(save_dir)} if "save_dir" in plain else {}))
     cfg = own_copy(declared.base)
     open_up(cfg)
     empty_open(cfg)

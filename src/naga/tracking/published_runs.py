@@ -37,6 +37,7 @@ _ROWS = """
 _THERE = " AND runs.lifecycle_stage = 'active' AND experiments.lifecycle_stage = 'active'"
 _OF_ANY_KEY = " AND runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value != '')"
 _OF_KEY = " AND runs.run_uuid IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
+_WITHOUT = " AND runs.run_uuid NOT IN (SELECT run_uuid FROM tags WHERE key = ? AND value = ?)"
 _OF_RUN = " AND runs.run_uuid = ?"
 _METRICS = "SELECT key, CASE WHEN is_nan THEN NULL ELSE value END FROM latest_metrics WHERE run_uuid = ?"
 
@@ -136,7 +137,8 @@ class _FileReader:
         return self._found(_ROWS + _THERE + _OF_KEY, Tag.LOGICAL_KEY, key), True
 
     def not_deprecated(self, key: str) -> dict[str, PublishedRun]:
-        return {name: one for name, one in self.known(key)[0].items() if one.status != Status.DEPRECATED}
+        values = (Tag.LOGICAL_KEY, key, Tag.STATUS, Status.DEPRECATED)
+        return self._found(_ROWS + _THERE + _OF_KEY + _WITHOUT, *values)
 
     def read(self, run_id: str) -> PublishedRun:
         found = self._found(_ROWS + _OF_RUN, run_id)
@@ -148,14 +150,13 @@ class _FileReader:
         """Do nothing: all were looked into before."""
 
     def _found(self, query: str, *values: str) -> dict[str, PublishedRun]:
-        found: dict[str, PublishedRun] = {}
-        for run_id, experiment_id, start_time, artifact_uri, status, key, value in _rows(self._file, query, values):
-            is_running = status == "RUNNING"
-            one = found.setdefault(
-                run_id, PublishedRun(run_id, experiment_id, start_time, {}, artifact_uri, is_running)
-            )
-            one.tags.update(unpacked({key: value}))
-        return found
+        tags: dict[tuple[Any, ...], dict[str, str]] = {}
+        for *about, key, value in _rows(self._file, query, values):
+            tags.setdefault(tuple(about), {})[key] = value
+        return {
+            run_id: PublishedRun(run_id, experiment, start, unpacked(mine), artifacts, status == "RUNNING")
+            for (run_id, experiment, start, artifacts, status), mine in tags.items()
+        }
 
 
 class _MlflowReader:

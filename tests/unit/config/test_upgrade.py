@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from naga.config.declared import Declared, declared_config
 from naga.config.upgrade import Filled, config_digest, declared_past, read_recorded
@@ -233,3 +233,33 @@ def test_a_whole_group_that_is_new_is_filled_field_by_field() -> None:
         assert filled["optim.rate"] == Filled(0.1, "default")
         assert filled["optim.momentum"] == Filled(0.9, "default")
         assert "optim" not in filled
+
+
+@pytest.mark.parametrize("save_dir", ["/moved/here", "/odd/${x}/here"])
+@pytest.mark.parametrize(
+    "recorded",
+    [
+        {},
+        {"save_dir": "results/a", "lr": 0.1, "deep": {"layers": [1, {"x": None}], "empty": {}}, 3: "three"},
+        {"note": "${lr} as text", "of": "a\\${b}"},
+        {"lines": "one\ntwo", "path": "C:\\new", "nan": float("nan"), "big": 10**30, "yes": True, "bytes": b"\x00"},
+    ],
+)
+def test_what_nothing_declares_is_read_the_same_in_one_step(
+    recorded: dict[Any, Any], save_dir: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a diag without a type the recorded values are taken as they are, as merging them would."""
+
+    def diag(cfg):  # type: ignore[no-untyped-def]
+        """Declare nothing."""
+
+    declared = declared_config(diag)
+    at_once = read_recorded(declared, recorded, Path(save_dir))
+    monkeypatch.setattr("naga.config.upgrade._is_literal", lambda *_: False)
+    merged = read_recorded(declared, recorded, Path(save_dir))
+    assert type(at_once.value) is type(merged.value) is DictConfig
+    assert repr(at_once.value) == repr(merged.value)
+    assert repr(OmegaConf.to_container(at_once.value)) == repr(OmegaConf.to_container(merged.value))
+    for flag in ("struct", "readonly", "allow_objects"):
+        assert at_once.value._get_flag(flag) == merged.value._get_flag(flag)
+    assert at_once.filled == merged.filled
