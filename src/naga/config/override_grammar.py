@@ -68,7 +68,7 @@ def unquoted(text: str) -> str:
         value = reader.quoted()
     except NotInGrammarError:
         return text
-    return text if reader.rest() else value
+    return value if reader.at == len(text) else text
 
 
 class _Reader:
