@@ -1,7 +1,7 @@
 """The tags that Naga writes into MLflow, and what they mean.
 
-Each tag is a row in MLflow's view of a run. What no person asks for shares one of them, `Tag.DETAILS`; a reader finds
-there what earlier releases have written to tags of their own.
+Each tag is a row in MLflow's view of a run. What neither a person nor a search asks for shares one of them,
+`Tag.DETAILS`; a reader finds there what earlier releases have written to tags of their own.
 """
 
 import json
@@ -41,7 +41,7 @@ class Tag:
     NAME = "mlflow.runName"  # MLflow's own
 
 
-_DETAILS = (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE, Tag.DIAG_DIR, Tag.PLACE, Tag.FOLDER, Tag.EXPERIMENT, Tag.OWNER)
+_DETAILS = (Tag.DIAG, Tag.DIAG_ARGUMENTS, Tag.DIAG_CODE, Tag.DIAG_DIR, Tag.FOLDER, Tag.EXPERIMENT, Tag.OWNER)
 
 
 def packed(tags: Mapping[str, str]) -> dict[str, str]:

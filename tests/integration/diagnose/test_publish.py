@@ -66,7 +66,7 @@ def test_first_publication(store: Store, make_run: MakeRun) -> None:
     assert len(tags["naga.diag_key"]) == 64
     assert {name.removeprefix("naga.") for name in tags if name.startswith("naga.")} == {
         "logical_run_id", "logical_run_key", "run_status", "generation", "run_id", "lock_hash", "diag_key",
-        "computed", "duration_s", "host", "status", "details",
+        "computed", "duration_s", "host", "status", "place", "details",
     }  # fmt: skip
     assert run.inputs is not None
     (used,) = run.inputs.dataset_inputs

@@ -7,7 +7,7 @@ from naga.tracking.tags import Tag, generation_of, packed, unpacked
 
 def test_there_and_back() -> None:
     """What is written is read again, any letters."""
-    tags = {Tag.RUN_ID: "r1", Tag.DIAG: "ü☃.py:diag", Tag.PLACE: 'host:/a "b"'}
+    tags = {Tag.RUN_ID: "r1", Tag.DIAG: "ü☃.py:diag", Tag.FOLDER: '7:/a "b"'}
     assert set(packed(tags)) == {Tag.RUN_ID, Tag.DETAILS}
     assert unpacked(packed(tags)) == tags
     assert "ü☃.py:diag" in packed(tags)[Tag.DETAILS], "as people read it in MLflow"
