@@ -96,15 +96,18 @@ class Slurm(Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Submit what is left, or cancel everything if asked to; without ``wait``, jobs stay in the queue."""
         if cancel_futures:
-            self._new.clear()
-            if numbers := [job.number for job in self._open if not job.future.done()]:
-                with suppress(NagaError):
-                    _slurm("scancel", "--name", _name(self._mark), *numbers)
+            with self._guard:
+                self._new.clear()
         elif wait:
             for job in (*self._new, *self._open):
                 job.future.result()
         self._closing.set()
         self._thread.join()
+        # Only now: an array that was on its way to Slurm has its numbers, too.
+        numbers = [job.number for job in self._open if not job.future.done()] if cancel_futures else []
+        if numbers:
+            with suppress(NagaError):
+                _slurm("scancel", "--name", _name(self._mark), *numbers)
         for folder in () if self._open or self._has_died else self._batches:
             shutil.rmtree(folder, ignore_errors=True)
 

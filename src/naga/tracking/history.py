@@ -110,7 +110,7 @@ def _linked(note: str, verb: str, link: str = "") -> str:
 
 
 def unlinked(known: Publications, ends: Collection[str]) -> Iterator[PublishedRun]:
-    """Give what is deprecated and leads to no end, the largest first: what lay between was deleted or edited.
+    """Return what is deprecated and leads to no end, the largest first: what lay between was deleted or edited.
 
     Whoever asks links each before taking the next, which may lead to it.
     """

@@ -103,23 +103,23 @@ class Reader(Protocol):
     """Finds publications in a store, as they are at the time of the call."""
 
     def everything(self) -> dict[str, PublishedRun]:
-        """Give all publications of all runs."""
+        """Return all publications of all runs."""
 
     def known(self, key: str) -> tuple[dict[str, PublishedRun], bool]:
-        """Give the publications of a logical run, and whether all the deprecated ones are among them."""
+        """Return the publications of a logical run, and whether all the deprecated ones are among them."""
 
     def not_deprecated(self, key: str) -> dict[str, PublishedRun]:
-        """Give the publications of a logical run that no other has superseded."""
+        """Return the publications of a logical run that no other has superseded."""
 
     def read(self, run_id: str) -> PublishedRun:
-        """Give one publication."""
+        """Return one publication."""
 
     def widen(self) -> None:
         """Look into all experiments that the store has now."""
 
 
 def reader_of(client: "MlflowClient", experiments: Sequence[str] | None = None) -> Reader:
-    """Give what reads a store: of a server, in some of its experiments, or in all that there are now."""
+    """Return what reads a store: of a server, in some of its experiments, or in all that there are now."""
     file = local_file(client.tracking_uri)
     return _FileReader(file) if file else _MlflowReader(client, experiments)
 
@@ -185,7 +185,7 @@ class _MlflowReader:
         self._experiments = _experiment_ids(self._client)
 
     def find(self, wanted: str) -> dict[str, PublishedRun]:
-        """Give all publications that a filter lets through."""
+        """Return all publications that a filter lets through."""
         found, token = self._search(wanted)
         while token is not None:
             more, token = self._search(wanted, token)
@@ -214,7 +214,7 @@ def newest_published(uri: str) -> dict[str, PublishedRun]:
 
 
 def metrics_of(uri: str, published: PublishedRun) -> dict[str, float]:
-    """Give the last value of each metric of a publication."""
+    """Return the last value of each metric of a publication."""
     if published.metrics is not None:
         return dict(published.metrics)
     file = local_file(uri)

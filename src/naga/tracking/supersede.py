@@ -22,7 +22,7 @@ from naga.tracking.tags import Status, Tag
 
 
 def next_generation(history: History, publication: Publication) -> int:
-    """Give the number that a publication would have if it was complete now."""
+    """Return the number that a publication would have if it was complete now."""
     return _next(_related(publication, _predecessors(history, publication)))
 
 
